@@ -1,0 +1,8 @@
+"""Model-based deep clustering with the scikit-learn interface."""
+
+__version__ = "0.1.0"
+
+from .initializers import SparseSubspaceClustering
+from .mixmate import MixMateClustering
+
+__all__ = ["MixMateClustering", "SparseSubspaceClustering", "__version__"]

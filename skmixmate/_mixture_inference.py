@@ -1,0 +1,346 @@
+"""What a fitted mixture of dictionaries answers."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from .modules import DictionaryMixture, MixtureOutput
+from .penalties import resolve_penalty
+from .training import Samples
+from .training.samples import Batch
+from .utils.device import resolve_device
+from .utils.random import private_random_state
+from .utils.validation import Input, check_integer, validate_samples
+
+__all__ = ["MixtureInferenceMixin", "assigned_codes", "batched_outputs"]
+
+# Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
+# products, small enough to stay near the processor.
+_CODES_PER_BATCH = 2**19
+
+
+def batched_outputs(
+    module: DictionaryMixture, samples: Samples
+) -> Iterator[tuple[slice, Batch, MixtureOutput]]:
+    """Yield the slice, the batch and the forward pass of all samples, in order.
+
+    The batches depend on the shape of the model alone, so that the same samples give
+    the same numbers whoever asks.
+    """
+    n_clusters, n_atoms, _ = module.dictionaries.shape
+    batch_size = max(16, _CODES_PER_BATCH // (n_clusters * n_atoms))
+    with torch.no_grad():
+        for index in samples.slices(batch_size):
+            batch = samples.batch(index)
+            yield index, batch, module(*batch)
+
+
+def assigned_codes(output: MixtureOutput) -> Tensor:
+    """Code of each sample for its cluster of lowest energy, (B, P)."""
+    rows = torch.arange(output.codes.shape[1], device=output.codes.device)
+    return output.codes[output.energies.argmin(dim=1), rows]
+
+
+class MixtureInferenceMixin:
+    """Methods of a fitted mixture; none of them changes it.
+
+    All take X as an array or a tensor, with NaN or ``mask=False`` for missing entries,
+    and return what they were given: arrays for arrays, tensors for tensors.
+    """
+
+    def predict(self, X, mask=None):
+        """Assign each sample to the cluster of lowest energy.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples,), int
+            Labels 0 to ``n_clusters - 1``.
+        """
+        return self._map(X, mask, lambda _, out: out.energies.argmin(dim=1))
+
+    def predict_proba(self, X, mask=None):
+        """Probability of each cluster, ``softmax(-E)`` (eq. 7).
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_clusters)
+            Rows sum to one.
+        """
+        return self._map(X, mask, lambda _, out: torch.softmax(-out.energies, dim=1))
+
+    def transform(self, X, mask=None):
+        """Energy of each sample under each cluster (eq. 5): the lower, the better.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_clusters)
+            In units of ``scale_`` squared.
+        """
+        return self._map(X, mask, lambda _, out: out.energies)
+
+    def score_samples(self, X, mask=None):
+        """Log-likelihood of each sample up to a constant, ``log sum_k exp(-E_k)``.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples,)
+            The higher, the better explained.
+        """
+        return self._map(X, mask, lambda _, out: torch.logsumexp(-out.energies, dim=1))
+
+    def score(self, X, y=None, sample_weight=None, mask=None):
+        """Mean of `score_samples`: the higher, the better.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the mean.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        float
+        """
+        scores = np.asarray(torch.as_tensor(self.score_samples(X, mask)).cpu())
+        return float(np.average(scores, weights=sample_weight))
+
+    def encode(self, X, clusters="assigned", mask=None):
+        """Sparse codes of the samples.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        clusters : {"assigned", "all"}, default="assigned"
+            Codes for the cluster that each sample is assigned to, or for all.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_atoms) or, for "all", \
+(n_samples, n_clusters, n_atoms)
+            In units of ``scale_``.
+        """
+        _check_clusters(clusters)
+
+        def codes(_, output: MixtureOutput):
+            if clusters == "all":
+                return output.codes.transpose(0, 1)
+            return assigned_codes(output)
+
+        return self._map(X, mask, codes)
+
+    def reconstruct(self, X, clusters="assigned", mask=None):
+        """Samples as the model sees them: their codes times the dictionary.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        clusters : {"assigned", "all"}, default="assigned"
+            Reconstruct by the cluster that each sample is assigned to, or by all.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_features) or, for "all", \
+(n_samples, n_clusters, n_features)
+            In the unit of X, missing entries filled in.
+        """
+        _check_clusters(clusters)
+        module = self._module(resolve_device(self.device))
+
+        def reconstructions(_, output: MixtureOutput):
+            if clusters == "all":
+                return self._decode(module, output.codes).transpose(0, 1)
+            codes = assigned_codes(output)
+            return self._decode_by_label(module, codes, output.energies.argmin(dim=1))
+
+        return self._map(X, mask, reconstructions)
+
+    def impute(self, X, mask=None):
+        """Fill in missing entries with their expected value under the model.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_features)
+            X where observed, elsewhere the mean of the K reconstructions weighted by
+            the cluster probabilities.
+        """
+        module = self._module(resolve_device(self.device))
+
+        def expected(_, output: MixtureOutput):
+            # The responsibilities go into the codes: one decoding, not K.
+            weights = torch.softmax(-output.energies, dim=1).T.unsqueeze(-1)
+            return self._decode(module, output.codes * weights).sum(0)
+
+        data = self._validate(X, mask)
+        filled = self._compute(data, expected)
+        observed = ~torch.isnan(data.X)
+        if data.mask is not None:
+            observed &= data.mask
+        return _like(data, torch.where(observed, data.X.to(filled.dtype), filled))
+
+    def sample(self, n_samples=1):
+        """Draw new samples that look like the clusters.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            In the unit of the training data, without noise.
+        y : ndarray of shape (n_samples,)
+            Cluster of each sample.
+
+        Notes
+        -----
+        The cluster is drawn from ``weights_``, the code from a normal distribution with
+        the mean and the covariance of the codes of the training samples in that
+        cluster. (Codes from the model's own prior, independent and of one scale, would
+        look like no sample: the prior says that codes are sparse, not which atoms go
+        together.)
+        """
+        check_is_fitted(self)
+        n_samples = check_integer(n_samples, "n_samples", min_val=1)
+        random_state = private_random_state(self.random_state)
+        weights = self.weights_.astype(np.float64)
+        y = random_state.choice(len(weights), n_samples, p=weights / weights.sum())
+        codes = np.empty((n_samples, self.dictionaries_.shape[1]))
+        for cluster in np.unique(y):
+            members = y == cluster
+            codes[members] = _normal(
+                random_state,
+                int(members.sum()),
+                self.code_means_[cluster],
+                self.code_covariances_[cluster],
+            )
+        module = self._module(torch.device("cpu"))
+        codes = torch.from_numpy(codes).to(module.dictionaries.dtype)
+        # A prox of threshold zero projects onto the codes that the penalty allows.
+        codes = module.penalty.prox(codes.unsqueeze(0), codes.new_zeros(1, 1, 1))[0]
+        with torch.no_grad():
+            X = self._decode_by_label(module, codes, torch.from_numpy(y))
+        return X.numpy(), y
+
+    def _module(self, device: torch.device) -> DictionaryMixture:
+        """The network of the fitted attributes, in their dtype."""
+        D = self.dictionaries_
+        if self.intercepts_ is not None:
+            D = np.concatenate([D, self.intercepts_[:, :, None]], axis=2)
+        step_size = self.step_size
+        return DictionaryMixture(
+            torch.tensor(D, device=device),
+            weights=torch.tensor(self.weights_, device=device),
+            penalty=resolve_penalty(self.penalty),
+            alpha=self.alpha,
+            n_fista_iter=self.n_fista_iter,
+            step_size=step_size,
+        )
+
+    def _decode(self, module: DictionaryMixture, codes: Tensor) -> Tensor:
+        """Codes (K, B, P) to samples (K, B, n_features) in the unit of X."""
+        D = module.dictionaries.detach()[:, :, : self.n_features_in_]
+        return codes @ D * self.scale_
+
+    def _decode_by_label(
+        self, module: DictionaryMixture, codes: Tensor, labels: Tensor
+    ) -> Tensor:
+        """Codes (B, P) of clusters ``labels`` to samples (B, n_features)."""
+        X = codes.new_empty((len(codes), self.n_features_in_))
+        for cluster in torch.unique(labels).tolist():
+            members = labels == cluster
+            D = module.dictionaries.detach()[cluster, :, : self.n_features_in_]
+            X[members] = codes[members] @ D * self.scale_
+        return X
+
+    def _validate(self, X, mask) -> Input:
+        check_is_fitted(self)
+        return validate_samples(self, X, mask, reset=False)
+
+    def _samples(self, data: Input, device: torch.device) -> Samples:
+        """Input as the fitted network takes it."""
+        return Samples(
+            data.X,
+            data.mask,
+            scale=self.scale_,
+            intercept_scaling=self.intercept_scaling_,
+            dtype=torch.from_numpy(self.dictionaries_).dtype,
+            device=device,
+        )
+
+    def _compute(self, data: Input, function: Callable) -> Tensor:
+        """Apply ``function(batch, output)`` batch by batch, on the device of X."""
+        device = resolve_device(self.device)
+        outputs = batched_outputs(self._module(device), self._samples(data, device))
+        return torch.cat(
+            [function(batch, output).to(data.X.device) for _, batch, output in outputs]
+        )
+
+    def _map(self, X, mask, function: Callable):
+        """Validate, compute and return what the user gave: an array or a tensor."""
+        data = self._validate(X, mask)
+        return _like(data, self._compute(data, function))
+
+
+def _like(data: Input, values: Tensor):
+    return values if data.is_tensor else values.numpy()
+
+
+def _check_clusters(clusters) -> None:
+    if not isinstance(clusters, str) or clusters not in ("assigned", "all"):
+        raise ValueError(f"clusters must be 'assigned' or 'all', got {clusters!r}.")
+
+
+def _normal(random_state, n_samples: int, mean, covariance) -> np.ndarray:
+    """Normal draws by the symmetric root, which takes singular covariances."""
+    eigenvalues, eigenvectors = np.linalg.eigh(covariance.astype(np.float64))
+    root = eigenvectors * np.sqrt(np.maximum(eigenvalues, 0.0))
+    return mean + random_state.standard_normal((n_samples, len(mean))) @ root.T

@@ -1,0 +1,208 @@
+"""Where a run of training starts: scaled samples and first dictionaries."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ._mixture_parameters import (
+    SCALED_SQUARED_NORM,
+    MixtureParameters,
+    auto_n_atoms,
+)
+from .initializers import (
+    InitializationWarning,
+    dictionaries_from_labels,
+    initial_labels,
+)
+from .training import Samples
+from .utils.validation import Input
+
+__all__ = ["MixtureStart", "draw_start"]
+
+
+@dataclass(frozen=True)
+class MixtureStart:
+    """Samples, scaled and with an intercept, and the first parameters.
+
+    ``dictionaries`` is (K, P, M), or (K, P, M + 1) with an intercept; ``weights`` is
+    (K,) or None for equal ones.
+    """
+
+    samples: Samples
+    dictionaries: Tensor
+    weights: Tensor | None = None
+
+
+def draw_start(
+    estimator, parameters: MixtureParameters, data: Input, random_state, continued: bool
+) -> MixtureStart:
+    """Return the start of one run.
+
+    Parameters
+    ----------
+    estimator : MixMateClustering
+    parameters : MixtureParameters
+    data : Input
+    random_state : RandomState
+    continued : bool
+        Whether to start from the fitted attributes instead of ``init``.
+
+    Returns
+    -------
+    MixtureStart
+
+    Raises
+    ------
+    ValueError
+        If there are fewer samples than clusters, or an array ``init`` or fitted
+        attributes do not fit the parameters.
+    """
+    if continued:
+        return _continued_start(estimator, parameters, data)
+    n_samples = len(data.X)
+    if n_samples < estimator.n_clusters:
+        raise ValueError(
+            f"n_samples={n_samples} must be at least n_clusters={estimator.n_clusters}."
+        )
+    samples = _scaled_samples(estimator, parameters, data)
+    if hasattr(estimator.init, "__array__"):
+        points = _points_from_array(estimator, parameters, data)
+    else:
+        points = _points_from_labels(estimator, parameters, samples, random_state)
+    return MixtureStart(samples, _atoms(points, samples, random_state))
+
+
+def _continued_start(estimator, parameters, data) -> MixtureStart:
+    fitted_clusters = len(estimator.weights_)
+    has_intercept = estimator.intercepts_ is not None
+    if (fitted_clusters, has_intercept) != (
+        estimator.n_clusters,
+        bool(estimator.fit_intercept),
+    ):
+        raise ValueError(
+            f"An estimator fitted with n_clusters={fitted_clusters} and fit_intercept="
+            f"{has_intercept} cannot go on with n_clusters={estimator.n_clusters} and "
+            f"fit_intercept={estimator.fit_intercept}; fit a clone of it instead."
+        )
+    module = estimator._module(torch.device("cpu"))
+    return MixtureStart(
+        estimator._samples(data, parameters.device),
+        module.dictionaries.detach(),
+        torch.tensor(estimator.weights_),
+    )
+
+
+def _scaled_samples(estimator, parameters, data: Input) -> Samples:
+    """Samples with the scale and the intercept of the model."""
+    raw = Samples(data.X, data.mask, dtype=data.dtype, device=parameters.device)
+    mean_squared_norm = raw.mean_squared_norm()
+    scale = parameters.scale
+    if scale is None:
+        # Data that are zero throughout have no scale.
+        scale = (mean_squared_norm / SCALED_SQUARED_NORM) ** 0.5 or 1.0
+    intercept = (mean_squared_norm**0.5 / scale) or SCALED_SQUARED_NORM**0.5
+    return Samples(
+        raw.X,
+        raw.mask,
+        scale=scale,
+        intercept_scaling=intercept if estimator.fit_intercept else None,
+        dtype=data.dtype,
+        device=parameters.device,
+    )
+
+
+def _points_from_array(estimator, parameters, data: Input) -> np.ndarray:
+    points = np.asarray(estimator.init, dtype=np.float64)
+    group_size = parameters.penalty.group_size
+    n_atoms = parameters.n_atoms
+    expected = (estimator.n_clusters, n_atoms or "n_atoms", data.X.shape[1])
+    if (
+        points.ndim != 3
+        or points.shape[0] != expected[0]
+        or points.shape[2] != expected[2]
+        or (n_atoms is not None and points.shape[1] != n_atoms)
+        or points.shape[1] == 0
+        or points.shape[1] % group_size
+        or not np.isfinite(points).all()
+    ):
+        raise ValueError(
+            f"init must be a finite array of shape (n_clusters, n_atoms, n_features) = "
+            f"{expected}, n_atoms a multiple of the penalty's group_size={group_size}, "
+            f"got shape {points.shape}"
+            f"{'' if np.isfinite(points).all() else ' with NaN or infinity'}."
+        )
+    return points
+
+
+def _points_from_labels(estimator, parameters, samples, random_state) -> np.ndarray:
+    """Members of first clusters, (n_clusters, n_atoms, n_features)."""
+    X = _initialization_subset(samples, estimator.init_size, random_state)
+    if len(X) < estimator.n_clusters:
+        raise ValueError(
+            f"init_size={estimator.init_size} must be at least n_clusters="
+            f"{estimator.n_clusters}."
+        )
+    labels = initial_labels(estimator.init, X, estimator.n_clusters, random_state)
+    n_atoms = parameters.n_atoms
+    if n_atoms is None:
+        n_atoms = auto_n_atoms(
+            len(samples), estimator.n_clusters, parameters.penalty.group_size
+        )
+    return dictionaries_from_labels(
+        X,
+        labels,
+        estimator.n_clusters,
+        n_atoms,
+        random_state,
+        # Under "auto" the number is a rule's, not the user's: nothing to tell.
+        warn=parameters.n_atoms is not None,
+    )
+
+
+def _initialization_subset(samples: Samples, size: int, random_state) -> np.ndarray:
+    """At most ``size`` random samples, complete ones if there are enough.
+
+    Enough is half of what is asked for; otherwise missing entries are filled with the
+    mean of their feature.
+    """
+    order = random_state.permutation(len(samples))
+    size = min(size, len(samples))
+    if samples.has_missing:
+        complete = _complete_rows(samples)[order]
+        if complete.sum() >= size / 2:
+            order = order[complete]
+    X, observed = samples.raw(torch.from_numpy(order[:size]))
+    if observed is not None:
+        means = X.sum(0) / observed.sum(0).clamp(min=1.0)
+        X = torch.where(observed > 0, X, means)
+    return X.cpu().numpy()
+
+
+def _complete_rows(samples: Samples) -> np.ndarray:
+    complete = np.ones(len(samples), dtype=bool)
+    for index in samples.slices(4096):
+        observed = samples.raw(index).observed
+        if observed is not None:
+            complete[index] = (observed > 0).all(dim=1).cpu().numpy()
+    return complete
+
+
+def _atoms(points: np.ndarray, samples: Samples, random_state) -> Tensor:
+    """Points in the space of X to atoms in the space of the network."""
+    atoms = points / samples.scale
+    if samples.intercept_scaling is not None:
+        constant = np.full((*atoms.shape[:2], 1), samples.intercept_scaling)
+        atoms = np.concatenate([atoms, constant], axis=2)
+    zero = np.linalg.norm(atoms, axis=2) == 0
+    if zero.any():
+        warnings.warn(
+            f"{zero.sum()} initial atoms are zero and have no direction; they start as "
+            "random ones.",
+            InitializationWarning,
+            stacklevel=5,
+        )
+        atoms[zero] = random_state.standard_normal((zero.sum(), atoms.shape[2]))
+    return torch.from_numpy(atoms).to(samples.dtype)

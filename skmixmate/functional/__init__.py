@@ -1,0 +1,45 @@
+"""The mathematics in plain torch: no classes, no scikit-learn.
+
+Symbols, the same everywhere: B samples in a batch, K clusters, P atoms per
+dictionary, M features. ``X`` (B, M), ``D`` (K, P, M), codes ``Z`` (K, B, P).
+"""
+
+from .fista import fista
+from .mixture import energies, expected_energy, responsibilities
+from .omp import orthogonal_matching_pursuit
+from .prox import (
+    block_soft_threshold,
+    group_norms,
+    nonnegative_block_soft_threshold,
+    nonnegative_soft_threshold,
+    soft_threshold,
+)
+from .quadratic import (
+    DataTerm,
+    correlate,
+    correlation_term,
+    gram_term,
+    lipschitz_constant,
+    masked_term,
+    residual_term,
+)
+
+__all__ = [
+    "DataTerm",
+    "block_soft_threshold",
+    "correlate",
+    "correlation_term",
+    "energies",
+    "expected_energy",
+    "fista",
+    "gram_term",
+    "group_norms",
+    "lipschitz_constant",
+    "masked_term",
+    "nonnegative_block_soft_threshold",
+    "nonnegative_soft_threshold",
+    "orthogonal_matching_pursuit",
+    "residual_term",
+    "responsibilities",
+    "soft_threshold",
+]

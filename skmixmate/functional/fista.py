@@ -1,0 +1,55 @@
+"""The fast iterative shrinkage-thresholding algorithm, unfolded."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def fista(
+    gradient_step: Callable[[Tensor], Tensor],
+    prox: Callable[[Tensor], Tensor],
+    start: Tensor,
+    n_iter: int,
+) -> Tensor:
+    """Run ``n_iter`` accelerated proximal gradient steps.
+
+    Parameters
+    ----------
+    gradient_step : callable
+        ``W -> W - step * grad(W)``, the explicit half of a step.
+    prox : callable
+        ``V -> prox_{step * alpha * Omega}(V)``, the implicit half.
+    start : Tensor of shape (K, B, P)
+        The first codes.
+    n_iter : int
+        Number of iterations L, the number of layers of the unfolded network.
+
+    Returns
+    -------
+    Tensor of shape (K, B, P)
+        The codes after the last proximal step.
+
+    Notes
+    -----
+    With ``t_0 = 1`` and ``t_l = (1 + sqrt(1 + 4 t_{l-1}^2)) / 2``::
+
+        Z_l = prox(gradient_step(W_{l-1}))
+        W_l = Z_l + (t_{l-1} - 1) / t_l * (Z_l - Z_{l-1})
+
+    References
+    ----------
+    Beck and Teboulle (2009); MixMate (ICASSP 2022), eq. 4.
+    """
+    codes = extrapolated = start
+    t = 1.0
+    for iteration in range(n_iter):
+        previous, codes = codes, prox(gradient_step(extrapolated))
+        if iteration == n_iter - 1:
+            break
+        t_previous, t = t, (1.0 + math.sqrt(1.0 + 4.0 * t * t)) / 2.0
+        momentum = (t_previous - 1.0) / t
+        # lerp(a, b, 1 + m) = b + m * (b - a) in one kernel; the first momentum is zero.
+        extrapolated = torch.lerp(previous, codes, 1.0 + momentum)
+    return codes

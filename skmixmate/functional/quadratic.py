@@ -1,0 +1,180 @@
+"""The data term ``||x - z D||^2``: its gradient step and its value, in three forms.
+
+Every form is a pair of functions of the codes. `residual_term` is the definition and
+the reference of the tests; `gram_term` computes the same without touching the features
+again; `masked_term` leaves unobserved entries out.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class DataTerm(NamedTuple):
+    """A data term as two functions of the codes.
+
+    ``gradient_step(W)`` is ``W - step * grad(W)``, (K, B, P), where ``grad`` is the
+    gradient of *half* the squared residual, as in eq. 4 of MixMate; ``value(Z)`` is the
+    whole squared residual, (K, B), as in eq. 5.
+    """
+
+    gradient_step: Callable[[Tensor], Tensor]
+    value: Callable[[Tensor], Tensor]
+
+
+def residual_term(X: Tensor, D: Tensor, step: Tensor) -> DataTerm:
+    """The data term by its definition, through the residual ``Z D - X``.
+
+    Parameters
+    ----------
+    X : Tensor of shape (B, M)
+    D : Tensor of shape (K, P, M)
+    step : Tensor of shape (K, 1, 1)
+        Step size of each cluster.
+
+    Returns
+    -------
+    DataTerm
+    """
+
+    def gradient_step(W: Tensor) -> Tensor:
+        return W - step * ((W @ D - X) @ D.mT)
+
+    def value(Z: Tensor) -> Tensor:
+        return (X - Z @ D).square().sum(-1)
+
+    return DataTerm(gradient_step, value)
+
+
+def masked_term(X: Tensor, D: Tensor, step: Tensor, observed: Tensor) -> DataTerm:
+    """The data term over the observed entries only.
+
+    Parameters
+    ----------
+    X : Tensor of shape (B, M)
+        Any finite value where an entry is missing.
+    D : Tensor of shape (K, P, M)
+    step : Tensor of shape (K, 1, 1)
+        A step that is safe for all entries is safe for fewer: deleting features never
+        raises the largest eigenvalue of the Gram matrix.
+    observed : Tensor of shape (B, M)
+        1 where observed, 0 where missing, in the dtype of ``X``.
+
+    Returns
+    -------
+    DataTerm
+
+    References
+    ----------
+    MixMate (ICASSP 2022), section 4, "Clustering incomplete data".
+    """
+    visible = X * observed
+
+    def gradient_step(W: Tensor) -> Tensor:
+        return W - step * (((W @ D) * observed - visible) @ D.mT)
+
+    def value(Z: Tensor) -> Tensor:
+        return (visible - (Z @ D) * observed).square().sum(-1)
+
+    return DataTerm(gradient_step, value)
+
+
+def gram_term(X: Tensor, D: Tensor, gram: Tensor, step: Tensor) -> DataTerm:
+    """The data term through ``G = D D^T`` and ``C = X D^T``, computed once.
+
+    Parameters
+    ----------
+    X : Tensor of shape (B, M)
+    D : Tensor of shape (K, P, M)
+    gram : Tensor of shape (K, P, P)
+        ``D D^T``, which the caller has from computing the step size.
+    step : Tensor of shape (K, 1, 1)
+
+    Returns
+    -------
+    DataTerm
+    """
+    squared_norms = X.square().sum(-1)
+    return correlation_term(squared_norms, correlate(X, D), gram, step)
+
+
+def correlate(X: Tensor, D: Tensor) -> Tensor:
+    """``X D^T`` for all dictionaries, (K, B, P), as one matrix product."""
+    n_clusters, n_atoms, _ = D.shape
+    correlations = X @ D.flatten(0, 1).mT
+    return correlations.unflatten(-1, (n_clusters, n_atoms)).transpose(0, 1)
+
+
+def correlation_term(
+    squared_norms: Tensor, correlations: Tensor, gram: Tensor, step: Tensor
+) -> DataTerm:
+    """The data term given ``||x||^2``, ``C = X D^T`` and ``G = D D^T``.
+
+    Parameters
+    ----------
+    squared_norms : Tensor of shape (B,)
+    correlations : Tensor of shape (K, B, P)
+    gram : Tensor of shape (K, P, P)
+    step : Tensor of shape (K, 1, 1)
+
+    Returns
+    -------
+    DataTerm
+
+    Notes
+    -----
+    ::
+
+        W - step * grad(W) = W (I - step * G) + step * C
+        ||x - z D||^2      = ||x||^2 + <z G - 2 c, z>
+    """
+    identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    transition = identity - step * gram
+    offset = step * correlations
+
+    def gradient_step(W: Tensor) -> Tensor:
+        return torch.baddbmm(offset, W, transition)
+
+    def value(Z: Tensor) -> Tensor:
+        return squared_norms + ((Z @ gram - 2.0 * correlations) * Z).sum(-1)
+
+    return DataTerm(gradient_step, value)
+
+
+def lipschitz_constant(gram: Tensor, n_squarings: int = 6) -> Tensor:
+    """Upper bound of the largest eigenvalue of each Gram matrix.
+
+    Parameters
+    ----------
+    gram : Tensor of shape (K, P, P)
+        Symmetric and positive semidefinite.
+    n_squarings : int, default=6
+        ``q = 2**n_squarings``; the bound is at most ``P**(1/q)`` times too large.
+
+    Returns
+    -------
+    Tensor of shape (K,)
+        Positive, also for a zero matrix. No gradient flows through it.
+
+    Notes
+    -----
+    ``lambda_max <= trace(G^q)^(1/q)``, with ``G^q`` by repeated squaring. Unlike a power
+    iteration, which approaches the eigenvalue from below, it can never give a step that
+    makes the encoder diverge; it needs no random start and no synchronisation with a
+    GPU, as an eigenvalue routine would.
+    """
+    with torch.no_grad():
+        power = gram
+        log_scale = torch.zeros(gram.shape[0], dtype=gram.dtype, device=gram.device)
+        tiny = torch.finfo(gram.dtype).tiny
+        for n_squared in range(n_squarings + 1):
+            trace = power.diagonal(dim1=-2, dim2=-1).sum(-1).clamp(min=tiny)
+            # G^q = exp(log_scale * q) * power keeps the powers in range.
+            log_scale = log_scale + trace.log() / 2.0**n_squared
+            power = power / trace[:, None, None]
+            if n_squared < n_squarings:
+                power = power @ power
+        slack = 1.0 + 64.0 * torch.finfo(gram.dtype).eps
+        return log_scale.exp() * slack

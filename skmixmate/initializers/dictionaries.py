@@ -1,0 +1,88 @@
+"""The first atoms: members of the clusters."""
+
+import warnings
+
+import numpy as np
+from ..utils.random import private_random_state
+
+__all__ = ["InitializationWarning", "dictionaries_from_labels"]
+
+
+class InitializationWarning(UserWarning):
+    """Something about the first clusters had to be mended; the message says what."""
+
+
+def dictionaries_from_labels(
+    X, labels, n_clusters: int, n_atoms: int, random_state=None, *, warn: bool = True
+) -> np.ndarray:
+    """Draw the first atoms of each cluster from its members.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Finite.
+    labels : ndarray of shape (n_samples,)
+        0 to ``n_clusters - 1``; -1 for samples that belong to no cluster. No cluster
+        is empty.
+    n_clusters, n_atoms : int
+    random_state : int, RandomState instance or None, default=None
+    warn : bool, default=True
+        Whether to warn about clusters with fewer distinct members than atoms.
+
+    Returns
+    -------
+    ndarray of shape (n_clusters, n_atoms, n_features)
+        Members as they are, neither centred nor scaled.
+
+    Warns
+    -----
+    InitializationWarning
+        If a cluster has fewer distinct members than ``n_atoms``: the missing atoms are
+        random mixtures of two members with a little noise, since equal atoms would get
+        equal gradients and stay equal for ever.
+
+    References
+    ----------
+    MixMate (ICASSP 2022), section 3.2.
+    """
+    random_state = private_random_state(random_state)
+    dictionaries = np.empty((n_clusters, n_atoms, X.shape[1]), dtype=X.dtype)
+    short = {}
+    for cluster in range(n_clusters):
+        members = random_state.permutation(np.flatnonzero(labels == cluster))
+        atoms = _distinct_rows(X, members, n_atoms)
+        if len(atoms) < n_atoms:
+            short[cluster] = len(atoms)
+            filling = _mixtures(atoms, n_atoms - len(atoms), random_state)
+            atoms = np.concatenate([atoms, filling])
+        dictionaries[cluster] = atoms
+    if short and warn:
+        counts = ", ".join(f"{k}: {n}" for k, n in short.items())
+        warnings.warn(
+            f"{len(short)} of {n_clusters} initial clusters have fewer distinct "
+            f"members than n_atoms={n_atoms} (cluster: members, {counts}); the other "
+            "atoms start as random mixtures of their members.",
+            InitializationWarning,
+            stacklevel=3,
+        )
+    return dictionaries
+
+
+def _distinct_rows(X, members, n_rows) -> np.ndarray:
+    """The first ``n_rows`` different rows among ``members``, in their order."""
+    # Duplicates are rare: look at few rows first and at all only if needed.
+    for n_looked_at in (n_rows, len(members)):
+        rows = X[members[:n_looked_at]]
+        _, first = np.unique(rows, axis=0, return_index=True)
+        if len(first) >= n_rows or n_looked_at >= len(members):
+            break
+    return rows[np.sort(first)[:n_rows]]
+
+
+def _mixtures(atoms, n_mixtures, random_state) -> np.ndarray:
+    """Random convex combinations of two atoms plus noise of a hundredth their size."""
+    pairs = random_state.randint(len(atoms), size=(2, n_mixtures))
+    share = random_state.uniform(size=(n_mixtures, 1))
+    size = np.sqrt(np.mean(np.square(atoms))) or 1.0
+    noise = random_state.normal(scale=0.01 * size, size=(n_mixtures, atoms.shape[1]))
+    return share * atoms[pairs[0]] + (1.0 - share) * atoms[pairs[1]] + noise

@@ -1,0 +1,155 @@
+"""The networks: parameters and the forward pass over the functional core."""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .functional import (
+    DataTerm,
+    energies,
+    expected_energy,
+    fista,
+    gram_term,
+    lipschitz_constant,
+    masked_term,
+    residual_term,
+)
+from .penalties import L1, Penalty
+
+__all__ = ["DictionaryMixture", "MixtureOutput"]
+
+
+class MixtureOutput(NamedTuple):
+    """What one forward pass of `DictionaryMixture` gives.
+
+    ``energies`` is (B, K); ``codes`` is (K, B, P), of every sample for every cluster.
+    """
+
+    energies: Tensor
+    codes: Tensor
+
+
+class DictionaryMixture(nn.Module):
+    """A mixture of sparse dictionaries with unfolded FISTA encoders.
+
+    Parameters
+    ----------
+    dictionaries : Tensor of shape (n_clusters, n_atoms, n_features)
+        First atoms; scaled to unit norm.
+    weights : Tensor of shape (n_clusters,), default=None
+        Mixture weights ``pi``; None means equal weights.
+    penalty : Penalty, default=L1()
+        Sparsity penalty ``Omega``.
+    alpha : float, default=0.75
+        Strength of the penalty.
+    n_fista_iter : int, default=15
+        Number of layers L of the encoder.
+    step_size : float or "auto", default="auto"
+        FISTA's step; "auto" is the inverse of a bound on the Lipschitz constant of each
+        cluster's gradient, with which the encoder cannot diverge.
+    fit_weights : bool, default=False
+        Whether the mixture weights are learned.
+    form : {"gram", "residual"}, default="gram"
+        How the data term is computed where no entry is missing: through Gram matrices,
+        or through residuals, the plain reference that gives the same numbers.
+
+    References
+    ----------
+    MixMate (ICASSP 2022), section 3.1 and Fig. 1.
+    """
+
+    def __init__(
+        self,
+        dictionaries: Tensor,
+        *,
+        weights: Tensor | None = None,
+        penalty: Penalty | None = None,
+        alpha: float = 0.75,
+        n_fista_iter: int = 15,
+        step_size: float | Literal["auto"] = "auto",
+        fit_weights: bool = False,
+        form: Literal["gram", "residual"] = "gram",
+    ):
+        super().__init__()
+        self.penalty = L1() if penalty is None else penalty
+        self.alpha = alpha
+        self.n_fista_iter = n_fista_iter
+        self.step_size = step_size
+        self.form = form
+        self.dictionaries = nn.Parameter(dictionaries.detach().clone())
+        n_clusters = dictionaries.shape[0]
+        if weights is None:
+            weights = dictionaries.new_full((n_clusters,), 1.0 / n_clusters)
+        self.weight_logits = nn.Parameter(
+            weights.detach().log(), requires_grad=fit_weights
+        )
+        self.normalize_()
+
+    @property
+    def log_weights(self) -> Tensor:
+        """``log pi``, (n_clusters,)."""
+        return torch.log_softmax(self.weight_logits, dim=0)
+
+    @torch.no_grad()
+    def normalize_(self) -> None:
+        """Scale every atom to unit norm in place, as after each optimiser step.
+
+        Not in the MixMate paper; in its authors' code.
+        """
+        norms = torch.linalg.vector_norm(self.dictionaries, dim=-1, keepdim=True)
+        self.dictionaries /= norms.clamp(min=torch.finfo(norms.dtype).tiny)
+
+    def _steps(self, gram: Tensor) -> Tensor:
+        """Step size of each cluster's encoder, (n_clusters, 1, 1)."""
+        if self.step_size == "auto":
+            return lipschitz_constant(gram).reciprocal()[:, None, None]
+        return gram.new_full((gram.shape[0], 1, 1), self.step_size)
+
+    def _data_term(
+        self, X: Tensor, observed: Tensor | None, gram: Tensor, step: Tensor
+    ) -> DataTerm:
+        """The data term of a batch in the form that suits it."""
+        if observed is not None:
+            return masked_term(X, self.dictionaries, step, observed)
+        if self.form == "residual":
+            return residual_term(X, self.dictionaries, step)
+        return gram_term(X, self.dictionaries, gram, step)
+
+    def forward(self, X: Tensor, observed: Tensor | None = None) -> MixtureOutput:
+        """Encode a batch against every dictionary and compute its energies.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, n_features)
+            Finite everywhere, also where an entry is missing.
+        observed : Tensor of shape (n_samples, n_features), default=None
+            1 where observed, 0 where missing, in the dtype of ``X``; None if complete.
+
+        Returns
+        -------
+        MixtureOutput
+
+        References
+        ----------
+        MixMate (ICASSP 2022), eqs. 4 and 5.
+        """
+        n_clusters, n_atoms, _ = self.dictionaries.shape
+        gram = self.dictionaries @ self.dictionaries.mT
+        step = self._steps(gram)
+        term = self._data_term(X, observed, gram, step)
+        threshold = step * self.alpha
+        codes = fista(
+            term.gradient_step,
+            lambda V: self.penalty.prox(V, threshold),
+            X.new_zeros((n_clusters, X.shape[0], n_atoms)),
+            self.n_fista_iter,
+        )
+        penalties = self.alpha * self.penalty.value(codes)
+        return MixtureOutput(
+            energies(term.value(codes), penalties, self.log_weights), codes
+        )
+
+    def loss(self, output: MixtureOutput) -> Tensor:
+        """Mean expected energy of a batch, the training loss (eq. 8), a scalar."""
+        return expected_energy(output.energies).mean()

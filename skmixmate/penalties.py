@@ -1,0 +1,184 @@
+"""Sparsity penalties on codes: a prox and a value each.
+
+To add one, subclass `Penalty`, write `prox` and `value`, and pass an instance as
+``penalty=`` to an estimator.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from .functional import (
+    block_soft_threshold,
+    group_norms,
+    nonnegative_block_soft_threshold,
+    nonnegative_soft_threshold,
+    soft_threshold,
+)
+
+__all__ = ["L1", "GroupL2", "Penalty", "resolve_penalty"]
+
+
+class Penalty(ABC):
+    """A penalty ``Omega`` on codes, the negative log of their prior density.
+
+    Subclasses write `prox` and `value`. A zero threshold must project onto the codes
+    that the penalty allows, as the definition of the prox has it.
+
+    Attributes
+    ----------
+    group_size : int
+        Number of consecutive atoms that the penalty treats together; the number of
+        atoms of a dictionary must be a multiple of it.
+    """
+
+    group_size: int = 1
+
+    @abstractmethod
+    def prox(self, codes: Tensor, threshold: Tensor) -> Tensor:
+        """Return ``argmin_z 0.5 * ||z - codes||^2 + threshold * Omega(z)``.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n_clusters, n_samples, n_atoms)
+        threshold : Tensor of shape (n_clusters, 1, 1)
+            Step size times ``alpha``, nonnegative.
+
+        Returns
+        -------
+        Tensor of shape (n_clusters, n_samples, n_atoms)
+        """
+
+    @abstractmethod
+    def value(self, codes: Tensor) -> Tensor:
+        """Return ``Omega(codes)`` of each code, the last dimension summed out.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (..., n_atoms)
+
+        Returns
+        -------
+        Tensor of shape (...)
+        """
+
+
+@dataclass(frozen=True)
+class L1(Penalty):
+    """The l1 norm ``sum_p |z_p|``: a Laplace prior on codes.
+
+    Parameters
+    ----------
+    nonnegative : bool, default=False
+        Restrict codes to nonnegative values (an exponential prior): samples are then
+        sums of atoms without cancellation.
+
+    References
+    ----------
+    MixMate (ICASSP 2022), eqs. 1 and 5.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.penalties import L1
+    >>> codes = torch.tensor([[3.0, -0.5, -2.0]])
+    >>> L1().prox(codes, torch.tensor(1.0))
+    tensor([[ 2.,  0., -1.]])
+    >>> L1(nonnegative=True).prox(codes, torch.tensor(1.0))
+    tensor([[2., 0., 0.]])
+    """
+
+    nonnegative: bool = False
+
+    def prox(self, codes: Tensor, threshold: Tensor) -> Tensor:
+        """Soft thresholding; see `Penalty.prox`."""
+        if self.nonnegative:
+            return nonnegative_soft_threshold(codes, threshold)
+        return soft_threshold(codes, threshold)
+
+    def value(self, codes: Tensor) -> Tensor:
+        """Sum of magnitudes; see `Penalty.value`."""
+        return codes.abs().sum(-1)
+
+
+@dataclass(frozen=True)
+class GroupL2(Penalty):
+    """The sum of Euclidean norms of groups of atoms, ``sum_g ||z_g||``.
+
+    Whole groups of consecutive atoms are used or left unused together.
+
+    Parameters
+    ----------
+    group_size : int, default=2
+        Number of consecutive atoms in a group; at least 1. A group of one atom makes
+        this the l1 norm.
+    nonnegative : bool, default=False
+        Restrict codes to nonnegative values.
+
+    Raises
+    ------
+    ValueError
+        If ``group_size`` is not a positive integer.
+
+    References
+    ----------
+    Group-sparse autoencoders (arXiv:2102.07003), eqs. 7 and 8.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.penalties import GroupL2
+    >>> codes = torch.tensor([[3.0, 4.0, 0.3, 0.4]])
+    >>> GroupL2(group_size=2).prox(codes, torch.tensor(1.0))
+    tensor([[2.4000, 3.2000, 0.0000, 0.0000]])
+    """
+
+    group_size: int = 2
+    nonnegative: bool = False
+
+    def __post_init__(self):
+        if (
+            isinstance(self.group_size, bool)
+            or not isinstance(self.group_size, int)
+            or self.group_size < 1
+        ):
+            raise ValueError(
+                f"group_size must be a positive integer, got {self.group_size!r}."
+            )
+
+    def prox(self, codes: Tensor, threshold: Tensor) -> Tensor:
+        """Block soft thresholding; see `Penalty.prox`."""
+        if self.nonnegative:
+            return nonnegative_block_soft_threshold(codes, threshold, self.group_size)
+        return block_soft_threshold(codes, threshold, self.group_size)
+
+    def value(self, codes: Tensor) -> Tensor:
+        """Sum of group norms; see `Penalty.value`."""
+        return group_norms(codes, self.group_size).sum(-1)
+
+
+def resolve_penalty(penalty: "str | Penalty") -> Penalty:
+    """Return the `Penalty` that ``penalty`` names, or ``penalty`` itself.
+
+    Parameters
+    ----------
+    penalty : "l1" or Penalty
+
+    Returns
+    -------
+    Penalty
+
+    Raises
+    ------
+    ValueError
+        If ``penalty`` is neither.
+    """
+    if isinstance(penalty, Penalty):
+        return penalty
+    if isinstance(penalty, str) and penalty == "l1":
+        return L1()
+    raise ValueError(
+        f"penalty must be 'l1' or an instance of skmixmate.penalties.Penalty such as "
+        f"L1(nonnegative=True) or GroupL2(group_size=5), got {penalty!r}."
+    )

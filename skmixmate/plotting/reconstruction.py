@@ -1,0 +1,286 @@
+"""What every cluster makes of a sample, and which one is chosen."""
+
+import numpy as np
+
+from .panels import (
+    check_fitted,
+    import_pyplot,
+    panel_size,
+    resolve_image_shape,
+    strip_axis,
+)
+
+MAX_SAMPLES = 10
+CHOSEN_COLOR = "red"
+CODE_COLOR = "tab:green"
+MISSING_COLOR = "#f7b9b4"
+
+
+class ReconstructionDisplay:
+    """Samples, their reconstruction by every cluster, and the sparse codes.
+
+    Each sample takes two rows: the input and its `n_clusters` reconstructions,
+    titled (MSE, L0), and below each reconstruction the code that made it. The
+    cluster that the estimator chooses is framed in red. Missing entries of the
+    input are light red.
+
+    It is recommended to use :meth:`from_estimator` to create one. All parameters
+    are stored as attributes.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The samples; entries that are not observed are never read.
+    observed : ndarray of shape (n_samples, n_features), dtype=bool
+        True where an entry of `X` is observed.
+    reconstructions : ndarray of shape (n_samples, n_clusters, n_features)
+        Each sample as each cluster reconstructs it, in the unit of `X`.
+    codes : ndarray of shape (n_samples, n_clusters, n_atoms)
+        The codes of those reconstructions.
+    labels : ndarray of shape (n_samples,)
+        The cluster chosen for each sample.
+    image_shape : tuple of int, default=None
+        ``(height, width)`` of a sample drawn as an image, ``(n_features,)`` for
+        samples drawn as lines. None guesses a square image where `n_features` is
+        a perfect square, and lines otherwise.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        Figure with the reconstructions.
+    axes_ : ndarray of matplotlib Axes of shape (2 * n_samples, 1 + n_clusters)
+        ``axes_[2 * i, 0]`` shows sample ``i``, ``axes_[2 * i, 1 + k]`` its
+        reconstruction by cluster ``k`` and ``axes_[2 * i + 1, 1 + k]`` the code.
+
+    See Also
+    --------
+    DictionaryDisplay : The atoms of each cluster.
+
+    References
+    ----------
+    A. Lin, A. H. Song and D. Ba, "Mixture Model Auto-Encoders: Deep Clustering
+    through Dictionary Learning", ICASSP 2022, Fig. 2.
+    """
+
+    def __init__(
+        self, *, X, observed, reconstructions, codes, labels, image_shape=None
+    ):
+        self.X = X
+        self.observed = observed
+        self.reconstructions = reconstructions
+        self.codes = codes
+        self.labels = labels
+        self.image_shape = image_shape
+
+    @property
+    def mse(self):
+        """Mean squared error over the observed entries, (n_samples, n_clusters)."""
+        observed = self.observed[:, None, :]
+        errors = np.where(observed, self.X[:, None, :] - self.reconstructions, 0)
+        return (errors**2).sum(axis=-1) / observed.sum(axis=-1)
+
+    @property
+    def n_nonzero(self):
+        """Number of nonzero code entries, (n_samples, n_clusters)."""
+        return np.count_nonzero(self.codes, axis=-1)
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, *, mask=None, image_shape=None, cmap="gray_r", fig=None
+    ):
+        """Draw what a fitted estimator makes of one or a few samples.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted, with `dictionaries_` of shape (n_clusters, n_atoms, n_features)
+            and the methods `predict`, `encode` and `reconstruct`, all of which
+            take `mask`.
+        X : array-like of shape (n_features,) or (n_samples, n_features)
+            The sample, or up to 10 samples. NaN marks missing entries.
+        mask : array-like of bool of the shape of X, default=None
+            True where an entry is observed. None takes all that are not NaN.
+        image_shape : tuple of int, default=None
+            ``(height, width)`` of a sample drawn as an image, ``(n_features,)``
+            for samples drawn as lines. None guesses a square image where
+            `n_features` is a perfect square, and lines otherwise.
+        cmap : str or matplotlib Colormap, default="gray_r"
+            See :meth:`plot`.
+        fig : matplotlib Figure or SubFigure, default=None
+            See :meth:`plot`.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If `estimator` has no dictionaries yet.
+        ValueError
+            If the shape of `X` or `mask`, or `image_shape`, does not fit, or if a
+            sample has no observed entry.
+        ImportError
+            If matplotlib is missing.
+        """
+        import_pyplot(f"{cls.__name__}.from_estimator")
+        check_fitted(estimator)
+        n_features = estimator.dictionaries_.shape[-1]
+        shape = resolve_image_shape(image_shape, n_features)
+        X, values, mask = _check_samples(X, mask, n_features)
+        observed = ~np.isnan(values)
+        if mask is not None:
+            observed &= mask
+        if not observed.any(axis=1).all():
+            raise ValueError("Each sample of X must have an observed entry.")
+        display = cls(
+            X=values,
+            observed=observed,
+            reconstructions=estimator.reconstruct(X, clusters="all", mask=mask),
+            codes=estimator.encode(X, clusters="all", mask=mask),
+            labels=estimator.predict(X, mask=mask),
+            image_shape=shape,
+        )
+        return display.plot(cmap=cmap, fig=fig)
+
+    def plot(self, *, cmap="gray_r", fig=None):
+        """Draw the samples, reconstructions and codes.
+
+        Images of a sample and its reconstructions share one colour scale, which
+        spans the observed entries of the sample; lines share the scale that holds
+        them all; so do the codes.
+
+        Parameters
+        ----------
+        cmap : str or matplotlib Colormap, default="gray_r"
+            Colours of images, from low to high.
+        fig : matplotlib Figure or SubFigure, default=None
+            Where to draw. None makes a new figure.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+            The display itself, with `figure_` and `axes_`.
+
+        Raises
+        ------
+        ValueError
+            If `image_shape` does not fit the samples.
+        ImportError
+            If matplotlib is missing.
+        """
+        plt = import_pyplot(f"{type(self).__name__}.plot")
+        n_samples, n_clusters, n_features = self.reconstructions.shape
+        shape = resolve_image_shape(self.image_shape, n_features)
+        width, height = panel_size(shape)
+        code_height = 0.4
+        if fig is None:
+            fig = plt.figure(
+                figsize=(
+                    width * (1 + n_clusters),
+                    (height + code_height + 0.45) * n_samples,
+                ),
+                layout="constrained",
+            )
+        axes = fig.subplots(
+            2 * n_samples,
+            1 + n_clusters,
+            squeeze=False,
+            height_ratios=[height, code_height] * n_samples,
+        )
+        for i in range(n_samples):
+            self._plot_sample(i, axes[2 * i], axes[2 * i + 1], shape, cmap)
+        self.figure_ = fig
+        self.axes_ = axes
+        return self
+
+    def _plot_sample(self, i, top, bottom, shape, cmap):
+        observed = self.observed[i]
+        sample = np.where(observed, self.X[i], np.nan)
+        shown = sample[observed]
+        if len(shape) == 1:
+            shown = np.append(shown, self.reconstructions[i])
+        scale = {"vmin": shown.min(), "vmax": shown.max()}
+        _draw_sample(top[0], sample, shape, cmap, scale)
+        top[0].set_title("input\n(MSE, L0):", fontsize="small")
+        if not observed.all():
+            n_missing = f"{1 - observed.mean():.0%} missing"
+            top[0].set_xlabel(n_missing, fontsize="small", labelpad=2)
+        bottom[0].axis("off")
+        bottom[0].text(
+            1, 0.5, "code:", color=CODE_COLOR, fontsize="small", ha="right", va="center"
+        )
+
+        # Zero is always in view, and codes of zeros still need a scale.
+        code_limits = min(self.codes[i].min(), 0), max(self.codes[i].max(), 0) or 1.0
+        mse, n_nonzero = self.mse[i], self.n_nonzero[i]
+        for k, (ax, code_ax) in enumerate(zip(top[1:], bottom[1:], strict=True)):
+            _draw_sample(
+                ax, self.reconstructions[i, k], shape, cmap, scale, behind=sample
+            )
+            title = f"cluster {k}\n({mse[k]:.2g}, {n_nonzero[k]})"
+            if k == self.labels[i]:
+                ax.set_title(title, fontsize="small", color=CHOSEN_COLOR, weight="bold")
+                for spine in ax.spines.values():
+                    spine.set(color=CHOSEN_COLOR, linewidth=2.5)
+            else:
+                ax.set_title(title, fontsize="small")
+            _draw_code(code_ax, self.codes[i, k], code_limits)
+
+
+def _check_samples(X, mask, n_features):
+    """Return X and mask in two dimensions, and the values of X as an array."""
+    values = np.asarray(X)
+    given_shape = values.shape
+    if values.dtype.kind != "f":
+        values = values.astype(np.float64)
+    if values.ndim == 1:
+        X = values = values[np.newaxis]
+    if values.ndim != 2 or values.shape[1] != n_features:
+        raise ValueError(
+            f"X has shape {given_shape}, but must be one sample of shape "
+            f"({n_features},) or samples of shape (n_samples, {n_features})."
+        )
+    if not 1 <= values.shape[0] <= MAX_SAMPLES:
+        raise ValueError(
+            f"X has {values.shape[0]} samples, but 1 to {MAX_SAMPLES} can be drawn. "
+            f"Pass some of them, as in X[:{MAX_SAMPLES}]."
+        )
+    if mask is not None:
+        mask = np.atleast_2d(np.asarray(mask))
+        if mask.dtype != bool or mask.shape != values.shape:
+            raise ValueError(
+                f"mask has shape {mask.shape} and dtype {mask.dtype}, but must be "
+                f"boolean and of the shape of X, {values.shape}."
+            )
+    return X, values, mask
+
+
+def _draw_sample(ax, sample, shape, cmap, scale, behind=None):
+    strip_axis(ax, frame=True)
+    if len(shape) == 2:
+        image = ax.imshow(sample.reshape(shape), cmap=cmap, **scale)
+        image.set_cmap(image.get_cmap().with_extremes(bad=MISSING_COLOR))
+        return
+    if behind is not None:
+        ax.plot(behind, color="0.75", linewidth=2)
+    # A marker shows an observed entry between two missing ones.
+    marker = "." if np.isnan(sample).any() else None
+    ax.plot(sample, color="black", linewidth=1, marker=marker, markersize=2)
+    for j in np.flatnonzero(np.isnan(sample)):
+        ax.axvspan(j - 0.5, j + 0.5, color=MISSING_COLOR, linewidth=0)
+    margin = 0.1 * (scale["vmax"] - scale["vmin"]) or 1.0
+    ax.set_ylim(scale["vmin"] - margin, scale["vmax"] + margin)
+
+
+def _draw_code(ax, code, limits):
+    strip_axis(ax, frame=False)
+    positions = np.arange(code.size)
+    used = code != 0
+    ax.axhline(0, color="0.8", linewidth=0.6)
+    ax.vlines(positions[used], 0, code[used], color=CODE_COLOR, linewidth=1.2)
+    ax.set_xlim(-0.5, code.size - 0.5)
+    low, high = limits
+    margin = 0.05 * (high - low)
+    ax.set_ylim(low - margin, high + margin)

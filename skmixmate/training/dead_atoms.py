@@ -1,0 +1,102 @@
+"""Find atoms that no sample uses and give them something to explain."""
+
+import torch
+from torch import Tensor
+
+from .callbacks import Callback
+
+__all__ = ["DeadAtomReseeding"]
+
+
+class DeadAtomReseeding(Callback):
+    """Replace atoms that went unused for an epoch by badly explained samples.
+
+    An atom is dead when its mean responsibility-weighted code magnitude over an epoch
+    is below ``threshold`` times the mean over its dictionary; all atoms of a cluster
+    that no sample is assigned to are dead. A dead atom becomes one of the worse
+    explained half of its cluster's samples, drawn at random so that outliers do not
+    take over; the atoms of an empty cluster come from the worse half of the cluster
+    with the largest total energy, which splits it.
+
+    Each atom is re-seeded at most once in a run, so a dictionary larger than the data
+    need settles down, and never after the last epoch.
+
+    Parameters
+    ----------
+    threshold : float, default=1e-3
+        Fraction of the mean usage below which an atom is dead.
+    """
+
+    def __init__(self, threshold: float = 1e-3):
+        self.threshold = threshold
+
+    def on_train_begin(self, trainer) -> None:
+        """Forget an earlier run."""
+        D = trainer.module.dictionaries
+        self.already_reseeded = torch.zeros(
+            D.shape[:2], dtype=torch.bool, device=D.device
+        )
+        self._begin_epoch(trainer)
+
+    def _begin_epoch(self, trainer) -> None:
+        D, n_samples = trainer.module.dictionaries, len(trainer.samples)
+        self.usage = torch.zeros(D.shape[:2], dtype=D.dtype, device=D.device)
+        self.energy = torch.zeros(n_samples, dtype=D.dtype, device=D.device)
+        self.label = torch.zeros(n_samples, dtype=torch.long, device=D.device)
+
+    @torch.no_grad()
+    def on_batch_end(self, trainer, indices: Tensor, output) -> None:
+        """Add up usage; nothing leaves the device."""
+        energies = output.energies.detach()
+        weights = torch.softmax(-energies, dim=-1).T.unsqueeze(1)
+        self.usage += (weights @ output.codes.detach().abs()).squeeze(1)
+        indices = indices.to(energies.device)
+        self.energy[indices], self.label[indices] = energies.min(dim=-1)
+
+    @torch.no_grad()
+    def on_epoch_end(self, trainer) -> None:
+        """Re-seed what is dead unless training ends here."""
+        dead = self.usage <= self.threshold * self.usage.mean(-1, keepdim=True)
+        dead &= ~self.already_reseeded
+        sizes = torch.bincount(self.label, minlength=dead.shape[0])
+        dead |= (sizes == 0)[:, None] & ~self.already_reseeded
+        if trainer.epoch < trainer.max_iter and dead.any():
+            for cluster in dead.any(-1).nonzero().flatten().tolist():
+                self._reseed(trainer, cluster, dead[cluster].nonzero().flatten())
+            self.already_reseeded |= dead
+            trainer.history["n_reseeded_atoms"][-1] = int(dead.sum())
+        self._begin_epoch(trainer)
+
+    def _reseed(self, trainer, cluster: int, atoms: Tensor) -> None:
+        candidates = self._badly_explained(cluster)
+        draw = torch.randint(
+            len(candidates), (len(atoms),), generator=trainer.generator
+        )
+        chosen = candidates[draw.to(candidates.device)]
+        batch = trainer.samples.batch(chosen)
+        seeds = batch.X
+        if batch.observed is not None:
+            output = trainer.module(*batch)
+            codes = output.codes[self.label[chosen], torch.arange(len(chosen))]
+            D = trainer.module.dictionaries[self.label[chosen]]
+            explained = (codes.unsqueeze(1) @ D).squeeze(1)
+            seeds = torch.where(batch.observed > 0, seeds, explained)
+        # A zero sample has no direction; its atom stays as it was.
+        usable = torch.linalg.vector_norm(seeds, dim=-1) > 0
+        D = trainer.module.dictionaries
+        D[cluster, atoms[usable]] = seeds[usable]
+        trainer.module.normalize_()
+        state = trainer.optimizer.state.get(D, {})
+        for moment in ("exp_avg", "exp_avg_sq"):
+            if moment in state:
+                state[moment][cluster, atoms[usable]] = 0.0
+
+    def _badly_explained(self, cluster: int) -> Tensor:
+        """Indices of the worse explained half of a cluster's samples."""
+        members = (self.label == cluster).nonzero().flatten()
+        if len(members) == 0:
+            totals = torch.zeros_like(self.usage[:, 0])
+            totals.index_add_(0, self.label, self.energy)
+            members = (self.label == totals.argmax()).nonzero().flatten()
+        worst = self.energy[members].argsort(descending=True, stable=True)
+        return members[worst[: (len(members) + 1) // 2]]

@@ -1,0 +1,36 @@
+"""Adam's moments as NumPy arrays, so that an estimator carries no tensors."""
+
+import numpy as np
+import torch
+
+__all__ = ["load_optimizer_state", "optimizer_state"]
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> list[dict[str, np.ndarray]]:
+    """Return the state of each parameter, in order; empty before the first step."""
+    return [
+        {
+            name: value.detach().cpu().numpy().copy()
+            for name, value in optimizer.state[parameter].items()
+        }
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+        if parameter in optimizer.state
+    ]
+
+
+def load_optimizer_state(
+    optimizer: torch.optim.Optimizer, state: list[dict[str, np.ndarray]]
+) -> None:
+    """Give an optimiser of the same parameters a state from `optimizer_state`."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    if not state:
+        return
+    for parameter, values in zip(parameters, state, strict=True):
+        optimizer.state[parameter] = {
+            # The step count stays on the CPU, as Adam has it.
+            name: torch.as_tensor(value)
+            .clone()
+            .to("cpu" if name == "step" else parameter.device)
+            for name, value in values.items()
+        }

@@ -1,0 +1,126 @@
+"""Data as the networks see them: scaled, with an intercept, in batches."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..utils.device import fits_in_memory
+
+__all__ = ["Batch", "Samples"]
+
+
+class Batch(NamedTuple):
+    """A batch ready for a network.
+
+    ``X`` is (B, M), finite everywhere; ``observed`` is (B, M), 1 where observed and 0
+    where missing, or None if the batch is complete.
+    """
+
+    X: Tensor
+    observed: Tensor | None
+
+
+class Samples:
+    """Raw samples, converted batch by batch so that no second copy of X is made.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n_samples, n_features)
+        Any real dtype (8-bit images stay 8-bit in memory); NaN marks a missing entry.
+    mask : Tensor of shape (n_samples, n_features), bool, default=None
+        True where observed. An entry is observed if it is neither NaN nor masked out.
+    scale : float, default=1.0
+        What a batch is divided by.
+    intercept_scaling : float, default=None
+        Value of a constant feature that is appended after scaling; None for no feature.
+    dtype : torch.dtype, default=torch.float32
+        Dtype of the batches.
+    device : torch.device, default="cpu"
+        Device of the batches. X is moved there once if it fits.
+    """
+
+    def __init__(
+        self,
+        X: Tensor,
+        mask: Tensor | None = None,
+        *,
+        scale: float = 1.0,
+        intercept_scaling: float | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ):
+        self.device = torch.device(device)
+        if X.device != self.device and fits_in_memory(X.nbytes, self.device):
+            X = X.to(self.device)
+            mask = None if mask is None else mask.to(self.device)
+        self.X = X
+        self.mask = mask
+        self.scale = scale
+        self.intercept_scaling = intercept_scaling
+        self.dtype = dtype
+        self.has_missing = mask is not None or (
+            X.is_floating_point() and bool(torch.isnan(X.sum()))
+        )
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return self.X.shape[0]
+
+    def with_dtype(self, dtype: torch.dtype) -> "Samples":
+        """Return the same samples, sharing memory, with batches of another dtype."""
+        return Samples(
+            self.X,
+            self.mask,
+            scale=self.scale,
+            intercept_scaling=self.intercept_scaling,
+            dtype=dtype,
+            device=self.device,
+        )
+
+    def raw(self, index) -> Batch:
+        """Return the samples of a slice or an index tensor, neither scaled nor padded.
+
+        Missing entries are zero.
+        """
+        if isinstance(index, Tensor):
+            index = index.to(self.X.device)
+        X = self.X[index].to(self.device, self.dtype)
+        if not self.has_missing:
+            return Batch(X, None)
+        observed = ~torch.isnan(X)
+        if self.mask is not None:
+            observed &= self.mask[index].to(self.device)
+        if observed.all():
+            return Batch(X, None)
+        return Batch(torch.where(observed, X, 0.0), observed.to(self.dtype))
+
+    def batch(self, index) -> Batch:
+        """Return the samples of a slice or an index tensor as a network takes them."""
+        X, observed = self.raw(index)
+        X = X / self.scale
+        if self.intercept_scaling is None:
+            return Batch(X, observed)
+        X = torch.cat([X, X.new_full((len(X), 1), self.intercept_scaling)], dim=1)
+        if observed is not None:
+            observed = torch.cat([observed, X.new_ones((len(X), 1))], dim=1)
+        return Batch(X, observed)
+
+    def slices(self, batch_size: int) -> Iterator[slice]:
+        """Yield consecutive slices of at most ``batch_size`` samples, in order."""
+        for start in range(0, len(self), batch_size):
+            yield slice(start, min(start + batch_size, len(self)))
+
+    def mean_squared_norm(self, batch_size: int = 4096) -> float:
+        """Mean squared norm of the raw samples.
+
+        From observed entries alone: the mean squared entry times the number of
+        features.
+        """
+        total, n_observed = 0.0, 0
+        for index in self.slices(batch_size):
+            X, observed = self.raw(index)
+            total += float(X.double().square().sum())
+            n_observed += X.numel() if observed is None else int(observed.sum())
+        return total / max(n_observed, 1) * self.X.shape[1]

@@ -1,0 +1,138 @@
+"""The training loop."""
+
+import time
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from .callbacks import Callback
+from .samples import Samples
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """Fit a network to samples by mini-batch gradient descent.
+
+    Parameters
+    ----------
+    module : nn.Module
+        With ``forward(X, observed)``, ``loss(output)`` and ``normalize_()``, which is
+        called after each step.
+    optimizer : torch.optim.Optimizer
+    samples : Samples
+    max_iter : int
+        Largest number of epochs.
+    batch_size : int
+    generator : torch.Generator
+        On the CPU, so that batches are the same on every device.
+    callbacks : sequence of Callback, default=()
+
+    Attributes
+    ----------
+    history : dict of str to list
+        One entry an epoch: ``loss`` (mean over the epoch's batches), ``seconds``,
+        ``n_reseeded_atoms``.
+    epoch : int
+        Number of completed epochs.
+    interrupted : bool
+        Whether a KeyboardInterrupt ended training.
+    diverged : bool
+        Whether training ended because the loss was no longer finite; the module then
+        holds the parameters of the last finite epoch.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        samples: Samples,
+        *,
+        max_iter: int,
+        batch_size: int,
+        generator: torch.Generator,
+        callbacks: Sequence[Callback] = (),
+    ):
+        self.module = module
+        self.optimizer = optimizer
+        self.samples = samples
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.generator = generator
+        self.callbacks = callbacks
+        self.history: dict[str, list] = {
+            "loss": [],
+            "seconds": [],
+            "n_reseeded_atoms": [],
+        }
+        self.epoch = 0
+        self.interrupted = False
+        self.diverged = False
+
+    def run(self) -> "Trainer":
+        """Train until a callback stops it, ``max_iter`` epochs or an interrupt.
+
+        Returns
+        -------
+        Trainer
+            Itself.
+        """
+        try:
+            for callback in self.callbacks:
+                callback.on_train_begin(self)
+            while self.epoch < self.max_iter and not self._run_epoch():
+                pass
+        except KeyboardInterrupt:
+            self.interrupted = True
+        for callback in self.callbacks:
+            callback.on_train_end(self)
+        return self
+
+    def _run_epoch(self) -> bool:
+        """Run one epoch and return whether to stop."""
+        started = time.perf_counter()
+        for callback in self.callbacks:
+            callback.on_epoch_begin(self)
+        last_good = [p.detach().clone() for p in self.module.parameters()]
+        loss = self._pass_over_samples()
+        if not torch.isfinite(loss):
+            self._restore(last_good)
+            return True
+        self.epoch += 1
+        self.history["loss"].append(float(loss))
+        self.history["seconds"].append(time.perf_counter() - started)
+        self.history["n_reseeded_atoms"].append(0)
+        # A list, not a generator: every callback sees every epoch.
+        return any([callback.on_epoch_end(self) for callback in self.callbacks])
+
+    def _pass_over_samples(self) -> torch.Tensor:
+        """Take one optimiser step a batch and return the mean loss, on the device."""
+        total = torch.zeros((), device=self.samples.device)
+        order = torch.randperm(len(self.samples), generator=self.generator)
+        for indices in order.split(self.batch_size):
+            output = self.module(*self.samples.batch(indices))
+            loss = self.module.loss(output)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+            self.module.normalize_()
+            total += loss.detach() * len(indices)
+            for callback in self.callbacks:
+                callback.on_batch_end(self, indices, output)
+        return total / len(self.samples)
+
+    @torch.no_grad()
+    def _restore(self, parameters: list[torch.Tensor]) -> None:
+        """Take back the epoch whose loss was not finite."""
+        for parameter, value in zip(self.module.parameters(), parameters, strict=True):
+            parameter.copy_(value)
+        self.diverged = True
+        warnings.warn(
+            f"Training stopped in epoch {self.epoch + 1} because the loss was no longer "
+            "finite; the parameters are those of the epoch before. Use "
+            "step_size='auto' or a smaller learning_rate.",
+            RuntimeWarning,
+            stacklevel=2,
+        )

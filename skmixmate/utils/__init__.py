@@ -1,0 +1,1 @@
+"""Shared helpers: devices and validation."""

@@ -1,0 +1,43 @@
+"""Where tensors live."""
+
+import torch
+
+__all__ = ["fits_in_memory", "resolve_device"]
+
+
+def resolve_device(device) -> torch.device:
+    """Return the torch device that a ``device`` parameter asks for.
+
+    Parameters
+    ----------
+    device : "auto", str or torch.device
+        "auto" is a CUDA GPU where there is one, else the CPU.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ValueError
+        If ``device`` is no device, or one that this machine does not have.
+    """
+    if isinstance(device, str) and device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device must be 'auto', 'cpu', or the name of a device that this machine "
+            f"has, such as 'cuda' or 'cuda:1', got {device!r}: {error}"
+        ) from error
+    return resolved
+
+
+def fits_in_memory(n_bytes: int, device: torch.device) -> bool:
+    """Whether ``n_bytes`` take at most half of what is free on a GPU."""
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return n_bytes <= free // 2

@@ -1,0 +1,33 @@
+"""Random numbers that leave the global generators alone."""
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+
+__all__ = ["private_random_state", "torch_generator"]
+
+
+def private_random_state(random_state) -> np.random.RandomState:
+    """Return a RandomState; None means a fresh one, never NumPy's global one.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+
+    Returns
+    -------
+    RandomState
+
+    Raises
+    ------
+    ValueError
+        If ``random_state`` is none of these.
+    """
+    if random_state is None:
+        return np.random.RandomState()
+    return check_random_state(random_state)
+
+
+def torch_generator(random_state: np.random.RandomState) -> torch.Generator:
+    """Return a CPU generator seeded by a draw from ``random_state``."""
+    return torch.Generator().manual_seed(int(random_state.randint(2**31 - 1)))

@@ -1,0 +1,204 @@
+"""From what a user passes to tensors, with clear errors."""
+
+import warnings
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import validate_data
+from torch import Tensor
+
+__all__ = ["Input", "check_integer", "check_number", "validate_samples"]
+
+# What torch can hold as it is; everything else becomes float64.
+_TORCH_DTYPES = {
+    np.dtype(name)
+    for name in ("bool", "uint8", "int8", "int16", "int32", "int64")
+    + ("float16", "float32", "float64")
+}
+
+
+class Input(NamedTuple):
+    """Validated input: ``X`` (n_samples, n_features), ``mask`` likewise or None.
+
+    ``is_tensor`` tells whether the user passed a tensor and expects tensors back.
+    """
+
+    X: Tensor
+    mask: Tensor | None
+    is_tensor: bool
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype to compute in, by NumPy's promotion of the input with float32.
+
+        float32 for 8- and 16-bit integers and half precision, else float64.
+        """
+        return (
+            torch.promote_types(self.X.dtype, torch.float32)
+            if (self.X.dtype not in (torch.int32, torch.int64))
+            else torch.float64
+        )
+
+
+def validate_samples(estimator, X, mask=None, *, reset: bool) -> Input:
+    """Validate samples and their mask for an estimator.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Gets ``n_features_in_`` and ``feature_names_in_`` if ``reset``.
+    X : array-like or Tensor of shape (n_samples, n_features)
+        Dense and real; NaN marks a missing entry. Memory is shared where possible.
+    mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+        True where observed.
+    reset : bool
+        True in ``fit``, False where ``n_features_in_`` must match.
+
+    Returns
+    -------
+    Input
+
+    Raises
+    ------
+    ValueError
+        If X or mask has a wrong shape or type, X has infinite values, or a row (in
+        ``fit`` also a column) has no observed entry.
+    """
+    is_tensor = isinstance(X, Tensor)
+    if is_tensor:
+        X = _check_tensor(estimator, X, reset)
+    else:
+        X = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype="numeric",
+            order="C",
+            ensure_all_finite="allow-nan",
+        )
+        X = _as_tensor(X)
+    if mask is not None:
+        mask = _check_mask(mask, X)
+    _check_observed(X, mask, check_columns=reset)
+    return Input(X, mask, is_tensor)
+
+
+def _as_tensor(X: np.ndarray) -> Tensor:
+    if X.dtype.newbyteorder("=") not in _TORCH_DTYPES:
+        X = X.astype(np.float64)
+    X = np.ascontiguousarray(X, dtype=X.dtype.newbyteorder("="))
+    with warnings.catch_warnings():
+        # Read-only memory (a memory map from joblib, say) is shared: nothing here
+        # writes to it.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
+        return torch.from_numpy(X)
+
+
+def _check_tensor(estimator, X: Tensor, reset: bool) -> Tensor:
+    name = type(estimator).__name__
+    if X.layout != torch.strided:
+        raise ValueError(f"X must be a dense tensor, got layout {X.layout}.")
+    if X.is_complex():
+        raise ValueError(f"Complex data not supported: X has dtype {X.dtype}.")
+    if X.ndim != 2:
+        raise ValueError(
+            f"Expected 2D tensor X, got {X.ndim}D tensor of shape {tuple(X.shape)}."
+        )
+    if 0 in X.shape:
+        raise ValueError(
+            f"X has shape {tuple(X.shape)}; {name} needs at least one sample and one "
+            "feature."
+        )
+    if X.is_floating_point() and torch.isinf(X).any():
+        raise ValueError("Input X contains infinity; entries must be finite or NaN.")
+    if reset:
+        estimator.n_features_in_ = X.shape[1]
+        if hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+    elif X.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {name} is expecting "
+            f"{estimator.n_features_in_} features as input."
+        )
+    return X.detach()
+
+
+def _check_mask(mask, X: Tensor) -> Tensor:
+    if not isinstance(mask, Tensor):
+        mask = np.asarray(mask)
+        if mask.dtype != bool:
+            raise ValueError(
+                "mask must be boolean, True where an entry is observed, got dtype "
+                f"{mask.dtype}."
+            )
+        mask = torch.from_numpy(np.array(mask, order="C"))
+    if mask.dtype != torch.bool:
+        raise ValueError(
+            f"mask must be boolean, True where an entry is observed, got dtype "
+            f"{mask.dtype}."
+        )
+    if mask.shape != X.shape:
+        raise ValueError(
+            f"mask must have the shape of X, {tuple(X.shape)}, got {tuple(mask.shape)}."
+        )
+    return mask.to(X.device)
+
+
+def _check_observed(X: Tensor, mask: Tensor | None, *, check_columns: bool) -> None:
+    missing = None
+    # One sum finds NaN without a boolean array as large as X.
+    if X.is_floating_point() and torch.isnan(X.sum()):
+        missing = torch.isnan(X)
+    if mask is not None:
+        missing = ~mask if missing is None else missing | ~mask
+    if missing is None:
+        return
+    axes = [("row", 1)] + ([("column", 0)] if check_columns else [])
+    for axis_name, dim in axes:
+        empty = missing.all(dim=dim).nonzero().flatten().tolist()
+        if empty:
+            raise ValueError(
+                f"{len(empty)} {axis_name}(s) of X have no observed entry (all NaN or "
+                f"masked out), the first is {axis_name} {empty[0]}; every "
+                f"{axis_name} needs at least one."
+            )
+
+
+def check_integer(value, name: str, *, min_val: int) -> int:
+    """Return ``value`` if it is an integer of at least ``min_val``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not; the message names the parameter, the value and the bound.
+    """
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be an integer >= {min_val}, got {value!r}.")
+    return int(check_scalar(value, name, Integral, min_val=min_val))
+
+
+def check_number(
+    value, name: str, *, min_val: float = 0.0, include_boundaries: str = "neither"
+) -> float:
+    """Return ``value`` if it is a finite real number above ``min_val``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not; the message names the parameter, the value and the bound.
+    """
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be a number > {min_val}, got {value!r}.")
+    return float(
+        check_scalar(
+            value,
+            name,
+            Real,
+            min_val=min_val,
+            max_val=np.finfo(np.float64).max,
+            include_boundaries=include_boundaries,
+        )
+    )
