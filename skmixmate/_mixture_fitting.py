@@ -162,7 +162,7 @@ def _trainer(
     trained = [p for p in module.parameters() if p.requires_grad]
     return Trainer(
         module,
-        torch.optim.Adam(trained, lr=float(estimator.learning_rate)),
+        torch.optim.Adam(trained, lr=float(estimator.learning_rate), fused=True),
         samples.with_dtype(torch.float32),
         max_iter=estimator.max_iter if max_iter is None else max_iter,
         batch_size=estimator.batch_size,

@@ -265,7 +265,7 @@ class MixtureInferenceMixin:
         module = self._module(torch.device("cpu"))
         codes = torch.from_numpy(codes).to(module.dictionaries.dtype)
         # A prox of threshold zero projects onto the codes that the penalty allows.
-        codes = module.penalty.prox(codes.unsqueeze(0), codes.new_zeros(1, 1, 1))[0]
+        codes = module.penalty.prox(codes.unsqueeze(0), 0.0)[0]
         with torch.no_grad():
             X = self._decode_by_label(module, codes, torch.from_numpy(y))
         return X.numpy(), y

@@ -1,8 +1,11 @@
 """The MixMate estimator."""
 
-import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin
-from sklearn.base import TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
 
 from ._mixture_fitting import fit_mixture, partial_fit_mixture
 from ._mixture_inference import MixtureInferenceMixin

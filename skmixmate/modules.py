@@ -116,6 +116,12 @@ class DictionaryMixture(nn.Module):
             return residual_term(X, self.dictionaries, step)
         return gram_term(X, self.dictionaries, gram, step)
 
+    def _prox(self, V: Tensor, step: Tensor) -> Tensor:
+        """Proximal step on codes in units of the step size."""
+        if self.penalty.is_norm:
+            return self.penalty.prox(V, self.alpha)
+        return self.penalty.prox(step * V, step * self.alpha) / step
+
     def forward(self, X: Tensor, observed: Tensor | None = None) -> MixtureOutput:
         """Encode a batch against every dictionary and compute its energies.
 
@@ -138,10 +144,10 @@ class DictionaryMixture(nn.Module):
         gram = self.dictionaries @ self.dictionaries.mT
         step = self._steps(gram)
         term = self._data_term(X, observed, gram, step)
-        threshold = step * self.alpha
-        codes = fista(
+        # FISTA runs on codes in units of the step size; see `DataTerm`.
+        codes = step * fista(
             term.gradient_step,
-            lambda V: self.penalty.prox(V, threshold),
+            lambda V: self._prox(V, step),
             X.new_zeros((n_clusters, X.shape[0], n_atoms)),
             self.n_fista_iter,
         )

@@ -6,6 +6,7 @@ To add one, subclass `Penalty`, write `prox` and `value`, and pass an instance a
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -31,19 +32,23 @@ class Penalty(ABC):
     group_size : int
         Number of consecutive atoms that the penalty treats together; the number of
         atoms of a dictionary must be a multiple of it.
+    is_norm : bool
+        Whether ``Omega(c z) = c Omega(z)`` for positive c, as for every norm. `prox`
+        then only ever gets numbers as thresholds, which is faster.
     """
 
     group_size: int = 1
+    is_norm: bool = False
 
     @abstractmethod
-    def prox(self, codes: Tensor, threshold: Tensor) -> Tensor:
+    def prox(self, codes: Tensor, threshold: float | Tensor) -> Tensor:
         """Return ``argmin_z 0.5 * ||z - codes||^2 + threshold * Omega(z)``.
 
         Parameters
         ----------
         codes : Tensor of shape (n_clusters, n_samples, n_atoms)
-        threshold : Tensor of shape (n_clusters, 1, 1)
-            Step size times ``alpha``, nonnegative.
+        threshold : float or, unless `is_norm`, Tensor of shape (n_clusters, 1, 1)
+            Nonnegative.
 
         Returns
         -------
@@ -83,15 +88,16 @@ class L1(Penalty):
     >>> import torch
     >>> from skmixmate.penalties import L1
     >>> codes = torch.tensor([[3.0, -0.5, -2.0]])
-    >>> L1().prox(codes, torch.tensor(1.0))
+    >>> L1().prox(codes, 1.0)
     tensor([[ 2.,  0., -1.]])
-    >>> L1(nonnegative=True).prox(codes, torch.tensor(1.0))
+    >>> L1(nonnegative=True).prox(codes, 1.0)
     tensor([[2., 0., 0.]])
     """
 
     nonnegative: bool = False
+    is_norm: ClassVar[bool] = True
 
-    def prox(self, codes: Tensor, threshold: Tensor) -> Tensor:
+    def prox(self, codes: Tensor, threshold: float) -> Tensor:
         """Soft thresholding; see `Penalty.prox`."""
         if self.nonnegative:
             return nonnegative_soft_threshold(codes, threshold)
@@ -130,12 +136,13 @@ class GroupL2(Penalty):
     >>> import torch
     >>> from skmixmate.penalties import GroupL2
     >>> codes = torch.tensor([[3.0, 4.0, 0.3, 0.4]])
-    >>> GroupL2(group_size=2).prox(codes, torch.tensor(1.0))
+    >>> GroupL2(group_size=2).prox(codes, 1.0)
     tensor([[2.4000, 3.2000, 0.0000, 0.0000]])
     """
 
     group_size: int = 2
     nonnegative: bool = False
+    is_norm: ClassVar[bool] = True
 
     def __post_init__(self):
         if (
@@ -147,7 +154,7 @@ class GroupL2(Penalty):
                 f"group_size must be a positive integer, got {self.group_size!r}."
             )
 
-    def prox(self, codes: Tensor, threshold: Tensor) -> Tensor:
+    def prox(self, codes: Tensor, threshold: float) -> Tensor:
         """Block soft thresholding; see `Penalty.prox`."""
         if self.nonnegative:
             return nonnegative_block_soft_threshold(codes, threshold, self.group_size)

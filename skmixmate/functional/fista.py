@@ -18,9 +18,9 @@ def fista(
     Parameters
     ----------
     gradient_step : callable
-        ``W -> W - step * grad(W)``, the explicit half of a step.
+        The explicit half of a step, on the data term.
     prox : callable
-        ``V -> prox_{step * alpha * Omega}(V)``, the implicit half.
+        The implicit half, on the penalty.
     start : Tensor of shape (K, B, P)
         The first codes.
     n_iter : int

@@ -1,20 +1,19 @@
 """Proximal operators of the sparsity penalties.
 
-Each maps ``v`` to ``argmin_z 0.5 * ||z - v||^2 + threshold * Omega(z)`` and broadcasts
-``threshold`` against ``v``, so that every cluster can have a step of its own.
+Each maps ``v`` to ``argmin_z 0.5 * ||z - v||^2 + threshold * Omega(z)``.
 """
 
 import torch
 from torch import Tensor
 
 
-def soft_threshold(v: Tensor, threshold: Tensor) -> Tensor:
+def soft_threshold(v: Tensor, threshold: float) -> Tensor:
     """Proximal operator of the l1 norm: ``sign(v) * (|v| - threshold)_+``.
 
     Parameters
     ----------
     v : Tensor of shape (..., P)
-    threshold : Tensor, nonnegative, broadcastable to the shape of ``v``
+    threshold : float, nonnegative
 
     Returns
     -------
@@ -24,17 +23,16 @@ def soft_threshold(v: Tensor, threshold: Tensor) -> Tensor:
     ----------
     MixMate (ICASSP 2022), the operator ``f`` of eq. 4.
     """
-    # Two fused kernels instead of the four of sign, abs, subtract and relu.
-    return v - torch.clamp(v, -threshold, threshold)
+    return torch.nn.functional.softshrink(v, threshold)
 
 
-def nonnegative_soft_threshold(v: Tensor, threshold: Tensor) -> Tensor:
+def nonnegative_soft_threshold(v: Tensor, threshold: float) -> Tensor:
     """Proximal operator of the l1 norm on nonnegative codes: ``(v - threshold)_+``.
 
     Parameters
     ----------
     v : Tensor of shape (..., P)
-    threshold : Tensor, nonnegative, broadcastable to the shape of ``v``
+    threshold : float, nonnegative
 
     Returns
     -------
@@ -60,13 +58,13 @@ def group_norms(v: Tensor, group_size: int) -> Tensor:
     return torch.linalg.vector_norm(groups, dim=-1)
 
 
-def block_soft_threshold(v: Tensor, threshold: Tensor, group_size: int) -> Tensor:
+def block_soft_threshold(v: Tensor, threshold: float, group_size: int) -> Tensor:
     """Proximal operator of the sum of group norms: ``(1 - threshold/||v_g||)_+ v_g``.
 
     Parameters
     ----------
     v : Tensor of shape (..., P), P a multiple of ``group_size``
-    threshold : Tensor, nonnegative, broadcastable to the shape (..., P / group_size)
+    threshold : float, nonnegative
     group_size : int
 
     Returns
@@ -85,7 +83,7 @@ def block_soft_threshold(v: Tensor, threshold: Tensor, group_size: int) -> Tenso
 
 
 def nonnegative_block_soft_threshold(
-    v: Tensor, threshold: Tensor, group_size: int
+    v: Tensor, threshold: float, group_size: int
 ) -> Tensor:
     """Proximal operator of the sum of group norms on nonnegative codes.
 
@@ -94,7 +92,7 @@ def nonnegative_block_soft_threshold(
     Parameters
     ----------
     v : Tensor of shape (..., P), P a multiple of ``group_size``
-    threshold : Tensor, nonnegative, broadcastable to the shape (..., P / group_size)
+    threshold : float, nonnegative
     group_size : int
 
     Returns

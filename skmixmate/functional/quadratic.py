@@ -15,9 +15,14 @@ from torch import Tensor
 class DataTerm(NamedTuple):
     """A data term as two functions of the codes.
 
-    ``gradient_step(W)`` is ``W - step * grad(W)``, (K, B, P), where ``grad`` is the
-    gradient of *half* the squared residual, as in eq. 4 of MixMate; ``value(Z)`` is the
-    whole squared residual, (K, B), as in eq. 5.
+    ``gradient_step(U)`` is a gradient step on *half* the squared residual, as in eq. 4
+    of MixMate, for codes in units of the step size, ``W = step * U``::
+
+        W < -W - step * grad(W) is U < -U - grad(step * U)
+
+    (K, B, P). In these units the threshold of a norm is one number for all clusters,
+    whatever their steps. ``value(Z)`` is the whole squared residual of codes as they
+    are, (K, B), as in eq. 5.
     """
 
     gradient_step: Callable[[Tensor], Tensor]
@@ -39,8 +44,8 @@ def residual_term(X: Tensor, D: Tensor, step: Tensor) -> DataTerm:
     DataTerm
     """
 
-    def gradient_step(W: Tensor) -> Tensor:
-        return W - step * ((W @ D - X) @ D.mT)
+    def gradient_step(U: Tensor) -> Tensor:
+        return U - ((step * U) @ D - X) @ D.mT
 
     def value(Z: Tensor) -> Tensor:
         return (X - Z @ D).square().sum(-1)
@@ -72,8 +77,8 @@ def masked_term(X: Tensor, D: Tensor, step: Tensor, observed: Tensor) -> DataTer
     """
     visible = X * observed
 
-    def gradient_step(W: Tensor) -> Tensor:
-        return W - step * (((W @ D) * observed - visible) @ D.mT)
+    def gradient_step(U: Tensor) -> Tensor:
+        return U - (((step * U) @ D) * observed - visible) @ D.mT
 
     def value(Z: Tensor) -> Tensor:
         return (visible - (Z @ D) * observed).square().sum(-1)
@@ -127,15 +132,14 @@ def correlation_term(
     -----
     ::
 
-        W - step * grad(W) = W (I - step * G) + step * C
+        U - grad(step * U) = U (I - step * G) + C
         ||x - z D||^2      = ||x||^2 + <z G - 2 c, z>
     """
     identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     transition = identity - step * gram
-    offset = step * correlations
 
-    def gradient_step(W: Tensor) -> Tensor:
-        return torch.baddbmm(offset, W, transition)
+    def gradient_step(U: Tensor) -> Tensor:
+        return torch.baddbmm(correlations, U, transition)
 
     def value(Z: Tensor) -> Tensor:
         return squared_norms + ((Z @ gram - 2.0 * correlations) * Z).sum(-1)

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+
 from ..utils.random import private_random_state
 
 __all__ = ["InitializationWarning", "dictionaries_from_labels"]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.base import clone
 from sklearn.cluster import KMeans
-from ..utils.random import private_random_state
 
+from ..utils.random import private_random_state
 from .dictionaries import InitializationWarning
 from .spectral import spectral_labels
 from .ssc import SparseSubspaceClustering

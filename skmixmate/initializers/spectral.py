@@ -8,6 +8,7 @@ from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.cluster import KMeans
 from sklearn.neighbors import kneighbors_graph
+
 from ..utils.random import private_random_state
 
 __all__ = ["spectral_clustering_labels", "spectral_labels"]

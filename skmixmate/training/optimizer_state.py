@@ -28,9 +28,6 @@ def load_optimizer_state(
         return
     for parameter, values in zip(parameters, state, strict=True):
         optimizer.state[parameter] = {
-            # The step count stays on the CPU, as Adam has it.
-            name: torch.as_tensor(value)
-            .clone()
-            .to("cpu" if name == "step" else parameter.device)
+            name: torch.tensor(value, device=parameter.device)
             for name, value in values.items()
         }
