@@ -164,10 +164,10 @@ def lipschitz_constant(gram: Tensor, n_squarings: int = 6) -> Tensor:
 
     Notes
     -----
-    ``lambda_max <= trace(G^q)^(1/q)``, with ``G^q`` by repeated squaring. Unlike a power
-    iteration, which approaches the eigenvalue from below, it can never give a step that
-    makes the encoder diverge; it needs no random start and no synchronisation with a
-    GPU, as an eigenvalue routine would.
+    ``lambda_max <= trace(G^q)^(1/q)``, with ``G^q`` by repeated squaring. A power
+    iteration approaches the eigenvalue from below; this bound is never below, so the
+    step it gives cannot make the encoder diverge. It needs no random start, nor a
+    synchronisation with a GPU, as an eigenvalue routine would.
     """
     with torch.no_grad():
         power = gram

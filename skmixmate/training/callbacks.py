@@ -21,7 +21,7 @@ class Callback:
         """Run after each optimiser step, with the forward pass that led to it."""
 
     def on_epoch_end(self, trainer) -> bool | None:
-        """Run after each epoch, when ``trainer.history`` has it; True stops training."""
+        """Run after each epoch, already in ``trainer.history``; True stops."""
 
     def on_train_end(self, trainer) -> None:
         """Run after the last epoch, interrupted or not."""

@@ -130,8 +130,8 @@ class Trainer:
             parameter.copy_(value)
         self.diverged = True
         warnings.warn(
-            f"Training stopped in epoch {self.epoch + 1} because the loss was no longer "
-            "finite; the parameters are those of the epoch before. Use "
+            f"Training stopped in epoch {self.epoch + 1}: the loss was no longer "
+            "finite. The parameters are those of the epoch before; use "
             "step_size='auto' or a smaller learning_rate.",
             RuntimeWarning,
             stacklevel=2,

@@ -15,8 +15,10 @@ __all__ = ["Input", "check_integer", "check_number", "validate_samples"]
 # What torch can hold as it is; everything else becomes float64.
 _TORCH_DTYPES = {
     np.dtype(name)
-    for name in ("bool", "uint8", "int8", "int16", "int32", "int64")
-    + ("float16", "float32", "float64")
+    for name in (
+        *("bool", "uint8", "int8", "int16", "int32", "int64"),
+        *("float16", "float32", "float64"),
+    )
 }
 
 

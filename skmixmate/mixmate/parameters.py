@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .penalties import Penalty, resolve_penalty
-from .utils.device import resolve_device
-from .utils.validation import check_integer, check_number
+from ..penalties import Penalty, resolve_penalty
+from ..utils.device import resolve_device
+from ..utils.validation import check_integer, check_number
 
 __all__ = ["MixtureParameters", "auto_n_atoms"]
 

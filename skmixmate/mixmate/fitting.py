@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from ._mixture_inference import assigned_codes, batched_outputs
-from ._mixture_parameters import MixtureParameters
-from ._mixture_start import MixtureStart, draw_start
-from .modules import DictionaryMixture
-from .training import (
+from .inference import assigned_codes, batched_outputs
+from .parameters import MixtureParameters
+from .start import MixtureStart, draw_start
+from ..modules import DictionaryMixture
+from ..training import (
     Callback,
     DeadAtomReseeding,
     EarlyStopping,
@@ -19,8 +19,8 @@ from .training import (
     Samples,
     Trainer,
 )
-from .training.optimizer_state import load_optimizer_state, optimizer_state
-from .utils.random import private_random_state, torch_generator
+from ..training.optimizer_state import load_optimizer_state, optimizer_state
+from ..utils.random import private_random_state, torch_generator
 
 __all__ = ["FittedMixture", "fit_mixture", "partial_fit_mixture"]
 

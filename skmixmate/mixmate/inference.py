@@ -7,13 +7,13 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .modules import DictionaryMixture, MixtureOutput
-from .penalties import resolve_penalty
-from .training import Samples
-from .training.samples import Batch
-from .utils.device import resolve_device
-from .utils.random import private_random_state
-from .utils.validation import Input, check_integer, validate_samples
+from ..modules import DictionaryMixture, MixtureOutput
+from ..penalties import resolve_penalty
+from ..training import Samples
+from ..training.samples import Batch
+from ..utils.device import resolve_device
+from ..utils.random import private_random_state
+from ..utils.validation import Input, check_integer, validate_samples
 
 __all__ = ["MixtureInferenceMixin", "assigned_codes", "batched_outputs"]
 

@@ -7,18 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._mixture_parameters import (
+from .parameters import (
     SCALED_SQUARED_NORM,
     MixtureParameters,
     auto_n_atoms,
 )
-from .initializers import (
+from ..initializers import (
     InitializationWarning,
     dictionaries_from_labels,
     initial_labels,
 )
-from .training import Samples
-from .utils.validation import Input
+from ..training import Samples
+from ..utils.validation import Input
 
 __all__ = ["MixtureStart", "draw_start"]
 
