@@ -7,11 +7,11 @@ from sklearn.base import (
     TransformerMixin,
 )
 
+from ..utils.callbacks import CallbackSupportMixin, with_callbacks
+from ..utils.validation import validate_samples
 from .fitting import fit_mixture, partial_fit_mixture
 from .inference import MixtureInferenceMixin
 from .parameters import MixtureParameters
-from ..utils.callbacks import CallbackSupportMixin, with_callbacks
-from ..utils.validation import validate_samples
 
 __all__ = ["MixMateClustering"]
 

@@ -7,9 +7,6 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from .inference import assigned_codes, batched_outputs
-from .parameters import MixtureParameters
-from .start import MixtureStart, draw_start
 from ..modules import DictionaryMixture
 from ..training import (
     Callback,
@@ -21,6 +18,9 @@ from ..training import (
 )
 from ..training.optimizer_state import load_optimizer_state, optimizer_state
 from ..utils.random import private_random_state, torch_generator
+from .inference import assigned_codes, batched_outputs
+from .parameters import MixtureParameters
+from .start import MixtureStart, draw_start
 
 __all__ = ["FittedMixture", "fit_mixture", "partial_fit_mixture"]
 

@@ -7,11 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .parameters import (
-    SCALED_SQUARED_NORM,
-    MixtureParameters,
-    auto_n_atoms,
-)
 from ..initializers import (
     InitializationWarning,
     dictionaries_from_labels,
@@ -19,6 +14,11 @@ from ..initializers import (
 )
 from ..training import Samples
 from ..utils.validation import Input
+from .parameters import (
+    SCALED_SQUARED_NORM,
+    MixtureParameters,
+    auto_n_atoms,
+)
 
 __all__ = ["MixtureStart", "draw_start"]
 
