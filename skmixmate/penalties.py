@@ -6,6 +6,7 @@ To add one, subclass `Penalty`, write `prox` and `value`, and pass an instance a
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from numbers import Integral
 from typing import ClassVar
 
 from torch import Tensor
@@ -87,7 +88,7 @@ class L1(Penalty):
     --------
     >>> import torch
     >>> from skmixmate.penalties import L1
-    >>> codes = torch.tensor([[3.0, -0.5, -2.0]])
+    >>> codes = torch.tensor([[3.0, 0.5, -2.0]])
     >>> L1().prox(codes, 1.0)
     tensor([[ 2.,  0., -1.]])
     >>> L1(nonnegative=True).prox(codes, 1.0)
@@ -147,7 +148,7 @@ class GroupL2(Penalty):
     def __post_init__(self):
         if (
             isinstance(self.group_size, bool)
-            or not isinstance(self.group_size, int)
+            or not isinstance(self.group_size, Integral)
             or self.group_size < 1
         ):
             raise ValueError(

@@ -170,15 +170,23 @@ def lipschitz_constant(gram: Tensor, n_squarings: int = 6) -> Tensor:
     synchronisation with a GPU, as an eigenvalue routine would.
     """
     with torch.no_grad():
-        power = gram
-        log_scale = torch.zeros(gram.shape[0], dtype=gram.dtype, device=gram.device)
         tiny = torch.finfo(gram.dtype).tiny
-        for n_squared in range(n_squarings + 1):
-            trace = power.diagonal(dim1=-2, dim2=-1).sum(-1).clamp(min=tiny)
-            # G^q = exp(log_scale * q) * power keeps the powers in range.
-            log_scale = log_scale + trace.log() / 2.0**n_squared
+        scale = _trace(gram)
+        is_zero = scale < tiny
+        scale = scale.clamp(min=tiny)
+        # G^q = scale^q * exp(log_trace * q) * power keeps the powers in range.
+        power = gram / scale[:, None, None]
+        log_trace = torch.zeros_like(scale)
+        for n_squared in range(1, n_squarings + 1):
+            power = power @ power
+            trace = _trace(power).clamp(min=tiny)
+            log_trace = log_trace + trace.log() / 2.0**n_squared
             power = power / trace[:, None, None]
-            if n_squared < n_squarings:
-                power = power @ power
         slack = 1.0 + 64.0 * torch.finfo(gram.dtype).eps
-        return log_scale.exp() * slack
+        # Any positive number bounds a zero matrix; one gives a step of ordinary size.
+        return torch.where(is_zero, 1.0, scale * log_trace.exp() * slack)
+
+
+def _trace(matrices: Tensor) -> Tensor:
+    """Trace of each matrix, (K,)."""
+    return matrices.diagonal(dim1=-2, dim2=-1).sum(-1)

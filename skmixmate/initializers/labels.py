@@ -152,6 +152,9 @@ def _with_n_clusters(labels, X, n_clusters, random_state) -> np.ndarray:
 def _split_largest(labels, new, X, random_state) -> None:
     """Give part of the largest cluster the label ``new``, in place."""
     members = np.flatnonzero(labels == np.bincount(labels[labels >= 0]).argmax())
+    if len(members) == 1:  # Nothing to split; an unassigned sample is left, though.
+        labels[random_state.choice(np.flatnonzero(labels < 0))] = new
+        return
     halves = np.arange(len(members)) % 2
     if len(np.unique(X[members], axis=0)) > 1:
         halves = KMeans(2, n_init=1, random_state=random_state).fit(X[members]).labels_

@@ -29,7 +29,7 @@ def spectral_labels(
     n_clusters : int
     random_state : int, RandomState instance or None, default=None
     n_neighbors : int, default=10
-        Number of neighbours of each sample; at most ``n_samples - 1`` are used.
+        Number of neighbours of each sample; at most half of the others are used.
 
     Returns
     -------
@@ -39,7 +39,9 @@ def spectral_labels(
     n_samples = X.shape[0]
     if n_clusters == 1 or n_samples <= n_clusters:
         return np.arange(n_samples) % n_clusters
-    graph = kneighbors_graph(X, min(n_neighbors, n_samples - 1))
+    # A sample of which all others are neighbours tells nothing.
+    n_neighbors = min(n_neighbors, max(1, (n_samples - 1) // 2))
+    graph = kneighbors_graph(X, n_neighbors)
     return spectral_clustering_labels(0.5 * (graph + graph.T), n_clusters, random_state)
 
 

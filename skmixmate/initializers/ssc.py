@@ -125,6 +125,8 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
             max_val=1.0,
             include_boundaries="left",
         )
+        if math.isnan(self.dropout):
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}.")
         random_state = private_random_state(self.random_state)
         X = validate_data(
             self, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2

@@ -72,8 +72,13 @@ class MixMateClustering(
         cannot diverge; the paper has 0.04.
     fit_weights : bool, default=False
         Whether the mixture weights are learned; otherwise they are equal.
-    learning_rate : float, default=3e-3
+    learning_rate : float, default=0.03
         Step size of Adam.
+    epsilon : float, default=0.03
+        Adam's epsilon, added to the root of the mean squared gradient. Scaled data have
+        gradients of about one; a much smaller epsilon (1e-8 is common) moves entries
+        whose gradient is noise, such as pixels that are always black, at the full
+        learning rate, and ends at a higher loss.
     batch_size : int, default=256
         Number of samples of a gradient step.
     max_iter : int, default=50
@@ -170,7 +175,8 @@ class MixMateClustering(
         n_fista_iter=15,
         step_size="auto",
         fit_weights=False,
-        learning_rate=3e-3,
+        learning_rate=0.03,
+        epsilon=0.03,
         batch_size=256,
         max_iter=50,
         tol=1e-3,
@@ -193,6 +199,7 @@ class MixMateClustering(
         self.step_size = step_size
         self.fit_weights = fit_weights
         self.learning_rate = learning_rate
+        self.epsilon = epsilon
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.tol = tol
@@ -313,13 +320,21 @@ class MixMateClustering(
         parameters = MixtureParameters.from_estimator(self)
         first = not hasattr(self, "dictionaries_")
         data = validate_samples(self, X, mask, reset=first)
-        partial_fit_mixture(self, parameters, data).store(self)
+        fitted, interrupted = partial_fit_mixture(self, parameters, data)
+        fitted.store(self)
+        if interrupted:
+            # What was learned is kept, but a loop over batches must end.
+            raise KeyboardInterrupt
         return self
 
     @property
     def _n_features_out(self):
         """Number of columns of `transform`, for get_feature_names_out."""
         return len(self.weights_)
+
+    def __sklearn_is_fitted__(self):
+        """Whether there is a model; ``n_features_in_`` may be left of a failed fit."""
+        return hasattr(self, "dictionaries_")
 
     def __sklearn_tags__(self):
         """Tell scikit-learn that NaN is welcome and what dtypes come back."""

@@ -18,7 +18,7 @@ from ..training import (
 )
 from ..training.optimizer_state import load_optimizer_state, optimizer_state
 from ..utils.random import private_random_state, torch_generator
-from .inference import assigned_codes, batched_outputs
+from .inference import assigned_codes, batched_outputs, fitted_network
 from .parameters import MixtureParameters
 from .start import MixtureStart, draw_start
 
@@ -57,8 +57,7 @@ def fit_mixture(estimator, parameters: MixtureParameters, data, *, continued, co
     Parameters
     ----------
     estimator : MixMateClustering
-        Read for its parameters and, if ``continued``, its fitted attributes; its
-        fitted attributes are set while training for callbacks to see.
+        Read for its parameters and, if ``continued``, its fitted attributes.
     parameters : MixtureParameters
     data : Input
     continued : bool
@@ -70,48 +69,52 @@ def fit_mixture(estimator, parameters: MixtureParameters, data, *, continued, co
     FittedMixture
     """
     random_state = private_random_state(estimator.random_state)
-    n_runs = (
-        1 if continued or isinstance(estimator.init, np.ndarray) else (estimator.n_init)
-    )
+    has_one_start = continued or hasattr(estimator.init, "__array__")
+    n_runs = 1 if has_one_start else estimator.n_init
     best, interrupted = None, False
     for run in range(n_runs):
+        prefix = f"run {run + 1}/{n_runs}, " if n_runs > 1 else ""
         try:
             start = draw_start(estimator, parameters, data, random_state, continued)
+            fitted, interrupted = _run(
+                estimator, parameters, start, random_state, context, prefix
+            )
         except KeyboardInterrupt:
             if best is None:
                 raise
             interrupted = True
-            break
-        module = _network(estimator, parameters, start)
-        early_stopping = EarlyStopping(estimator.tol, estimator.n_iter_no_change)
-        callbacks = [DeadAtomReseeding(), early_stopping]
-        if estimator.verbose:
-            callbacks.append(
-                PrintProgress(f"run {run + 1}/{n_runs}, " if n_runs > 1 else "")
-            )
-        callbacks.append(_ContextCallback(context, estimator, start))
-        trainer = _trainer(estimator, module, start.samples, random_state, callbacks)
-        trainer.run()
-        fitted = _fitted(module, start, trainer, early_stopping.converged)
-        if continued:
-            fitted = replace(
-                fitted, history_=_joined(estimator.history_, fitted.history_)
-            )
-        fitted = _with_last_pass(estimator, fitted, start)
-        if best is None or fitted.loss_ < best.loss_:
-            best = fitted
-        interrupted = trainer.interrupted
+        else:
+            if best is None or fitted.loss_ < best.loss_:
+                best = fitted
         if interrupted:
+            warnings.warn(
+                f"Fitting was interrupted in run {run + 1} of {n_runs}; the estimator "
+                f"keeps the best that it had learned, after {best.n_iter_} epochs.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
             break
-    if interrupted:
-        warnings.warn(
-            f"Fitting was interrupted in run {run + 1} of {n_runs} after "
-            f"{trainer.epoch} epochs; the estimator keeps what it had learned.",
-            RuntimeWarning,
-            stacklevel=4,
-        )
     _warn_of_empty_clusters(best)
+    if continued:
+        best = replace(best, history_=_joined(estimator.history_, best.history_))
     return best
+
+
+def _run(estimator, parameters, start, random_state, context, prefix):
+    """Train from one start; return the result and whether it was interrupted."""
+    module = _network(estimator, parameters, start)
+    early_stopping = EarlyStopping(estimator.tol, estimator.n_iter_no_change)
+    callbacks = [
+        early_stopping,
+        _ContextCallback(context, estimator, start),
+        DeadAtomReseeding(),
+    ]
+    if estimator.verbose:
+        callbacks.append(PrintProgress(prefix))
+    trainer = _trainer(estimator, module, start.samples, random_state, callbacks)
+    trainer.run()
+    fitted = _fitted(module, start, trainer, early_stopping.converged)
+    return _with_last_pass(estimator, fitted, start), trainer.interrupted
 
 
 def partial_fit_mixture(estimator, parameters: MixtureParameters, data):
@@ -119,8 +122,10 @@ def partial_fit_mixture(estimator, parameters: MixtureParameters, data):
 
     Returns
     -------
-    FittedMixture
+    fitted : FittedMixture
         Its labels are those of the batch.
+    interrupted : bool
+        Whether a KeyboardInterrupt cut the epoch short.
     """
     random_state = private_random_state(estimator.random_state)
     continued = hasattr(estimator, "dictionaries_")
@@ -138,7 +143,7 @@ def partial_fit_mixture(estimator, parameters: MixtureParameters, data):
             history_=_joined(estimator.history_, fitted.history_),
             n_iter_=estimator.n_iter_ + fitted.n_iter_,
         )
-    return _with_last_pass(estimator, fitted, start)
+    return _with_last_pass(estimator, fitted, start), trainer.interrupted
 
 
 def _network(estimator, parameters, start: MixtureStart) -> DictionaryMixture:
@@ -162,7 +167,12 @@ def _trainer(
     trained = [p for p in module.parameters() if p.requires_grad]
     return Trainer(
         module,
-        torch.optim.Adam(trained, lr=float(estimator.learning_rate), fused=True),
+        torch.optim.Adam(
+            trained,
+            lr=float(estimator.learning_rate),
+            eps=float(estimator.epsilon),
+            fused=True,
+        ),
         samples.with_dtype(torch.float32),
         max_iter=estimator.max_iter if max_iter is None else max_iter,
         batch_size=estimator.batch_size,
@@ -174,12 +184,15 @@ def _trainer(
 def _fitted(module, start: MixtureStart, trainer: Trainer, converged) -> FittedMixture:
     """The attributes that training determines, in the dtype of the data."""
     dtype = start.samples.dtype
-    D = module.dictionaries.detach().to("cpu", dtype).numpy().copy()
+    # Normalised in that dtype, so that the attributes are the model exactly.
+    D = module.dictionaries.detach().to("cpu", dtype, copy=True)
+    D = torch.nn.functional.normalize(D, dim=-1, eps=torch.finfo(dtype).tiny).numpy()
+    logits = module.weight_logits.detach().to("cpu", dtype)
     has_intercept = start.samples.intercept_scaling is not None
     return FittedMixture(
         dictionaries_=np.ascontiguousarray(D[:, :, :-1]) if has_intercept else D,
         intercepts_=np.ascontiguousarray(D[:, :, -1]) if has_intercept else None,
-        weights_=module.log_weights.detach().exp().to("cpu", dtype).numpy().copy(),
+        weights_=torch.softmax(logits, dim=0).numpy(),
         scale_=start.samples.scale,
         intercept_scaling_=start.samples.intercept_scaling,
         n_parameters_=sum(p.numel() for p in module.parameters() if p.requires_grad),
@@ -193,8 +206,7 @@ def _with_last_pass(estimator, fitted: FittedMixture, start) -> FittedMixture:
     """Add what a last pass over the training samples tells."""
     # From the stored attributes, as `predict` does: labels_ and predict agree bit by
     # bit.
-    fitted.store(estimator)
-    module = estimator._module(start.samples.device)
+    module = fitted_network(fitted, estimator, start.samples.device)
     n_clusters, n_atoms, _ = module.dictionaries.shape
     D = module.dictionaries
     loss = torch.zeros((), dtype=torch.float64, device=D.device)
@@ -215,7 +227,8 @@ def _with_last_pass(estimator, fitted: FittedMixture, start) -> FittedMixture:
             members = codes[label == cluster]
             products[cluster] += members.T @ members
     loss = float(loss) / len(start.samples)
-    if not np.isfinite(loss):
+    # Double precision may get through where single precision, in training, did not.
+    if not loss <= torch.finfo(torch.float32).max:
         raise ValueError(
             f"The encoder diverges with step_size={estimator.step_size!r}; use "
             "step_size='auto' or a smaller number."

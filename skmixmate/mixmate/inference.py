@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -15,7 +16,12 @@ from ..utils.device import resolve_device
 from ..utils.random import private_random_state
 from ..utils.validation import Input, check_integer, validate_samples
 
-__all__ = ["MixtureInferenceMixin", "assigned_codes", "batched_outputs"]
+__all__ = [
+    "MixtureInferenceMixin",
+    "assigned_codes",
+    "batched_outputs",
+    "fitted_network",
+]
 
 # Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
 # products, small enough to stay near the processor.
@@ -38,13 +44,38 @@ def batched_outputs(
             yield index, batch, module(*batch)
 
 
+def fitted_network(fitted, parameters, device: torch.device) -> DictionaryMixture:
+    """Build the network of fitted attributes, in their dtype.
+
+    Parameters
+    ----------
+    fitted : MixMateClustering or FittedMixture
+        Has ``dictionaries_``, ``intercepts_`` and ``weights_``.
+    parameters : MixMateClustering
+        Has the constructor's parameters.
+    device : torch.device
+    """
+    D = fitted.dictionaries_
+    if fitted.intercepts_ is not None:
+        D = np.concatenate([D, fitted.intercepts_[:, :, None]], axis=2)
+    return DictionaryMixture(
+        torch.tensor(D, device=device),
+        weights=torch.tensor(fitted.weights_, device=device),
+        penalty=resolve_penalty(parameters.penalty),
+        alpha=float(parameters.alpha),
+        n_fista_iter=parameters.n_fista_iter,
+        step_size=parameters.step_size,
+    )
+
+
 def assigned_codes(output: MixtureOutput) -> Tensor:
     """Code of each sample for its cluster of lowest energy, (B, P)."""
     rows = torch.arange(output.codes.shape[1], device=output.codes.device)
     return output.codes[output.energies.argmin(dim=1), rows]
 
 
-class MixtureInferenceMixin:
+# A TransformerMixin itself: set_output wraps `transform` only in a class that is one.
+class MixtureInferenceMixin(TransformerMixin):
     """Methods of a fitted mixture; none of them changes it.
 
     All take X as an array or a tensor, with NaN or ``mask=False`` for missing entries,
@@ -224,7 +255,9 @@ class MixtureInferenceMixin:
         observed = ~torch.isnan(data.X)
         if data.mask is not None:
             observed &= data.mask
-        return _like(data, torch.where(observed, data.X.to(filled.dtype), filled))
+        # Where the model is single precision, observed doubles stay as they are.
+        dtype = torch.promote_types(data.dtype, filled.dtype)
+        return _like(data, torch.where(observed, data.X.to(dtype), filled.to(dtype)))
 
     def sample(self, n_samples=1):
         """Draw new samples that look like the clusters.
@@ -271,19 +304,8 @@ class MixtureInferenceMixin:
         return X.numpy(), y
 
     def _module(self, device: torch.device) -> DictionaryMixture:
-        """The network of the fitted attributes, in their dtype."""
-        D = self.dictionaries_
-        if self.intercepts_ is not None:
-            D = np.concatenate([D, self.intercepts_[:, :, None]], axis=2)
-        step_size = self.step_size
-        return DictionaryMixture(
-            torch.tensor(D, device=device),
-            weights=torch.tensor(self.weights_, device=device),
-            penalty=resolve_penalty(self.penalty),
-            alpha=self.alpha,
-            n_fista_iter=self.n_fista_iter,
-            step_size=step_size,
-        )
+        check_is_fitted(self)
+        return fitted_network(self, self, device)
 
     def _decode(self, module: DictionaryMixture, codes: Tensor) -> Tensor:
         """Codes (K, B, P) to samples (K, B, n_features) in the unit of X."""

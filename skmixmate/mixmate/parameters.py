@@ -53,6 +53,7 @@ class MixtureParameters:
                 continue
             check_integer(value, name, min_val=min_val)
         check_number(estimator.learning_rate, "learning_rate")
+        check_number(estimator.epsilon, "epsilon")
         check_number(estimator.alpha, "alpha", include_boundaries="left")
         check_number(estimator.tol, "tol", include_boundaries="left")
         for name in ("fit_intercept", "fit_weights", "warm_start"):

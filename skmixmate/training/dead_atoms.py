@@ -19,7 +19,8 @@ class DeadAtomReseeding(Callback):
     with the largest total energy, which splits it.
 
     Each atom is re-seeded at most once in a run, so a dictionary larger than the data
-    need settles down, and never after the last epoch.
+    need settles down, and never after the last epoch: callbacks that may stop training
+    go before this one.
 
     Parameters
     ----------
@@ -60,7 +61,8 @@ class DeadAtomReseeding(Callback):
         dead &= ~self.already_reseeded
         sizes = torch.bincount(self.label, minlength=dead.shape[0])
         dead |= (sizes == 0)[:, None] & ~self.already_reseeded
-        if trainer.epoch < trainer.max_iter and dead.any():
+        is_last = trainer.stopped or trainer.epoch >= trainer.max_iter
+        if not is_last and dead.any():
             for cluster in dead.any(-1).nonzero().flatten().tolist():
                 self._reseed(trainer, cluster, dead[cluster].nonzero().flatten())
             self.already_reseeded |= dead

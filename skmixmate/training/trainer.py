@@ -37,11 +37,13 @@ class Trainer:
         ``n_reseeded_atoms``.
     epoch : int
         Number of completed epochs.
+    stopped : bool
+        Whether a callback ended training.
     interrupted : bool
         Whether a KeyboardInterrupt ended training.
     diverged : bool
-        Whether training ended because the loss was no longer finite; the module then
-        holds the parameters of the last finite epoch.
+        Whether training ended because the loss or a parameter was no longer finite;
+        the module then holds the parameters of the last finite epoch.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Trainer:
             "n_reseeded_atoms": [],
         }
         self.epoch = 0
+        self.stopped = False
         self.interrupted = False
         self.diverged = False
 
@@ -97,16 +100,19 @@ class Trainer:
             callback.on_epoch_begin(self)
         last_good = [p.detach().clone() for p in self.module.parameters()]
         loss = self._pass_over_samples()
-        if not torch.isfinite(loss):
+        if not all(torch.isfinite(v).all() for v in (loss, *self.module.parameters())):
             self._restore(last_good)
             return True
         self.epoch += 1
         self.history["loss"].append(float(loss))
         self.history["seconds"].append(time.perf_counter() - started)
         self.history["n_reseeded_atoms"].append(0)
-        # A list, not a generator: every callback sees every epoch.
-        return any([callback.on_epoch_end(self) for callback in self.callbacks])
+        # Every callback sees every epoch, and whether one before it stopped training.
+        for callback in self.callbacks:
+            self.stopped |= bool(callback.on_epoch_end(self))
+        return self.stopped
 
+    @torch.enable_grad()
     def _pass_over_samples(self) -> torch.Tensor:
         """Take one optimiser step a batch and return the mean loss, on the device."""
         total = torch.zeros((), device=self.samples.device)
@@ -128,6 +134,7 @@ class Trainer:
         """Take back the epoch whose loss was not finite."""
         for parameter, value in zip(self.module.parameters(), parameters, strict=True):
             parameter.copy_(value)
+        self.optimizer.state.clear()  # Its moments are no longer finite either.
         self.diverged = True
         warnings.warn(
             f"Training stopped in epoch {self.epoch + 1}: the loss was no longer "

@@ -25,7 +25,13 @@ def private_random_state(random_state) -> np.random.RandomState:
     """
     if random_state is None:
         return np.random.RandomState()
-    return check_random_state(random_state)
+    try:
+        return check_random_state(random_state)
+    except ValueError as error:
+        raise ValueError(
+            "random_state must be None, an integer from 0 to 2**32 - 1 or a "
+            f"RandomState, got {random_state!r}."
+        ) from error
 
 
 def torch_generator(random_state: np.random.RandomState) -> torch.Generator:
