@@ -72,7 +72,7 @@ class MixMateClustering(
         cannot diverge; the paper has 0.04.
     fit_weights : bool, default=False
         Whether the mixture weights are learned; otherwise they are equal.
-    learning_rate : float, default=0.03
+    learning_rate : float, default=0.01
         Step size of Adam.
     epsilon : float, default=0.03
         Adam's epsilon, added to the root of the mean squared gradient. Scaled data have
@@ -175,7 +175,7 @@ class MixMateClustering(
         n_fista_iter=15,
         step_size="auto",
         fit_weights=False,
-        learning_rate=0.03,
+        learning_rate=0.01,
         epsilon=0.03,
         batch_size=256,
         max_iter=50,
