@@ -1,0 +1,94 @@
+"""Energies, responsibilities and the loss."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from torch.autograd import gradcheck
+
+from skmixmate.functional import energies, expected_energy, responsibilities
+
+quick = settings(deadline=None, max_examples=50)
+
+
+def matrices(bound):
+    return hnp.arrays(
+        np.float64,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=5),
+        elements=st.floats(-bound, bound),
+    ).map(torch.from_numpy)
+
+
+def test_energies_by_the_formula():
+    generator = torch.Generator().manual_seed(0)
+    squared = torch.rand(3, 4, dtype=torch.float64, generator=generator)
+    penalties = torch.rand(3, 4, dtype=torch.float64, generator=generator)
+    weights = [0.2, 0.5, 0.3]
+    E = energies(squared, penalties, torch.tensor(weights, dtype=torch.float64).log())
+    assert E.shape == (4, 3)
+    for b in range(4):
+        for k in range(3):
+            expected = squared[k, b] + penalties[k, b] - math.log(weights[k])
+            assert E[b, k].item() == pytest.approx(expected.item(), rel=1e-14)
+
+
+@quick
+@given(matrices(20.0))
+def test_responsibilities_by_the_formula(E):
+    p = responsibilities(E)
+    for row, expected_row in zip(p, E, strict=True):
+        total = sum(math.exp(-e) for e in expected_row)
+        expected = [math.exp(-e) / total for e in expected_row]
+        np.testing.assert_allclose(row, expected, rtol=1e-12)
+
+
+@quick
+@given(matrices(1e300))
+def test_extreme_energies_do_not_overflow(E):
+    E.requires_grad_()
+    p = responsibilities(E)
+    torch.testing.assert_close(p.sum(-1), torch.ones(len(E), dtype=E.dtype))
+    assert (p >= 0).all()
+    averages = expected_energy(E)
+    assert averages.isfinite().all()
+    (gradient,) = torch.autograd.grad(averages.sum(), E)
+    assert gradient.isfinite().all()
+
+
+def test_certain_samples_have_their_lowest_energy():
+    E = torch.tensor([[1e6, 3.0, 2e6], [-1e6, 0.0, 5.0]], dtype=torch.float64)
+    expected = torch.tensor([3.0, -1e6], dtype=torch.float64)
+    assert torch.equal(expected_energy(E), expected)
+
+
+@quick
+@given(matrices(20.0), st.floats(-100, 100))
+def test_a_shift_of_all_energies_shifts_the_average(E, shift):
+    torch.testing.assert_close(
+        responsibilities(E + shift), responsibilities(E), rtol=1e-10, atol=1e-12
+    )
+    torch.testing.assert_close(
+        expected_energy(E + shift), expected_energy(E) + shift, rtol=1e-10, atol=1e-10
+    )
+
+
+@quick
+@given(matrices(20.0))
+def test_gradient_flows_through_the_responsibilities(E):
+    """d/dE_k of sum_j p_j E_j is p_k (1 - E_k + sum_j p_j E_j), not p_k."""
+    E.requires_grad_()
+    averages = expected_energy(E)
+    (gradient,) = torch.autograd.grad(averages.sum(), E)
+    p = responsibilities(E)
+    expected = p * (1 - E + (p * E).sum(-1, keepdim=True))
+    torch.testing.assert_close(gradient, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_gradcheck():
+    generator = torch.Generator().manual_seed(0)
+    E = torch.randn(4, 3, dtype=torch.float64, generator=generator)
+    assert gradcheck(expected_energy, E.requires_grad_())

@@ -1,0 +1,149 @@
+"""Batched orthogonal matching pursuit against scikit-learn's."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import orthogonal_mp
+
+from skmixmate.functional import orthogonal_matching_pursuit
+
+quick = settings(deadline=None, max_examples=50)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def problem(seed, n_samples=8, n_atoms=12, n_features=9, dtype=torch.float64):
+    rng = np.random.default_rng(seed)
+    atoms = rng.standard_normal((n_atoms, n_features))
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    X = rng.standard_normal((n_samples, n_features))
+    return torch.tensor(X, dtype=dtype), torch.tensor(atoms, dtype=dtype)
+
+
+def dense(support, coefs, n_atoms):
+    """Codes as a matrix; coefficients of an index that comes twice add up."""
+    codes = coefs.new_zeros((len(coefs), n_atoms))
+    return codes.scatter_add(1, support, coefs)
+
+
+@quick
+@given(seed=seeds, n_nonzero_coefs=st.integers(1, 6))
+def test_equals_scikit_learn(seed, n_nonzero_coefs):
+    X, atoms = problem(seed)
+    support, coefs = orthogonal_matching_pursuit(X, atoms, n_nonzero_coefs)
+    expected = orthogonal_mp(
+        atoms.numpy().T, X.numpy().T, n_nonzero_coefs=n_nonzero_coefs
+    ).T
+    np.testing.assert_allclose(
+        dense(support, coefs, len(atoms)), expected, rtol=1e-7, atol=1e-9
+    )
+
+
+@quick
+@given(seed=seeds)
+def test_order_of_choice_and_least_squares(seed):
+    X, atoms = problem(seed)
+    support, coefs = orthogonal_matching_pursuit(X, atoms, 4)
+    for x, chosen, coef in zip(X, support, coefs, strict=True):
+        residual = x
+        for step in range(4):
+            assert chosen[step] == (atoms @ residual).abs().argmax()
+            basis = atoms[chosen[: step + 1]].T
+            solution = torch.linalg.lstsq(basis, x[:, None]).solution[:, 0]
+            residual = x - basis @ solution
+        torch.testing.assert_close(coef, solution, rtol=1e-8, atol=1e-10)
+
+
+@quick
+@given(seed=seeds)
+def test_excluded_atom_is_never_used(seed):
+    """As in a self-representation, where every sample is an atom too."""
+    _, atoms = problem(seed)
+    excluded = torch.arange(len(atoms))
+    support, coefs = orthogonal_matching_pursuit(atoms, atoms, 5, excluded=excluded)
+    assert (support != excluded[:, None]).all()
+    for i in range(len(atoms)):
+        rest = excluded[excluded != i]
+        alone = orthogonal_matching_pursuit(atoms[i : i + 1], atoms[rest], 5)
+        assert torch.equal(support[i], rest[alone[0][0]])
+        torch.testing.assert_close(coefs[i], alone[1][0])
+
+
+def test_minus_one_excludes_nothing():
+    X, atoms = problem(0)
+    some = torch.full((len(X),), -1)
+    some[3] = orthogonal_matching_pursuit(X, atoms, 3)[0][3, 0]
+    free = orthogonal_matching_pursuit(X, atoms, 3)
+    partly = orthogonal_matching_pursuit(X, atoms, 3, excluded=some)
+    same = some == -1
+    assert torch.equal(free[0][same], partly[0][same])
+    assert torch.equal(free[1][same], partly[1][same])
+    assert (partly[0][3] != some[3]).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_zero_sample_has_zero_coefficients(dtype):
+    X, atoms = problem(0, dtype=dtype)
+    X[2] = 0.0
+    support, coefs = orthogonal_matching_pursuit(X, atoms, 5)
+    assert coefs.dtype == dtype
+    assert (coefs[2] == 0).all()
+    assert coefs.isfinite().all()
+    # No atom comes twice, not even where there is nothing left to explain.
+    assert all(len(set(row.tolist())) == 5 for row in support)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_zero_atoms_are_never_used(dtype):
+    X, atoms = problem(0, n_atoms=7, n_features=7, dtype=dtype)
+    atoms[[1, 4]] = 0.0
+    support, coefs = orthogonal_matching_pursuit(X, atoms, 7)
+    assert coefs.isfinite().all()
+    codes = dense(support, coefs, 7)
+    assert (codes[:, [1, 4]] == 0).all()
+    assert (codes[:, [0, 2, 3, 5, 6]] != 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_duplicated_atoms_count_once(dtype):
+    X, atoms = problem(0, n_atoms=4, n_features=6, dtype=dtype)
+    doubled = torch.cat([atoms, atoms, -atoms[:1]])
+    support, coefs = orthogonal_matching_pursuit(X, doubled, 6)
+    assert coefs.isfinite().all()
+    # With all four directions in, the rest is the least-squares residual.
+    fit = dense(support, coefs, len(doubled)) @ doubled
+    expected = X @ torch.linalg.pinv(atoms) @ atoms
+    tolerance = 1e-4 if dtype == torch.float32 else 1e-10
+    torch.testing.assert_close(fit, expected, rtol=tolerance, atol=tolerance)
+    assert ((coefs != 0).sum(1) <= 4).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_exactly_explained_samples_stop_early(dtype):
+    _, atoms = problem(1, dtype=dtype)
+    X = torch.stack([2.0 * atoms[3], -atoms[5], atoms[0]])
+    support, coefs = orthogonal_matching_pursuit(X, atoms, 5)
+    expected = torch.zeros(3, len(atoms), dtype=dtype)
+    expected[0, 3], expected[1, 5], expected[2, 0] = 2.0, -1.0, 1.0
+    torch.testing.assert_close(dense(support, coefs, len(atoms)), expected)
+    assert (coefs[:, 1:] == 0).all()
+
+
+@quick
+@given(seed=seeds, exponent=st.integers(-15, 15))
+def test_scale_of_samples_scales_coefficients(seed, exponent):
+    X, atoms = problem(seed)
+    support, coefs = orthogonal_matching_pursuit(X, atoms, 4)
+    scale = 2.0**exponent
+    scaled_support, scaled = orthogonal_matching_pursuit(scale * X, atoms, 4)
+    assert torch.equal(scaled_support, support)
+    torch.testing.assert_close(scaled, scale * coefs, rtol=1e-12, atol=0.0)
+
+
+def test_inputs_stay_as_they_are():
+    X, atoms = problem(0)
+    before = X.clone(), atoms.clone()
+    orthogonal_matching_pursuit(X, atoms, 3)
+    assert torch.equal(X, before[0])
+    assert torch.equal(atoms, before[1])

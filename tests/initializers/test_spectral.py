@@ -1,0 +1,185 @@
+"""Spectral clustering: known partitions, both eigensolvers, degenerate graphs."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.sparse.linalg import ArpackNoConvergence
+from sklearn.cluster import SpectralClustering
+from sklearn.datasets import load_digits, make_moons
+from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import kneighbors_graph
+
+from skmixmate.initializers import (
+    spectral,
+    spectral_clustering_labels,
+    spectral_labels,
+)
+from skmixmate.metrics import clustering_accuracy
+
+
+def planted_partition(n_nodes, n_clusters, inside, outside, seed=0):
+    """Random graph whose edges are more frequent inside clusters."""
+    random_state = np.random.RandomState(seed)
+    target = np.arange(n_nodes) % n_clusters
+    probability = np.where(target[:, None] == target, inside, outside)
+    upper = np.triu(random_state.uniform(size=(n_nodes, n_nodes)) < probability, 1)
+    return (upper | upper.T).astype(float), target
+
+
+@pytest.mark.parametrize("as_graph", [np.asarray, sparse.csr_array, sparse.csr_matrix])
+def test_disconnected_components_are_the_clusters(as_graph):
+    # A complete graph, a ring and a path, of different sizes.
+    complete = np.ones((20, 20)) - np.eye(20)
+    path = np.eye(12, k=1) + np.eye(12, k=-1)
+    ring = np.roll(np.eye(15), 1, axis=1) + np.roll(np.eye(15), -1, axis=1)
+    graph = sparse.block_diag([complete, ring, path]).toarray()
+    labels = spectral_clustering_labels(as_graph(graph), 3, random_state=0)
+    target = np.repeat([0, 1, 2], [20, 15, 12])
+    assert adjusted_rand_score(target, labels) == 1.0
+    assert set(labels) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("n_nodes", [150, 400])  # the dense solver, ARPACK
+def test_planted_partition_is_found(n_nodes):
+    graph, target = planted_partition(n_nodes, 4, inside=0.3, outside=0.03)
+    labels = spectral_clustering_labels(sparse.csr_array(graph), 4, random_state=0)
+    assert adjusted_rand_score(target, labels) > 0.95
+
+
+@pytest.mark.filterwarnings("ignore:Graph is not fully connected")
+def test_moons_are_clustered_as_by_sklearn():
+    X, target = make_moons(300, noise=0.05, random_state=0)
+    reference = SpectralClustering(
+        2, affinity="nearest_neighbors", n_neighbors=10, random_state=0
+    ).fit_predict(X)
+    labels = spectral_labels(X, 2, random_state=0)
+    assert adjusted_rand_score(reference, labels) > 0.95
+    assert adjusted_rand_score(target, labels) > 0.95
+
+
+def leading_eigenvectors(graph, n_components, seed=0):
+    return spectral._leading_eigenvectors(
+        graph, n_components, 0.01, np.random.RandomState(seed)
+    )
+
+
+def test_arpack_and_the_dense_solver_agree(monkeypatch):
+    graph, _ = planted_partition(300, 3, inside=0.2, outside=0.05)
+    calls = []
+    eigsh = spectral.eigsh
+    monkeypatch.setattr(
+        spectral, "eigsh", lambda *args, **kw: calls.append(1) or eigsh(*args, **kw)
+    )
+    values, vectors = leading_eigenvectors(graph, 5)
+    assert calls == [1]
+    monkeypatch.setattr(spectral, "_DENSE_SIZE", 300)
+    dense_values, dense_vectors = leading_eigenvectors(graph, 5)
+    assert calls == [1]
+    assert (np.diff(values) <= 0).all()
+    np.testing.assert_allclose(values, dense_values, atol=1e-10)
+    # Equal up to a rotation of the subspace: all principal angles are zero.
+    cosines = np.linalg.svd(vectors.T @ dense_vectors, compute_uv=False)
+    np.testing.assert_allclose(cosines, 1.0, atol=1e-8)
+    # The eigenvalues here are distinct: each vector up to its sign.
+    np.testing.assert_allclose(np.abs((vectors * dense_vectors).sum(0)), 1.0, atol=1e-8)
+
+
+def test_eigenvectors_are_those_of_the_regularized_graph():
+    graph, _ = planted_partition(60, 3, inside=0.4, outside=0.05)
+    added = graph + 0.01 / 60
+    root = np.sqrt(added.sum(axis=1))
+    values, vectors = leading_eigenvectors(graph, 4)
+    np.testing.assert_allclose(
+        (added / np.outer(root, root)) @ vectors, vectors * values, atol=1e-12
+    )
+    assert values[0] == pytest.approx(1.0)
+
+
+def test_without_convergence_the_dense_solver_takes_over(monkeypatch):
+    graph, target = planted_partition(300, 3, inside=0.3, outside=0.02)
+
+    def fail(*args, **kwargs):
+        raise ArpackNoConvergence("no convergence", np.empty(0), np.empty((300, 0)))
+
+    expected = spectral_clustering_labels(graph, 3, random_state=0)
+    monkeypatch.setattr(spectral, "eigsh", fail)
+    labels = spectral_clustering_labels(graph, 3, random_state=0)
+    assert adjusted_rand_score(target, labels) > 0.95
+    assert adjusted_rand_score(expected, labels) == 1.0
+
+
+@pytest.mark.parametrize("n_nodes", [40, 400])
+def test_isolated_nodes_do_not_spoil_the_clusters(n_nodes):
+    graph, target = planted_partition(n_nodes, 2, inside=0.5, outside=0.01)
+    isolated = [0, 1, 7]
+    graph[isolated] = graph[:, isolated] = 0.0
+    labels = spectral_clustering_labels(sparse.csr_array(graph), 2, random_state=0)
+    connected = np.setdiff1d(np.arange(n_nodes), isolated)
+    assert adjusted_rand_score(target[connected], labels[connected]) > 0.95
+    assert set(labels) <= {0, 1}
+
+
+def test_a_graph_without_edges_gets_labels():
+    labels = spectral_clustering_labels(np.zeros((30, 30)), 3, random_state=0)
+    assert labels.shape == (30,)
+    assert set(labels) <= {0, 1, 2}
+
+
+def test_duplicates_stay_together():
+    random_state = np.random.RandomState(0)
+    points = np.concatenate(
+        [random_state.normal(size=(10, 4)), random_state.normal(size=(10, 4)) + 20.0]
+    )
+    # Fewer copies than neighbours, so that the copies are no components.
+    X = np.repeat(points, 5, axis=0)
+    labels = spectral_labels(X, 2, random_state=0)
+    assert adjusted_rand_score(np.repeat([0, 1], 50), labels) == 1.0
+
+
+@pytest.mark.parametrize(("n_samples", "n_clusters"), [(1, 1), (5, 5), (3, 5), (7, 1)])
+def test_few_samples_or_one_cluster(n_samples, n_clusters):
+    X = np.random.RandomState(0).normal(size=(n_samples, 3))
+    for labels in (
+        spectral_labels(X, n_clusters, random_state=0),
+        spectral_clustering_labels(X @ X.T + 10.0, n_clusters, random_state=0),
+    ):
+        assert labels.shape == (n_samples,)
+        assert len(set(labels)) == min(n_samples, n_clusters)
+        assert labels.min() == 0
+        assert labels.max() < n_clusters
+
+
+def test_few_samples_are_not_all_neighbors():
+    X = np.array([[0.0], [0.1], [0.2], [5.0], [5.1]])
+    labels = spectral_labels(X, 2, random_state=0)
+    assert adjusted_rand_score([0, 0, 0, 1, 1], labels) == 1.0
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_digits_are_found(seed):
+    X, target = load_digits(return_X_y=True)
+    labels = spectral_labels(X, 10, random_state=seed)
+    assert clustering_accuracy(target, labels) >= 0.90
+
+
+@pytest.mark.parametrize("n_nodes", [100, 300])
+def test_same_seed_same_labels(n_nodes):
+    # No structure, so that another seed finds other clusters.
+    graph, _ = planted_partition(n_nodes, 1, inside=0.1, outside=0.1)
+    first, second, other = (
+        spectral_clustering_labels(graph, 6, random_state=seed) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize("n_samples", [50, 300])
+def test_the_global_generator_is_untouched(n_samples):
+    X, _ = make_moons(n_samples, noise=0.05, random_state=0)
+    graph = kneighbors_graph(X, 5)
+    before = np.random.get_state()  # noqa: NPY002
+    spectral_labels(X, 2)
+    spectral_clustering_labels(graph + graph.T, 2)
+    after = np.random.get_state()  # noqa: NPY002
+    np.testing.assert_array_equal(before[1], after[1])
+    assert before[2:] == after[2:]

@@ -1,0 +1,230 @@
+"""What fitting finds, and that the same seed finds the same."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
+
+from skmixmate import MixMateClustering
+from skmixmate.datasets import make_dictionary_mixture
+from skmixmate.metrics import clustering_accuracy
+from skmixmate.penalties import L1, GroupL2
+
+from .conftest import small_model, with_missing
+
+
+def test_digits_with_default_parameters(digits):
+    X, y = digits
+    accuracies = [
+        clustering_accuracy(y, MixMateClustering(10, random_state=seed).fit(X).labels_)
+        for seed in range(3)
+    ]
+    assert np.mean(accuracies) >= 0.85
+
+
+def blobs(centers, seed=1):
+    return make_blobs(210, centers=centers, n_features=2, random_state=seed)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(lambda: blobs(3), id="plain"),
+        pytest.param(lambda: [blobs(3)[0] - blobs(3)[0].mean(0), blobs(3)[1]], id="0"),
+        pytest.param(lambda: blobs([[6.0, 2.0], [-6.0, -2.0]]), id="antipodal"),
+        pytest.param(lambda: blobs([[0, 0], [8, 4], [16, 8]]), id="collinear"),
+        pytest.param(lambda: blobs([[100, 0], [108, 0], [100, 8]]), id="far"),
+    ],
+)
+def test_blobs(data):
+    X, y = data()
+    model = MixMateClustering(len(np.unique(y)), random_state=0).fit(X)
+    assert adjusted_rand_score(y, model.labels_) > 0.9
+
+
+def test_antipodal_blobs_need_the_intercept():
+    X, y = blobs([[6.0, 2.0], [-6.0, -2.0]])
+    model = MixMateClustering(2, fit_intercept=False, random_state=0).fit(X)
+    assert model.intercepts_ is None
+    assert model.intercept_scaling_ is None
+    assert adjusted_rand_score(y, model.labels_) < 0.9
+
+
+@pytest.mark.parametrize("init", ["spectral", "ssc"])
+def test_data_of_the_model_are_recovered(init):
+    data = make_dictionary_mixture(400, n_atoms=5, n_features=30, random_state=0)
+    model = MixMateClustering(3, init=init, random_state=0).fit(data.data)
+    assert adjusted_rand_score(data.target, model.labels_) > 0.9
+
+
+@pytest.mark.parametrize("init", ["spectral", "ssc", "k-means", "random"])
+def test_training_lowers_the_loss_from_every_start(init, X):
+    model = small_model(init=init, max_iter=10).fit(X)
+    assert model.history_["loss"][-1] < 0.98 * model.history_["loss"][0]
+
+
+def some_nan(X):
+    return with_missing(X, 0.2)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        pytest.param(lambda X: X, id="float64"),
+        pytest.param(lambda X: X.astype(np.float32), id="float32"),
+        pytest.param(lambda X: X.astype(np.float16), id="float16"),
+        pytest.param(lambda X: (40 * (X + 3)).astype(np.uint8), id="uint8"),
+        pytest.param(lambda X: np.asfortranarray(X)[::-1], id="strided"),
+        pytest.param(lambda X: X.astype(">f8"), id="big-endian"),
+        pytest.param(some_nan, id="nan"),
+        pytest.param(lambda X: some_nan(X).astype(np.float32), id="nan32"),
+    ],
+)
+@pytest.mark.parametrize("masked", [False, True])
+def test_labels_are_what_predict_gives(convert, masked, X):
+    X = convert(X)
+    mask = np.random.RandomState(3).uniform(size=X.shape) < 0.9 if masked else None
+    model = small_model().fit(X, mask=mask)
+    assert_array_equal(model.labels_, model.predict(X, mask=mask))
+    assert_array_equal(model.labels_, small_model().fit_predict(X, mask=mask))
+    energies = small_model().fit_transform(X, mask=mask)
+    assert_array_equal(energies, model.transform(X, mask=mask))
+
+
+@pytest.mark.parametrize("init", ["spectral", "ssc", "k-means", "random"])
+@pytest.mark.parametrize("seed", [7, np.random.RandomState])
+def test_same_seed_same_bits(init, seed, X_nan):
+    def fit(seed):
+        seed = seed if isinstance(seed, int) else seed(7)
+        return small_model(init=init, random_state=seed).fit(X_nan)
+
+    first, again = fit(seed), fit(seed)
+    assert_array_equal(first.dictionaries_, again.dictionaries_)
+    assert_array_equal(first.intercepts_, again.intercepts_)
+    assert_array_equal(first.labels_, again.labels_)
+    assert_array_equal(first.history_["loss"], again.history_["loss"])
+    assert first.loss_ == again.loss_
+    assert not np.array_equal(first.dictionaries_, fit(8).dictionaries_)
+
+
+@pytest.mark.parametrize(
+    "init", ["spectral", "ssc", "k-means", "random", KMeans(3, n_init=1)]
+)
+@pytest.mark.parametrize("random_state", [None, 0])
+def test_global_generators_are_left_alone(init, random_state, X_nan):
+    def states():
+        name, keys, *rest = np.random.get_state()  # noqa: NPY002 (only read)
+        return name, keys.tolist(), rest, random.getstate()
+
+    before, torch_before = states(), torch.get_rng_state()
+    model = small_model(init=init, random_state=random_state).fit(X_nan)
+    model.partial_fit(X_nan).sample(3)
+    assert states() == before
+    assert torch.equal(torch.get_rng_state(), torch_before)
+
+
+def test_random_state_none_differs_from_fit_to_fit(X):
+    model = small_model(random_state=None)
+    first = model.fit(X).dictionaries_
+    assert not np.array_equal(first, model.fit(X).dictionaries_)
+
+
+@pytest.mark.parametrize("factor", [1000.0, 1e-3])
+@pytest.mark.parametrize("data", ["mixture", "digits"])
+def test_the_unit_of_X_does_not_matter(factor, data, X, digits):
+    if data == "digits":
+        X, model = digits[0][:500], MixMateClustering(10, max_iter=4, random_state=0)
+    else:
+        model = small_model()
+    labels, scale = model.fit(X).labels_, model.scale_
+    proba = model.predict_proba(X)
+    model.fit(factor * X)
+    assert_array_equal(model.labels_, labels)
+    assert model.scale_ == pytest.approx(factor * scale)
+    # Rounding differs by the factor and training runs in single precision.
+    assert_allclose(model.predict_proba(factor * X), proba, atol=0.01)
+
+
+def test_scale_one_is_the_model_of_the_paper(X):
+    model = small_model(scale=1.0, fit_intercept=False).fit(X)
+    assert model.scale_ == 1.0
+    codes = model.encode(X, "all")
+    residuals = X[:, None] - np.einsum("nkp,kpm->nkm", codes, model.dictionaries_)
+    energies = (residuals**2).sum(-1) + 0.75 * np.abs(codes).sum(-1) + np.log(3)
+    assert_allclose(model.transform(X), energies, rtol=1e-6)
+
+
+def test_mean_squared_norm_of_scaled_samples_is_100(X, fitted):
+    squared_norms = ((X / fitted.scale_) ** 2).sum(1)
+    assert squared_norms.mean() == pytest.approx(100.0)
+    assert fitted.intercept_scaling_ == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "sign"),
+    [
+        (L1(nonnegative=True), 1),
+        (GroupL2(group_size=2), 0),
+        (GroupL2(group_size=2, nonnegative=True), 1),
+    ],
+)
+def test_penalties(penalty, sign, mixture):
+    X = mixture.data
+    model = small_model(penalty=penalty, max_iter=10, alpha=2.0).fit(X)
+    assert model.history_["loss"][-1] < model.history_["loss"][0]
+    assert adjusted_rand_score(model.labels_, model.predict(X)) == 1.0
+    codes = model.encode(X, "all")
+    assert (codes != 0).any()
+    assert sign == 0 or (codes >= 0).all()
+    if penalty.group_size == 2:
+        off = codes.reshape(len(X), 3, 2, 2) == 0
+        assert off.all(-1).any()
+        if not penalty.nonnegative:
+            assert_array_equal(off.all(-1), off.any(-1))
+
+
+def test_group_size_rounds_auto_n_atoms_up(X):
+    model = small_model(n_atoms="auto", penalty=GroupL2(group_size=5)).fit(X)
+    assert model.dictionaries_.shape == (3, 20, 12)  # 160 // 9 = 17, in groups of 5
+
+
+def test_auto_n_atoms_is_a_third_of_a_cluster_and_at_most_50(X):
+    assert small_model(n_atoms="auto").fit(X).dictionaries_.shape[1] == 160 // 9
+    many = np.random.RandomState(0).normal(size=(620, 3))
+    model = small_model(n_clusters=4, n_atoms="auto", max_iter=1).fit(many)
+    assert model.dictionaries_.shape[1] == 50
+
+
+def test_verbose_prints_a_line_an_epoch(X, capsys):
+    small_model().fit(X)
+    assert capsys.readouterr().out == ""
+    model = small_model(verbose=1).fit(X)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == model.n_iter_
+    assert lines[0].startswith("epoch 1/4, loss ")
+    small_model(verbose=True, n_init=2, max_iter=1).fit(X)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["run 1/2", "run 2/2"]
+
+
+def test_diverging_encoder_is_an_error(X):
+    with (
+        pytest.warns(RuntimeWarning, match="no longer finite"),
+        pytest.raises(ValueError, match="step_size=50"),
+    ):
+        small_model(step_size=50.0, n_fista_iter=60).fit(X)
+
+
+def test_empty_clusters_warn():
+    X = np.tile([[1.0, 2.0, 3.0]], (30, 1))
+    with (
+        pytest.warns(ConvergenceWarning, match="of 4 clusters are empty"),
+        pytest.warns(UserWarning, match="split in two"),
+    ):
+        MixMateClustering(4, init=lambda X, n_clusters, random_state: [0] * 30).fit(X)

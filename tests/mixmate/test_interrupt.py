@@ -1,0 +1,138 @@
+"""Ctrl-C: what was learned until then is kept."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from skmixmate.mixmate import fitting
+from skmixmate.training import Trainer
+
+from .conftest import small_model
+
+
+@pytest.fixture
+def interrupt_in_pass(monkeypatch):
+    """Raise KeyboardInterrupt in the n-th pass over the samples, counted from 1."""
+
+    def install(n_passes):
+        passes = []
+        original = Trainer._pass_over_samples
+
+        def interrupted(trainer):
+            passes.append(trainer)
+            if len(passes) == n_passes:
+                raise KeyboardInterrupt
+            return original(trainer)
+
+        monkeypatch.setattr(Trainer, "_pass_over_samples", interrupted)
+
+    return install
+
+
+def check_usable(model, X):
+    assert_array_equal(model.predict(X), model.labels_)
+    assert np.isfinite(model.loss_)
+    assert model.sample(3)[0].shape == (3, 12)
+    assert model.converged_ is False
+
+
+def test_what_was_learned_is_kept(interrupt_in_pass, X):
+    two_epochs = small_model(max_iter=2).fit(X)
+    interrupt_in_pass(3)
+    model = small_model(max_iter=20)
+    with pytest.warns(RuntimeWarning, match=r"run 1 of 1; .* after 2 epochs"):
+        assert model.fit(X) is model
+    check_usable(model, X)
+    assert model.n_iter_ == 2
+    assert {len(values) for values in model.history_.values()} == {2}
+    assert_array_equal(model.history_["loss"], two_epochs.history_["loss"])
+
+
+def test_in_the_first_epoch_the_start_is_kept(interrupt_in_pass, X):
+    interrupt_in_pass(1)
+    model = small_model()
+    with pytest.warns(RuntimeWarning, match="after 0 epochs"):
+        model.fit(X)
+    check_usable(model, X)
+    assert model.n_iter_ == 0
+
+
+def test_a_warm_start_takes_up_an_interrupted_fit(interrupt_in_pass, X):
+    interrupt_in_pass(3)
+    model = small_model(warm_start=True)
+    with pytest.warns(RuntimeWarning, match="interrupted"):
+        model.fit(X)
+    model.fit(X)
+    assert len(model.history_["loss"]) == 2 + 4
+
+
+@pytest.mark.parametrize("n_passes", [5, 7])
+def test_in_a_restart_the_best_run_is_kept(n_passes, interrupt_in_pass, X):
+    complete = small_model(init="random").fit(X)
+    interrupt_in_pass(n_passes)
+    model = small_model(init="random", n_init=5)
+    with pytest.warns(RuntimeWarning, match="run 2 of 5"):
+        model.fit(X)
+    check_usable(model, X)
+    assert model.loss_ <= complete.loss_
+    if n_passes == 5:
+        assert_array_equal(model.dictionaries_, complete.dictionaries_)
+        assert model.n_iter_ == 4
+
+
+def interrupted_start(monkeypatch, n_starts):
+    starts = []
+    original = fitting.draw_start
+
+    def draw_start(*args):
+        starts.append(args)
+        if len(starts) == n_starts:
+            raise KeyboardInterrupt
+        return original(*args)
+
+    monkeypatch.setattr(fitting, "draw_start", draw_start)
+
+
+def test_in_the_first_start_there_is_nothing_to_keep(monkeypatch, X):
+    interrupted_start(monkeypatch, 1)
+    model = small_model(n_init=2)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X)
+    assert not hasattr(model, "dictionaries_")
+
+
+def test_in_the_start_of_a_restart_the_first_run_is_kept(monkeypatch, X, fitted):
+    interrupted_start(monkeypatch, 2)
+    model = small_model(n_init=3)
+    with pytest.warns(RuntimeWarning, match="run 2 of 3"):
+        model.fit(X)
+    check_usable(model, X)
+    assert_array_equal(model.dictionaries_, fitted.dictionaries_)
+
+
+def test_from_a_callback(X):
+    pytest.importorskip("sklearn.callback")
+
+    class Interrupting:
+        n_epochs = 0
+
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == "epoch":
+                self.n_epochs += 1
+                if self.n_epochs == 2:
+                    raise KeyboardInterrupt
+
+    model = small_model(max_iter=20).set_callbacks(Interrupting())
+    with pytest.warns(RuntimeWarning, match="after 2 epochs"):
+        model.fit(X)
+    check_usable(model, X)
+    assert model.n_iter_ == 2

@@ -1,0 +1,125 @@
+"""Learning batch by batch."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
+
+from skmixmate.datasets import make_dictionary_mixture
+
+from .conftest import small_model
+
+
+def batches(X, n_batches=4):
+    return np.array_split(X, n_batches)
+
+
+def mean_energy(model, X):
+    return (model.predict_proba(X) * model.transform(X)).sum(1).mean()
+
+
+def test_more_batches_lower_the_loss():
+    X = make_dictionary_mixture(800, n_atoms=4, n_features=20, random_state=0).data
+    model = small_model()
+    losses = [mean_energy(model.partial_fit(batch), X) for batch in batches(X, 8)]
+    assert losses[-1] < 0.9 * losses[0]
+    assert len(model.history_["loss"]) == model.n_iter_ == 8
+    assert {len(values) for values in model.history_.values()} == {8}
+
+
+def test_labels_are_those_of_the_batch(X_nan):
+    model = small_model()
+    for batch in (X_nan[:100], X_nan[100:]):
+        assert model.partial_fit(batch) is model
+        assert_array_equal(model.labels_, model.predict(batch))
+        assert model.loss_ == pytest.approx(mean_energy(model, batch), rel=1e-9)
+
+
+def test_same_seed_same_bits(X):
+    first, again = small_model(), small_model()
+    for batch in batches(X):
+        first.partial_fit(batch)
+    for batch in batches(X):
+        again.partial_fit(batch)
+    assert_array_equal(first.dictionaries_, again.dictionaries_)
+    assert_array_equal(first.history_["loss"], again.history_["loss"])
+
+
+@pytest.mark.parametrize("fit_weights", [False, True])
+def test_pickling_between_batches_changes_nothing(fit_weights, X_nan):
+    plain = small_model(fit_weights=fit_weights)
+    pickled = small_model(fit_weights=fit_weights)
+    for batch in batches(X_nan):
+        plain.partial_fit(batch)
+        pickled = pickle.loads(pickle.dumps(pickled)).partial_fit(batch)
+    assert_array_equal(plain.dictionaries_, pickled.dictionaries_)
+    assert_array_equal(plain.weights_, pickled.weights_)
+
+
+def test_the_optimiser_goes_on(X):
+    model = small_model()
+    for batch in batches(X):
+        model.partial_fit(batch)
+    # 40 samples in batches of 64: one step a call.
+    assert {float(state["step"]) for state in model._optimizer_state} == {4.0}
+    kept = pickle.loads(pickle.dumps(model)).partial_fit(X).dictionaries_
+    model._optimizer_state = None
+    assert not np.array_equal(model.partial_fit(X).dictionaries_, kept)
+
+
+def test_first_batch_sets_scale_and_start(X):
+    model = small_model().partial_fit(X[:80])
+    scale = model.scale_
+    model.partial_fit(100.0 * X[80:])
+    assert model.scale_ == scale
+    assert model.n_features_in_ == 12
+
+
+def test_after_fit_it_goes_on_from_there(X):
+    model = small_model().fit(X)
+    before = model.dictionaries_
+    model.set_params(learning_rate=1e-9).partial_fit(X[:50])
+    assert_allclose(model.dictionaries_, before, atol=1e-6)
+    assert len(model.history_["loss"]) == 5
+    assert model.n_iter_ == 5
+
+
+def test_fit_after_partial_fit_starts_anew(X, fitted):
+    model = small_model().partial_fit(X[:70] ** 2).fit(X)
+    assert_array_equal(model.dictionaries_, fitted.dictionaries_)
+
+
+def test_later_batches_may_be_small(X):
+    model = small_model().partial_fit(X[:100])
+    model.partial_fit(X[100:101])
+    assert model.labels_.shape == (1,)
+
+
+def test_a_column_may_be_missing_from_a_later_batch(X):
+    batch = X[100:].copy()
+    batch[:, 3] = np.nan
+    model = small_model().partial_fit(X[:100]).partial_fit(batch)
+    assert np.isfinite(model.dictionaries_).all()
+    with pytest.raises(ValueError, match="column 3"):
+        small_model().partial_fit(batch)
+
+
+def test_first_batch_with_too_few_samples(X):
+    model = small_model()
+    with pytest.raises(ValueError, match="n_samples=2 must be at least n_clusters=3"):
+        model.partial_fit(X[:2])
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+    assert_array_equal(
+        model.partial_fit(X).dictionaries_, small_model().partial_fit(X).dictionaries_
+    )
+
+
+def test_masked_batches_are_nan_batches(X, X_nan):
+    masked, nan = small_model(), small_model()
+    for rows in np.array_split(np.arange(160), 3):
+        masked.partial_fit(X[rows], mask=~np.isnan(X_nan[rows]))
+        nan.partial_fit(X_nan[rows])
+    assert_array_equal(masked.dictionaries_, nan.dictionaries_)

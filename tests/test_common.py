@@ -1,0 +1,13 @@
+"""scikit-learn's own checks of an estimator, none of them excused."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skmixmate import MixMateClustering, SparseSubspaceClustering
+
+
+# Several checks ask for eight clusters in one round blob; that some stay empty is true.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks([MixMateClustering(), SparseSubspaceClustering()])
+def test_estimator_checks(estimator, check):
+    check(estimator)

@@ -1,0 +1,161 @@
+"""Who may import whom (docs: architecture), read from the source with ast."""
+
+import ast
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import skmixmate
+
+ROOT = Path(skmixmate.__file__).parent
+
+# What each part of the package may import of the package, itself always included.
+# functional <- penalties <- modules <- training <- estimators.
+ALLOWED = {
+    "functional": set(),
+    "penalties": {"functional"},
+    "modules": {"functional", "penalties"},
+    "training": {"functional", "penalties", "modules", "utils.device"},
+    "utils": set(),
+    "initializers": {"functional", "utils"},
+    "features": {"functional", "utils"},
+    "metrics": set(),
+    "datasets": set(),
+    "plotting": set(),
+    "mixmate": {
+        *("functional", "penalties", "modules", "training"),
+        *("initializers", "utils"),
+    },
+}
+LEAVES = {"metrics", "datasets", "plotting"}
+WITHOUT_SKLEARN = {"functional", "penalties", "modules", "training", "utils.device"}
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imported_modules(file: Path) -> set[str]:
+    """Absolute names of all that a file imports, also inside functions."""
+    package = module_name(file).split(".")
+    if file.name != "__init__.py":
+        package = package[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            base += node.module.split(".") if node.module else []
+            # The names too: `from .. import modules` imports a module.
+            found |= {".".join(base)}
+            found |= {".".join([*base, alias.name]) for alias in node.names}
+    return found
+
+
+def is_within(name: str, parents) -> bool:
+    return any(name == p or name.startswith(p + ".") for p in parents)
+
+
+def part_of(file: Path) -> str:
+    """The entry of ALLOWED that a file belongs to; "" for the package's __init__."""
+    return ".".join(module_name(file).split(".")[1:2])
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_imports_follow_the_arrows(file):
+    part = part_of(file)
+    if part == "":
+        return  # The package's own __init__ may import anything but leaves.
+    assert part in ALLOWED, f"say in ALLOWED what {part} may import"
+    allowed = {f"skmixmate.{name}" for name in ALLOWED[part] | {part}}
+    ours = {n for n in imported_modules(file) if n.startswith("skmixmate.")}
+    assert {n for n in ours if not is_within(n, allowed)} == set()
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_only_plotting_imports_matplotlib_and_nothing_pandas(file):
+    heavy = {"pandas"} if part_of(file) == "plotting" else {"pandas", "matplotlib"}
+    assert {n for n in imported_modules(file) if is_within(n, heavy)} == set()
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_no_estimator_imports_a_leaf(file):
+    if part_of(file) in LEAVES:
+        return
+    leaves = {f"skmixmate.{name}" for name in LEAVES}
+    assert {n for n in imported_modules(file) if is_within(n, leaves)} == set()
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_the_core_does_without_scikit_learn(file):
+    core = {f"skmixmate.{name}" for name in WITHOUT_SKLEARN}
+    if is_within(module_name(file), core):
+        assert {n for n in imported_modules(file) if is_within(n, {"sklearn"})} == set()
+
+
+def test_the_reader_of_imports_reads():
+    names = imported_modules(ROOT / "mixmate" / "fitting.py")
+    assert {"skmixmate.modules", "skmixmate.utils.random", "torch"} <= names
+    assert "skmixmate.mixmate.start" in names
+
+
+def run_python(code: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT.parent,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_importing_has_no_side_effects():
+    run_python(
+        """
+        import random, warnings
+        import numpy as np
+        import torch
+        import sklearn.cluster
+
+        def states():
+            return (
+                random.getstate(),
+                np.random.get_state()[1].tolist(),
+                np.random.get_state()[2:],
+                torch.get_rng_state().tolist(),
+                torch.get_num_threads(),
+                torch.get_default_dtype(),
+                list(warnings.filters),
+                np.geterr(),
+            )
+
+        before = states()
+        import skmixmate
+        assert states() == before
+        """
+    )
+
+
+def test_importing_needs_neither_matplotlib_nor_pandas():
+    # scikit-learn imports pandas where there is one, so blocking it is the test.
+    run_python(
+        """
+        import sys
+        sys.modules["pandas"] = None
+        sys.modules["matplotlib"] = None
+        import skmixmate
+        import skmixmate.datasets, skmixmate.metrics, skmixmate.plotting
+        """
+    )
+
+
+def test_public_names_exist():
+    assert all(hasattr(skmixmate, name) for name in skmixmate.__all__)
+    assert set(skmixmate.__all__) >= {"MixMateClustering", "__version__"}

@@ -1,0 +1,197 @@
+"""Penalties, those of the package and those of users."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import ElasticNet, Lasso
+
+from skmixmate import functional
+from skmixmate.modules import DictionaryMixture
+from skmixmate.penalties import L1, GroupL2, Penalty, resolve_penalty
+
+quick = settings(deadline=None, max_examples=50)
+PENALTIES = [
+    L1(),
+    L1(nonnegative=True),
+    GroupL2(),
+    GroupL2(group_size=3),
+    GroupL2(group_size=3, nonnegative=True),
+]
+
+
+def randn(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, dtype=torch.float64, generator=generator)
+
+
+class SquaredElasticNet(Penalty):
+    """``sum_p |z_p| + z_p^2 / 2``: not a norm."""
+
+    def prox(self, codes, threshold):
+        assert isinstance(threshold, torch.Tensor)
+        assert threshold.shape == (len(codes), 1, 1)
+        shrunk = codes.sign() * torch.relu(codes.abs() - threshold)
+        return shrunk / (1.0 + threshold)
+
+    def value(self, codes):
+        return codes.abs().sum(-1) + 0.5 * codes.square().sum(-1)
+
+
+class WeightedL1(Penalty):
+    """``sum_p w_p |z_p|``: a norm, and the same written as if it were none."""
+
+    def __init__(self, importance, is_norm):
+        self.importance = importance
+        self.is_norm = is_norm
+
+    def prox(self, codes, threshold):
+        assert isinstance(threshold, float) == self.is_norm
+        return codes.sign() * torch.relu(codes.abs() - threshold * self.importance)
+
+    def value(self, codes):
+        return (self.importance * codes.abs()).sum(-1)
+
+
+def test_prox_and_value_match_functional():
+    codes = 2.0 * randn(2, 5, 6)
+    signed, positive = L1(), L1(nonnegative=True)
+    norms = codes.abs().sum(-1)
+    for penalty, prox in [
+        (signed, functional.soft_threshold),
+        (positive, functional.nonnegative_soft_threshold),
+    ]:
+        assert torch.equal(penalty.prox(codes, 0.7), prox(codes, 0.7))
+        torch.testing.assert_close(penalty.value(codes), norms)
+    for size in (1, 2, 3, 6):
+        norms = codes.reshape(2, 5, -1, size).square().sum(-1).sqrt().sum(-1)
+        for nonnegative, prox in [
+            (False, functional.block_soft_threshold),
+            (True, functional.nonnegative_block_soft_threshold),
+        ]:
+            penalty = GroupL2(size, nonnegative=nonnegative)
+            assert torch.equal(penalty.prox(codes, 0.7), prox(codes, 0.7, size))
+            torch.testing.assert_close(penalty.value(codes), norms)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+@quick
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    scale=st.floats(1e-6, 1e6),
+    threshold=st.floats(0.0, 3.0),
+)
+def test_norms_are_homogeneous(penalty, seed, scale, threshold):
+    """Both of the value and of the prox, which `is_norm` lets the encoder rely on."""
+    assert penalty.is_norm
+    codes = randn(2, 3, 6, seed=seed)
+    torch.testing.assert_close(
+        penalty.value(scale * codes), scale * penalty.value(codes)
+    )
+    torch.testing.assert_close(
+        penalty.prox(scale * codes, scale * threshold),
+        scale * penalty.prox(codes, threshold),
+        rtol=1e-9,
+        atol=1e-12 * scale,
+    )
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+def test_equality_hash_and_repr(penalty):
+    assert eval(repr(penalty)) == penalty
+    assert hash(eval(repr(penalty))) == hash(penalty)
+    assert [other == penalty for other in PENALTIES].count(True) == 1
+
+
+def test_group_size_is_what_the_penalty_says():
+    assert L1().group_size == 1
+    assert GroupL2(group_size=5).group_size == 5
+    assert SquaredElasticNet().group_size == 1
+    assert not SquaredElasticNet().is_norm
+
+
+@pytest.mark.parametrize("group_size", [0, -2, 2.0, "2", None, True])
+def test_bad_group_size(group_size):
+    with pytest.raises(ValueError, match="group_size must be a positive integer"):
+        GroupL2(group_size=group_size)
+
+
+def test_group_size_may_be_an_integer_of_numpy():
+    codes = randn(1, 2, 6)
+    penalty = GroupL2(group_size=np.int64(3))
+    assert torch.equal(penalty.value(codes), GroupL2(group_size=3).value(codes))
+
+
+def test_resolve_penalty():
+    assert resolve_penalty("l1") == L1()
+    for penalty in (*PENALTIES, SquaredElasticNet()):
+        assert resolve_penalty(penalty) is penalty
+
+
+@pytest.mark.parametrize("penalty", ["l2", "L1", None, 1.0, L1, np.array(["l1", "l2"])])
+def test_resolve_penalty_names_the_parameter(penalty):
+    with pytest.raises(ValueError, match="penalty must be 'l1' or an instance"):
+        resolve_penalty(penalty)
+
+
+def test_penalty_is_abstract():
+    with pytest.raises(TypeError, match="abstract"):
+        Penalty()
+
+
+def converged(penalty, X, D, alpha=0.5):
+    module = DictionaryMixture(D, penalty=penalty, alpha=alpha, n_fista_iter=2000)
+    return module, *(t.detach() for t in module(X))
+
+
+def solve(model, X, dictionaries):
+    """Codes by scikit-learn, whose regressions have atoms as columns."""
+    return torch.tensor(
+        np.array([[model.fit(d.T, x).coef_.copy() for x in X] for d in dictionaries])
+    )
+
+
+def test_elastic_net_matches_scikit_learn():
+    X, D = 2.0 * randn(4, 8), randn(3, 5, 8, seed=1)
+    module, energies, codes = converged(SquaredElasticNet(), X, D)
+    # sklearn: ||y - Xw||^2 / 2n + a r |w| + a (1 - r) |w|^2 / 2, here times n.
+    model = ElasticNet(
+        2 * 0.5 / 8, l1_ratio=0.5, fit_intercept=False, tol=1e-14, max_iter=100_000
+    )
+    dictionaries = module.dictionaries.detach()
+    expected = solve(model, X.numpy(), dictionaries.numpy())
+    assert (expected == 0).any()
+    torch.testing.assert_close(codes, expected, rtol=1e-8, atol=1e-8)
+    residuals = (X - expected @ dictionaries).square().sum(-1)
+    penalties = 0.5 * (expected.abs() + 0.5 * expected.square()).sum(-1)
+    torch.testing.assert_close(
+        energies, (residuals + penalties).T + np.log(3), rtol=1e-7, atol=1e-7
+    )
+
+
+def test_a_norm_of_the_user_matches_scikit_learn():
+    X, D = 2.0 * randn(4, 8), randn(3, 5, 8, seed=1)
+    importance = torch.tensor([0.1, 0.5, 1.0, 2.0, 3.0], dtype=torch.float64)
+    module, _, codes = converged(WeightedL1(importance, is_norm=True), X, D)
+    # The Lasso in u_p = w_p z_p, with atoms d_p / w_p.
+    model = Lasso(0.5 / 8, fit_intercept=False, tol=1e-14, max_iter=100_000)
+    scaled = module.dictionaries.detach() / importance[:, None]
+    expected = solve(model, X.numpy(), scaled.numpy()) / importance
+    assert (expected == 0).any()
+    torch.testing.assert_close(codes, expected, rtol=1e-7, atol=1e-7)
+
+
+def test_the_fast_path_of_norms_changes_nothing():
+    X, D = 2.0 * randn(4, 8), randn(3, 5, 8, seed=1)
+    importance = torch.tensor([0.1, 0.5, 1.0, 2.0, 3.0], dtype=torch.float64)
+    gradients = []
+    for is_norm in (True, False):
+        module = DictionaryMixture(
+            D, penalty=WeightedL1(importance, is_norm), alpha=0.3
+        )
+        output = module(X)
+        module.loss(output).backward()
+        gradients.append((*output, module.dictionaries.grad))
+    for fast, general in zip(*gradients, strict=True):
+        torch.testing.assert_close(fast, general, rtol=1e-10, atol=1e-10)

@@ -1,0 +1,142 @@
+"""Every callback keeps the contract; early stopping counts right."""
+
+import inspect
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import skmixmate.mixmate.fitting as fitting
+from skmixmate.training import (
+    Callback,
+    DeadAtomReseeding,
+    EarlyStopping,
+    PrintProgress,
+)
+
+HOOKS = [name for name in vars(Callback) if name.startswith("on_")]
+
+
+class FakeContext:
+    """scikit-learn's callback context, which never stops."""
+
+    def subcontext(self, **_):
+        return self
+
+    def call_on_fit_task_begin(self, **_):
+        return self
+
+    def call_on_fit_task_end(self, *, reconstruction_attributes=dict, **_):
+        reconstruction_attributes()
+        return False
+
+
+def context_callback():
+    samples = SimpleNamespace(dtype=torch.float32, scale=1.0, intercept_scaling=None)
+    return fitting._ContextCallback(
+        FakeContext(), object(), SimpleNamespace(samples=samples)
+    )
+
+
+FACTORIES = {
+    Callback: Callback,
+    DeadAtomReseeding: DeadAtomReseeding,
+    EarlyStopping: lambda: EarlyStopping(1e-3, 2),
+    PrintProgress: lambda: PrintProgress("run 1/2, "),
+    fitting._ContextCallback: context_callback,
+}
+
+
+def package_callbacks(base=Callback):
+    """Callback and all classes of the package derived from it."""
+    found = [base]
+    for subclass in base.__subclasses__():
+        found += package_callbacks(subclass)
+    return [cls for cls in found if cls.__module__.startswith("skmixmate.")]
+
+
+def test_every_callback_of_the_package_is_tested():
+    assert set(package_callbacks()) == set(FACTORIES)
+
+
+@pytest.mark.parametrize("cls", FACTORIES, ids=lambda cls: cls.__name__)
+def test_hooks_have_the_signatures_of_the_base_class(cls):
+    overridden = [name for name in vars(cls) if name.startswith("on_")]
+    assert set(overridden) <= set(HOOKS), "a hook that nobody calls"
+    for name in overridden:
+        own = inspect.signature(getattr(cls, name)).parameters
+        base = inspect.signature(getattr(Callback, name)).parameters
+        assert list(own) == list(base)
+    assert overridden, f"{cls.__name__} does nothing"
+
+
+@pytest.mark.parametrize("cls", FACTORIES, ids=lambda cls: cls.__name__)
+def test_callbacks_work_and_can_be_used_again(cls, make_trainer):
+    def train(callback):
+        return make_trainer(max_iter=2, callbacks=[callback]).run()
+
+    callback = FACTORIES[cls]()
+    first, again = train(callback), train(callback)
+    assert first.epoch == again.epoch == 2
+    for name in ("loss", "n_reseeded_atoms"):
+        assert first.history[name] == again.history[name]
+    assert torch.equal(first.module.dictionaries, again.module.dictionaries)
+
+
+def count_epochs(losses, tol, n_iter_no_change):
+    """Epochs until early stopping ends training; None if it does not."""
+    stopping = EarlyStopping(tol, n_iter_no_change)
+    trainer = SimpleNamespace(history={"loss": []})
+    stopping.on_train_begin(trainer)
+    for epoch, loss in enumerate(losses, start=1):
+        trainer.history["loss"].append(loss)
+        stopped = stopping.on_epoch_end(trainer)
+        assert stopped == stopping.converged
+        if stopped:
+            return epoch
+    return None
+
+
+@pytest.mark.parametrize(
+    ("losses", "tol", "n_iter_no_change", "expected"),
+    [
+        ([10, 9, 8, 7, 6], 0.0, 1, None),
+        ([10, 10], 0.0, 1, 2),
+        ([10, 9, 9, 9], 0.0, 2, 4),
+        # An improvement starts the count anew.
+        ([10, 11, 9, 10, 8, 9, 9], 0.0, 2, 7),
+        # Compared with the best loss, not with the last.
+        ([10, 12, 11, 10.5], 0.0, 3, 4),
+        # By a fraction of the best loss.
+        ([10, 9.5, 9.1], 0.1, 2, 3),
+        ([10, 8.9, 8.0], 0.1, 2, None),
+        ([10, 9.5, 8.0, 7.9, 7.8], 0.1, 2, 5),
+        # Negative losses: the fraction is of the magnitude.
+        ([-10, -10.5, -10.6], 0.1, 2, 3),
+        ([-10, -11.5, -13], 0.1, 1, None),
+        ([1, 0, 0], 0.1, 1, 3),
+        ([5], 1.0, 1, None),
+    ],
+)
+def test_early_stopping_counts(losses, tol, n_iter_no_change, expected):
+    assert count_epochs(losses, tol, n_iter_no_change) == expected
+
+
+def test_progress_is_printed(make_trainer, capsys):
+    trainer = make_trainer(max_iter=2, callbacks=[PrintProgress("run 1/3, ")]).run()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    for epoch, (line, loss) in enumerate(
+        zip(lines, trainer.history["loss"], strict=True), start=1
+    ):
+        assert line.startswith(f"run 1/3, epoch {epoch}/2, loss {loss:.6g}, ")
+        assert line.endswith(" s")
+
+
+def test_progress_tells_of_reseeded_atoms(make_trainer, capsys):
+    class Reseeding(Callback):
+        def on_epoch_end(self, trainer):
+            trainer.history["n_reseeded_atoms"][-1] = 3
+
+    make_trainer(max_iter=1, callbacks=[Reseeding(), PrintProgress()]).run()
+    assert "3 dead atoms re-seeded" in capsys.readouterr().out
