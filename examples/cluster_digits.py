@@ -22,7 +22,7 @@ from skmixmate.metrics import clustering_scores
 
 matplotlib.use("Agg")
 
-from skmixmate.plotting import DictionaryDisplay, ReconstructionDisplay  # noqa: E402
+from skmixmate.plotting import DictionaryDisplay, ReconstructionDisplay
 
 
 def main(output: Path) -> None:

@@ -1,5 +1,6 @@
 """The first labels, whatever ``init`` is."""
 
+import copy
 import warnings
 from collections.abc import Callable
 
@@ -73,6 +74,8 @@ def initial_labels(init, X, n_clusters: int, random_state=None) -> np.ndarray:
     if isinstance(init, str):
         if init not in NAMED_INITIALIZERS:
             raise _unknown_init(init)
+        if n_clusters == 1:
+            return np.zeros(len(X), dtype=np.intp)
         labels = NAMED_INITIALIZERS[init](X, n_clusters, random_state)
     elif hasattr(init, "fit_predict"):
         labels = _seeded_clone(init, random_state).fit_predict(X)
@@ -95,6 +98,8 @@ def _unknown_init(init) -> ValueError:
 
 def _seeded_clone(clusterer, random_state):
     """A copy whose unset ``random_state`` parameters, nested ones too, are set."""
+    if not hasattr(clusterer, "get_params"):
+        return copy.deepcopy(clusterer)
     clusterer = clone(clusterer)
     unset = {
         name: random_state.randint(np.iinfo(np.int32).max)

@@ -63,7 +63,8 @@ def spectral_clustering_labels(
     n_clusters : int
     random_state : int, RandomState instance or None, default=None
     n_components : int, default=None
-        Number of eigenvectors; None takes ``ceil(1.5 * n_clusters)``.
+        Number of eigenvectors; None takes ``ceil(1.5 * n_clusters)``, and two for two
+        clusters.
     diffusion_time : float, default=1.0
         Power of the eigenvalues by which the eigenvectors are weighted.
     regularization : float, default=0.01
@@ -96,7 +97,8 @@ def spectral_clustering_labels(
         return np.arange(n_samples) % n_clusters
     random_state = private_random_state(random_state)
     if n_components is None:
-        n_components = math.ceil(1.5 * n_clusters)
+        # Of two clusters none can be split for another: a third eigenvector misleads.
+        n_components = math.ceil(1.5 * n_clusters) if n_clusters > 2 else n_clusters
     n_components = min(n_components, n_samples)
     eigenvalues, eigenvectors = _leading_eigenvectors(
         affinity, n_components, regularization, random_state

@@ -59,8 +59,9 @@ class MixMateClustering(
         - "k-means", "random";
         - any object with ``fit_predict``, a Pipeline too;
         - a callable ``(X, n_clusters, random_state) -> labels``;
-        - an array (n_clusters, n_atoms, n_features) of first atoms, points in the
-          space of X.
+        - an array (n_clusters, n_atoms, n_features) of first atoms. They are points
+          in the space of X, as samples are; to go on from a fitted estimator, use
+          ``warm_start``.
     init_size : int, default=5000
         Largest number of samples that the first clusters are found on.
     n_init : int, default=1
@@ -239,6 +240,8 @@ class MixMateClustering(
             If the first clusters had to be mended.
         ConvergenceWarning
             If clusters are empty in the end.
+        UserWarning
+            If X is a small cloud far from the origin and should be centred.
         RuntimeWarning
             If fitting was interrupted, or ended because the loss was not finite.
         """

@@ -289,4 +289,5 @@ class _ContextCallback(Callback):
         )
 
     def on_train_end(self, trainer) -> None:
-        self.run.call_on_fit_task_end(estimator=self.estimator)
+        if hasattr(self, "run"):  # An interrupt may come before `on_train_begin`.
+            self.run.call_on_fit_task_end(estimator=self.estimator)

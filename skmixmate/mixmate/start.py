@@ -22,6 +22,9 @@ from .parameters import (
 
 __all__ = ["MixtureStart", "draw_start"]
 
+# From about here, clusters of a single round cloud begin to be lost.
+_LARGEST_OFFSET = 20.0
+
 
 @dataclass(frozen=True)
 class MixtureStart:
@@ -76,16 +79,25 @@ def draw_start(
 
 
 def _continued_start(estimator, parameters, data) -> MixtureStart:
-    fitted_clusters = len(estimator.weights_)
-    has_intercept = estimator.intercepts_ is not None
-    if (fitted_clusters, has_intercept) != (
-        estimator.n_clusters,
-        bool(estimator.fit_intercept),
+    n_clusters, n_atoms, _ = estimator.dictionaries_.shape
+    for name, fitted, wanted in (
+        ("n_clusters", n_clusters, estimator.n_clusters),
+        ("n_atoms", n_atoms, parameters.n_atoms or n_atoms),
+        (
+            "fit_intercept",
+            estimator.intercepts_ is not None,
+            bool(estimator.fit_intercept),
+        ),
     ):
+        if fitted != wanted:
+            raise ValueError(
+                f"An estimator fitted with {name}={fitted} cannot go on with "
+                f"{name}={wanted}; fit a clone of it instead."
+            )
+    if n_atoms % parameters.penalty.group_size:
         raise ValueError(
-            f"An estimator fitted with n_clusters={fitted_clusters} and fit_intercept="
-            f"{has_intercept} cannot go on with n_clusters={estimator.n_clusters} and "
-            f"fit_intercept={estimator.fit_intercept}; fit a clone of it instead."
+            f"An estimator fitted with {n_atoms} atoms a cluster cannot go on with "
+            f"penalty={parameters.penalty!r}, whose group_size does not divide them."
         )
     module = estimator._module(torch.device("cpu"))
     return MixtureStart(
@@ -103,6 +115,7 @@ def _scaled_samples(estimator, parameters, data: Input) -> Samples:
     if scale is None:
         # Data that are zero throughout have no scale.
         scale = (mean_squared_norm / SCALED_SQUARED_NORM) ** 0.5 or 1.0
+    _warn_of_offset(raw, mean_squared_norm)
     intercept = (mean_squared_norm**0.5 / scale) or SCALED_SQUARED_NORM**0.5
     return Samples(
         raw.X,
@@ -112,6 +125,21 @@ def _scaled_samples(estimator, parameters, data: Input) -> Samples:
         dtype=data.dtype,
         device=parameters.device,
     )
+
+
+def _warn_of_offset(raw: Samples, mean_squared_norm: float) -> None:
+    """Warn if the samples are a small cloud far from the origin."""
+    squared_offset = float(raw.mean().square().sum())
+    squared_spread = mean_squared_norm - squared_offset
+    if 0.0 < squared_spread < squared_offset / _LARGEST_OFFSET**2:
+        warnings.warn(
+            f"The mean of X is {(squared_offset / squared_spread) ** 0.5:.1f} times as "
+            "far from the origin as samples are from the mean, which leaves little for "
+            "the model to tell clusters by; subtract it first, for instance with "
+            "sklearn.preprocessing.StandardScaler.",
+            UserWarning,
+            stacklevel=7,
+        )
 
 
 def _points_from_array(estimator, parameters, data: Input) -> np.ndarray:
@@ -202,7 +230,7 @@ def _atoms(points: np.ndarray, samples: Samples, random_state) -> Tensor:
             f"{zero.sum()} initial atoms are zero and have no direction; they start as "
             "random ones.",
             InitializationWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
         atoms[zero] = random_state.standard_normal((zero.sum(), atoms.shape[2]))
     return torch.from_numpy(atoms).to(samples.dtype)

@@ -63,13 +63,15 @@ class DeadAtomReseeding(Callback):
         dead |= (sizes == 0)[:, None] & ~self.already_reseeded
         is_last = trainer.stopped or trainer.epoch >= trainer.max_iter
         if not is_last and dead.any():
-            for cluster in dead.any(-1).nonzero().flatten().tolist():
+            trainer.history["n_reseeded_atoms"][-1] = sum(
                 self._reseed(trainer, cluster, dead[cluster].nonzero().flatten())
+                for cluster in dead.any(-1).nonzero().flatten().tolist()
+            )
             self.already_reseeded |= dead
-            trainer.history["n_reseeded_atoms"][-1] = int(dead.sum())
         self._begin_epoch(trainer)
 
-    def _reseed(self, trainer, cluster: int, atoms: Tensor) -> None:
+    def _reseed(self, trainer, cluster: int, atoms: Tensor) -> int:
+        """Replace atoms of a cluster and return how many there was a sample for."""
         candidates = self._badly_explained(cluster)
         draw = torch.randint(
             len(candidates), (len(atoms),), generator=trainer.generator
@@ -92,6 +94,7 @@ class DeadAtomReseeding(Callback):
         for moment in ("exp_avg", "exp_avg_sq"):
             if moment in state:
                 state[moment][cluster, atoms[usable]] = 0.0
+        return int(usable.sum())
 
     def _badly_explained(self, cluster: int) -> Tensor:
         """Indices of the worse explained half of a cluster's samples."""

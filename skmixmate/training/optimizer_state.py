@@ -24,9 +24,9 @@ def load_optimizer_state(
 ) -> None:
     """Give an optimiser of the same parameters a state from `optimizer_state`."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    if not state:
-        return
-    for parameter, values in zip(parameters, state, strict=True):
+    # A state of fewer or more parameters belongs to the start of the same ones: a
+    # parameter that begins to be learned begins without moments.
+    for parameter, values in zip(parameters, state or [], strict=False):
         optimizer.state[parameter] = {
             name: torch.tensor(value, device=parameter.device)
             for name, value in values.items()

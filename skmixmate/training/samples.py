@@ -82,11 +82,13 @@ class Samples:
     def raw(self, index) -> Batch:
         """Return the samples of a slice or an index tensor, neither scaled nor padded.
 
-        Missing entries are zero.
+        Missing entries are zero. In the precision of X or of the batches, whichever is
+        higher, so that scaling comes before rounding.
         """
         if isinstance(index, Tensor):
             index = index.to(self.X.device)
-        X = self.X[index].to(self.device, self.dtype)
+        dtype = torch.promote_types(self.X.dtype, self.dtype)
+        X = self.X[index].to(self.device, dtype)
         if not self.has_missing:
             return Batch(X, None)
         observed = ~torch.isnan(X)
@@ -99,7 +101,7 @@ class Samples:
     def batch(self, index) -> Batch:
         """Return the samples of a slice or an index tensor as a network takes them."""
         X, observed = self.raw(index)
-        X = X / self.scale
+        X = (X / self.scale).to(self.dtype)
         if self.intercept_scaling is None:
             return Batch(X, observed)
         X = torch.cat([X, X.new_full((len(X), 1), self.intercept_scaling)], dim=1)
@@ -111,6 +113,16 @@ class Samples:
         """Yield consecutive slices of at most ``batch_size`` samples, in order."""
         for start in range(0, len(self), batch_size):
             yield slice(start, min(start + batch_size, len(self)))
+
+    def mean(self, batch_size: int = 4096) -> Tensor:
+        """Mean of the observed raw entries of each feature, (M,), float64."""
+        total = torch.zeros(self.X.shape[1], dtype=torch.float64, device=self.device)
+        n_observed = torch.zeros_like(total)
+        for index in self.slices(batch_size):
+            X, observed = self.raw(index)
+            total += X.sum(0, dtype=torch.float64)
+            n_observed += len(X) if observed is None else observed.sum(0)
+        return total / n_observed.clamp(min=1.0)
 
     def mean_squared_norm(self, batch_size: int = 4096) -> float:
         """Mean squared norm of the raw samples.

@@ -183,3 +183,9 @@ def test_the_global_generator_is_untouched(n_samples):
     after = np.random.get_state()  # noqa: NPY002
     np.testing.assert_array_equal(before[1], after[1])
     assert before[2:] == after[2:]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_two_moons_take_two_eigenvectors(seed):
+    X, y = make_moons(300, noise=0.08, random_state=seed)
+    assert adjusted_rand_score(y, spectral_labels(X, 2, seed)) > 0.6

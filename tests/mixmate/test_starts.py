@@ -1,5 +1,7 @@
 """Every way to start, restarts, warm starts and awkward data."""
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -10,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from skmixmate import MixMateClustering, SparseSubspaceClustering
 from skmixmate.initializers import InitializationWarning
 from skmixmate.mixmate import fitting
+from skmixmate.penalties import GroupL2
 
 from .conftest import small_model
 
@@ -168,14 +171,6 @@ def test_warm_start_takes_up_fitted_weights(X):
     assert_allclose(model.weights_, weights, atol=1e-5)
 
 
-@pytest.mark.parametrize("change", [{"n_clusters": 4}, {"fit_intercept": False}])
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_going_on_with_another_model_is_an_error(change, method, X):
-    model = small_model(warm_start=True).fit(X).set_params(**change)
-    with pytest.raises(ValueError, match="n_clusters=3 and fit_intercept=True cannot"):
-        getattr(model, method)(X)
-
-
 def random_data(*shape):
     return np.random.RandomState(0).normal(size=shape)
 
@@ -201,9 +196,8 @@ def random_data(*shape):
     ],
 )
 @pytest.mark.parametrize("init", ["spectral", "ssc", "k-means", "random"])
+@pytest.mark.filterwarnings("ignore:The mean of X is")
 def test_awkward_data(X, parameters, init):
-    if init == "ssc" and len(X) == 1:
-        pytest.skip("a sample has no others to be coded with")
     model = MixMateClustering(
         **({"n_clusters": 3} | parameters), init=init, max_iter=2, random_state=0
     )
@@ -224,3 +218,45 @@ def test_all_zero_data():
     model = MixMateClustering(2, init="random", random_state=0, max_iter=2).fit(X)
     assert model.scale_ == 1.0
     assert np.isfinite(model.transform(X)).all()
+
+
+def test_a_small_cloud_far_from_the_origin_is_warned_of():
+    X = np.random.RandomState(0).normal(size=(60, 3)) + 50.0
+    mixmate = MixMateClustering(n_clusters=1, max_iter=1, random_state=0)
+    with pytest.warns(UserWarning, match="StandardScaler"):
+        mixmate.fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mixmate.fit(X - 50.0)
+
+
+def test_a_clusterer_without_parameters_can_start():
+    class Halves:
+        def fit_predict(self, X):
+            return (np.arange(len(X)) % 2).astype(int)
+
+    X = np.random.RandomState(0).normal(size=(40, 3))
+    mixmate = MixMateClustering(n_clusters=2, init=Halves(), max_iter=1)
+    assert mixmate.fit(X).n_iter_ == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"n_clusters": 3}, "n_clusters"),
+        ({"n_atoms": 5}, "n_atoms"),
+        ({"fit_intercept": False}, "fit_intercept"),
+        ({"penalty": GroupL2(group_size=3)}, "group_size"),
+    ],
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_changed_model_does_not_go_on(method, changed, name):
+    X = np.random.RandomState(0).normal(size=(40, 3))
+    mixmate = MixMateClustering(
+        n_clusters=2, n_atoms=4, warm_start=True, max_iter=1, random_state=0
+    ).fit(X)
+    if "penalty" in changed:
+        mixmate.set_params(n_atoms="auto")
+    mixmate.set_params(**changed)
+    with pytest.raises(ValueError, match=name):
+        getattr(mixmate, method)(X)

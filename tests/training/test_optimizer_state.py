@@ -79,8 +79,15 @@ def test_before_the_first_step_there_is_no_state(make_module, make_trainer):
     make_trainer(module, optimizer=optimizer, max_iter=1).run()
 
 
-def test_a_state_of_other_parameters_is_an_error(make_module, make_trainer):
+def test_a_parameter_that_begins_to_be_learned_begins_without_moments(
+    make_module, make_trainer
+):
     state = optimizer_state(make_trainer(max_iter=1).run().optimizer)
-    other = make_adam(make_module(fit_weights=True), fused=True)
-    with pytest.raises(ValueError, match="zip"):
-        load_optimizer_state(other, state)
+    module = make_module(fit_weights=True)
+    optimizer = make_adam(module, fused=True)
+    load_optimizer_state(optimizer, state)
+    assert module.weight_logits not in optimizer.state
+    np.testing.assert_array_equal(
+        optimizer.state[module.dictionaries]["exp_avg"], state[0]["exp_avg"]
+    )
+    make_trainer(module, optimizer=optimizer, max_iter=1).run()

@@ -46,7 +46,8 @@ def test_batches_are_scaled_with_an_intercept(dtype, out, index):
     assert batch.observed is None
     np.testing.assert_allclose(batch.X, expected, rtol=1e-6)
     raw = samples.raw(index)
-    assert raw.X.dtype == out
+    # Never rounded before it is scaled.
+    assert raw.X.dtype == torch.promote_types(dtype, out)
     np.testing.assert_array_equal(raw.X, X.double().numpy()[index])
 
 
@@ -160,3 +161,17 @@ def test_with_dtype_keeps_everything_else(missing):
     assert double.X.dtype == double.observed.dtype == torch.float64
     torch.testing.assert_close(double.X.float(), single.X)
     assert torch.equal(double.observed.float(), single.observed)
+
+
+def test_mean_is_over_observed_entries():
+    X = np.array([[1.0, np.nan], [3.0, 4.0], [np.nan, 8.0]], dtype=np.float32)
+    mask = torch.tensor([[True, True], [True, True], [True, False]])
+    mean = Samples(torch.from_numpy(X), mask, scale=2.0).mean(batch_size=2)
+    np.testing.assert_array_equal(mean, [2.0, 4.0])
+
+
+def test_doubles_are_scaled_before_they_are_rounded():
+    X = torch.tensor([[3e100, -1e100]], dtype=torch.float64)
+    batch = Samples(X, scale=1e100, dtype=torch.float32).batch(slice(None))
+    assert batch.X.dtype == torch.float32
+    np.testing.assert_array_equal(batch.X, [[3.0, -1.0]])
