@@ -84,7 +84,7 @@ class MixMateClustering(
         Number of samples of a gradient step.
     max_iter : int, default=50
         Largest number of epochs.
-    tol : float, default=1e-3
+    tol : float, default=2e-3
         An epoch that does not lower the loss by this fraction is one without change.
     n_iter_no_change : int, default=3
         Number of consecutive epochs without change that ends training.
@@ -180,7 +180,7 @@ class MixMateClustering(
         epsilon=0.03,
         batch_size=256,
         max_iter=50,
-        tol=1e-3,
+        tol=2e-3,
         n_iter_no_change=3,
         warm_start=False,
         random_state=None,
