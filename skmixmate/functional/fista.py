@@ -51,5 +51,7 @@ def fista(
         t_previous, t = t, (1.0 + math.sqrt(1.0 + 4.0 * t * t)) / 2.0
         momentum = (t_previous - 1.0) / t
         # lerp(a, b, 1 + m) = b + m * (b - a) in one kernel; the first momentum is zero.
-        extrapolated = torch.lerp(previous, codes, 1.0 + momentum)
+        extrapolated = (
+            torch.lerp(previous, codes, 1.0 + momentum) if momentum else codes
+        )
     return codes

@@ -142,7 +142,9 @@ def correlation_term(
         return torch.baddbmm(correlations, U, transition)
 
     def value(Z: Tensor) -> Tensor:
-        return squared_norms + ((Z @ gram - 2.0 * correlations) * Z).sum(-1)
+        return squared_norms + (torch.baddbmm(correlations, Z, gram, beta=-2) * Z).sum(
+            -1
+        )
 
     return DataTerm(gradient_step, value)
 
