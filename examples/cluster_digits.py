@@ -5,7 +5,7 @@ scikit-learn, compares it with KMeans and SpectralClustering in the same run, an
 two pictures: the atoms of each cluster, and some digits with 30 % of their pixels
 missing as each cluster reconstructs them. Labels are used for scoring alone.
 
-    python examples/cluster_digits.py --output pictures
+    python examples/cluster_digits.py --output FOLDER  # default: output
 """
 
 import argparse
@@ -68,6 +68,6 @@ def main(output: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--output", type=Path, default=Path("."), help="folder for the pictures"
+        "--output", type=Path, default=Path("output"), help="folder for the pictures"
     )
     main(parser.parse_args().output)

@@ -2,7 +2,16 @@
 
 __version__ = "0.1.0"
 
+from . import datasets, metrics, penalties, plotting
 from .initializers import SparseSubspaceClustering
 from .mixmate import MixMateClustering
 
-__all__ = ["MixMateClustering", "SparseSubspaceClustering", "__version__"]
+__all__ = [
+    "MixMateClustering",
+    "SparseSubspaceClustering",
+    "__version__",
+    "datasets",
+    "metrics",
+    "penalties",
+    "plotting",
+]

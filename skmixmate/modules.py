@@ -82,7 +82,8 @@ class DictionaryMixture(nn.Module):
         if weights is None:
             weights = dictionaries.new_full((n_clusters,), 1.0 / n_clusters)
         self.weight_logits = nn.Parameter(
-            weights.detach().log(), requires_grad=fit_weights
+            weights.detach().clamp(min=torch.finfo(weights.dtype).tiny).log(),
+            requires_grad=fit_weights,
         )
         self.normalize_()
 

@@ -1,4 +1,4 @@
-"""Who may import whom (docs: architecture), read from the source with ast."""
+"""Who may import whom (docs/design.rst), read from the source with ast."""
 
 import ast
 import subprocess
@@ -71,7 +71,7 @@ def part_of(file: Path) -> str:
 def test_imports_follow_the_arrows(file):
     part = part_of(file)
     if part == "":
-        return  # The package's own __init__ may import anything but leaves.
+        return  # The package's own __init__ may import anything.
     assert part in ALLOWED, f"say in ALLOWED what {part} may import"
     allowed = {f"skmixmate.{name}" for name in ALLOWED[part] | {part}}
     ours = {n for n in imported_modules(file) if n.startswith("skmixmate.")}
@@ -86,8 +86,8 @@ def test_only_plotting_imports_matplotlib_and_nothing_pandas(file):
 
 @pytest.mark.parametrize("file", FILES, ids=module_name)
 def test_no_estimator_imports_a_leaf(file):
-    if part_of(file) in LEAVES:
-        return
+    if part_of(file) in LEAVES | {""}:
+        return  # The package's own __init__ makes leaves reachable as attributes.
     leaves = {f"skmixmate.{name}" for name in LEAVES}
     assert {n for n in imported_modules(file) if is_within(n, leaves)} == set()
 

@@ -1,4 +1,7 @@
-"""Checks of the generators' parameters."""
+"""Checks of the generators' parameters.
+
+Not those of `skmixmate.utils`: data sets are a leaf that imports no torch.
+"""
 
 import math
 from numbers import Real

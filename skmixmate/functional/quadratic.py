@@ -16,11 +16,9 @@ class DataTerm(NamedTuple):
     """A data term as two functions of the codes.
 
     ``gradient_step(U)`` is a gradient step on *half* the squared residual, as in eq. 4
-    of MixMate, for codes in units of the step size, ``W = step * U``::
-
-        W < -W - step * grad(W) is U < -U - grad(step * U)
-
-    (K, B, P). In these units the threshold of a norm is one number for all clusters,
+    of MixMate, for codes in units of the step size, ``W = step * U``: it returns
+    ``U - grad(step * U)``, which is ``W - step * grad(W)`` in those units, (K, B, P). In
+    them the threshold of a norm is one number for all clusters,
     whatever their steps. ``value(Z)`` is the whole squared residual of codes as they
     are, (K, B), as in eq. 5.
     """
@@ -109,7 +107,9 @@ def correlate(X: Tensor, D: Tensor) -> Tensor:
     """``X D^T`` for all dictionaries, (K, B, P), as one matrix product."""
     n_clusters, n_atoms, _ = D.shape
     correlations = X @ D.flatten(0, 1).mT
-    return correlations.unflatten(-1, (n_clusters, n_atoms)).transpose(0, 1)
+    correlations = correlations.unflatten(-1, (n_clusters, n_atoms)).transpose(0, 1)
+    # Every iteration adds to it: one copy now instead of one in each.
+    return correlations.contiguous()
 
 
 def correlation_term(

@@ -71,6 +71,8 @@ def initial_labels(init, X, n_clusters: int, random_state=None) -> np.ndarray:
         fewer (the largest are split in two until there are enough).
     """
     random_state = private_random_state(random_state)
+    if isinstance(init, type):
+        raise _unknown_init(init)
     if isinstance(init, str):
         if init not in NAMED_INITIALIZERS:
             raise _unknown_init(init)

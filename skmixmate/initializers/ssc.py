@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.utils import check_scalar
 from sklearn.utils.validation import validate_data
 
 from ..functional import orthogonal_matching_pursuit
 from ..utils.random import private_random_state
+from ..utils.validation import check_integer, check_number
 from .spectral import spectral_clustering_labels
 
 __all__ = ["SparseSubspaceClustering"]
@@ -116,17 +116,10 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
             clusters.
         """
         for name in ("n_clusters", "n_nonzero_coefs", "n_rounds"):
-            check_scalar(getattr(self, name), name, (int, np.integer), min_val=1)
-        check_scalar(
-            self.dropout,
-            "dropout",
-            (int, float, np.floating),
-            min_val=0.0,
-            max_val=1.0,
-            include_boundaries="left",
-        )
-        if math.isnan(self.dropout):
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}.")
+            check_integer(getattr(self, name), name, min_val=1)
+        dropout = check_number(self.dropout, "dropout", include_boundaries="left")
+        if dropout >= 1.0:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout!r}.")
         random_state = private_random_state(self.random_state)
         X = validate_data(
             self, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2
@@ -136,7 +129,7 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
                 f"n_samples={len(X)} must be at least n_clusters={self.n_clusters}."
             )
         norms = np.linalg.norm(X, axis=1, keepdims=True)
-        X = torch.tensor(X / np.maximum(norms, np.finfo(X.dtype).tiny))
+        X = torch.from_numpy(X / np.maximum(norms, np.finfo(X.dtype).tiny))
         n_kept = max(2, math.ceil((1.0 - self.dropout) * len(X)))
         n_nonzero_coefs = min(self.n_nonzero_coefs, n_kept - 1, X.shape[1])
         total = sparse.csr_array((len(X), len(X)), dtype=np.float64)
@@ -157,10 +150,10 @@ def _self_representation(X, kept, n_nonzero_coefs, block_size=512) -> sparse.csr
     """Code each row of X with the rows ``kept``, itself excepted."""
     n_samples = len(X)
     atoms = X[kept]
-    position = torch.full((n_samples,), -1, dtype=torch.long)
-    position[kept] = torch.arange(len(kept))
+    position = torch.full((n_samples,), -1, dtype=torch.long, device="cpu")
+    position[kept] = torch.arange(len(kept), device="cpu")
     supports, coefs = [], []
-    for rows in torch.arange(n_samples).split(block_size):
+    for rows in torch.arange(n_samples, device="cpu").split(block_size):
         support, coef = orthogonal_matching_pursuit(
             X[rows], atoms, n_nonzero_coefs, position[rows]
         )

@@ -9,7 +9,7 @@ from sklearn.base import (
 
 from ..utils.callbacks import CallbackSupportMixin, with_callbacks
 from ..utils.validation import validate_samples
-from .fitting import fit_mixture, partial_fit_mixture
+from .fitting import count_runs, fit_mixture, partial_fit_mixture
 from .inference import MixtureInferenceMixin
 from .parameters import MixtureParameters
 
@@ -114,13 +114,16 @@ class MixMateClustering(
     n_iter_ : int
         Number of epochs of the last fit.
     converged_ : bool
-        Whether training ended because the loss no longer fell.
+        Whether training ended because the loss no longer fell, and not at ``max_iter``.
     n_parameters_ : int
         Number of learned numbers.
     scale_ : float
         What X is divided by.
     intercept_scaling_ : float or None
         The constant feature, the root mean squared norm of the scaled samples.
+    cluster_sizes_ : ndarray of shape (n_clusters,)
+        Number of training samples of each cluster; with ``partial_fit``, of all
+        batches, each by the labels it had then. So with the next three.
     atom_usage_ : ndarray of shape (n_clusters, n_atoms)
         Mean absolute code of each atom over the training samples of its cluster.
     code_means_ : ndarray of shape (n_clusters, n_atoms)
@@ -141,7 +144,8 @@ class MixMateClustering(
     Missing entries are NaN in X, or False in ``mask``, or both; they are left out of
     the model, not filled in.
 
-    Interrupting ``fit`` from the keyboard keeps what was learned until then.
+    Interrupting ``fit`` from the keyboard ends it and keeps what was learned until
+    then; interrupting ``partial_fit`` keeps it as well and raises KeyboardInterrupt.
 
     References
     ----------
@@ -248,11 +252,12 @@ class MixMateClustering(
         parameters = MixtureParameters.from_estimator(self)
         continued = bool(self.warm_start) and hasattr(self, "dictionaries_")
         data = validate_samples(self, X, mask, reset=not continued)
-        context = self._init_callback_context(max_subtasks=self.n_init)
+        context = self._init_callback_context(max_subtasks=count_runs(self, continued))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        fit_mixture(self, parameters, data, continued=continued, context=context).store(
-            self
+        fitted = fit_mixture(
+            self, parameters, data, continued=continued, context=context
         )
+        fitted.store(self)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 

@@ -18,16 +18,20 @@ from ..training import (
 )
 from ..training.optimizer_state import load_optimizer_state, optimizer_state
 from ..utils.random import private_random_state, torch_generator
-from .inference import assigned_codes, batched_outputs, fitted_network
+from .inference import fitted_network
+from .last_pass import LastPass, last_pass
 from .parameters import MixtureParameters
-from .start import MixtureStart, draw_start
+from .start import MixtureStart, draw_start, prepare_samples
 
-__all__ = ["FittedMixture", "fit_mixture", "partial_fit_mixture"]
+__all__ = ["FittedMixture", "count_runs", "fit_mixture", "partial_fit_mixture"]
 
 
 @dataclass(frozen=True)
 class FittedMixture:
-    """The fitted attributes of `MixMateClustering`, which documents them."""
+    """Fitted attributes of `MixMateClustering`: the parameters and their training.
+
+    ``last`` is None if the last pass was interrupted.
+    """
 
     dictionaries_: np.ndarray
     intercepts_: np.ndarray | None
@@ -38,21 +42,27 @@ class FittedMixture:
     history_: dict[str, np.ndarray]
     n_iter_: int
     converged_: bool
-    labels_: np.ndarray | None = None
-    loss_: float = float("inf")
-    atom_usage_: np.ndarray | None = None
-    code_means_: np.ndarray | None = None
-    code_covariances_: np.ndarray | None = None
     _optimizer_state: list | None = None
+    last: LastPass | None = None
+
+    @property
+    def loss(self) -> float:
+        """Loss of the training samples, infinite if it is not known."""
+        return float("inf") if self.last is None else self.last.loss_
 
     def store(self, estimator) -> None:
         """Set every attribute on the estimator."""
-        for name, value in vars(self).items():
-            setattr(estimator, name, value)
+        LastPass.remove(estimator)
+        attributes = vars(self) | ({} if self.last is None else vars(self.last))
+        for name, value in attributes.items():
+            if name != "last":
+                setattr(estimator, name, value)
 
 
+# Whatever mode the caller has set, training needs gradients.
+@torch.inference_mode(False)
 def fit_mixture(estimator, parameters: MixtureParameters, data, *, continued, context):
-    """Fit ``estimator.n_init`` mixtures and return the one with the lowest loss.
+    """Fit mixtures from one start or several; return the one with the lowest loss.
 
     Parameters
     ----------
@@ -69,13 +79,13 @@ def fit_mixture(estimator, parameters: MixtureParameters, data, *, continued, co
     FittedMixture
     """
     random_state = private_random_state(estimator.random_state)
-    has_one_start = continued or hasattr(estimator.init, "__array__")
-    n_runs = 1 if has_one_start else estimator.n_init
+    samples = prepare_samples(estimator, parameters, data, continued)
+    n_runs = count_runs(estimator, continued)
     best, interrupted = None, False
     for run in range(n_runs):
         prefix = f"run {run + 1}/{n_runs}, " if n_runs > 1 else ""
         try:
-            start = draw_start(estimator, parameters, data, random_state, continued)
+            start = draw_start(estimator, parameters, samples, random_state, continued)
             fitted, interrupted = _run(
                 estimator, parameters, start, random_state, context, prefix
             )
@@ -84,20 +94,21 @@ def fit_mixture(estimator, parameters: MixtureParameters, data, *, continued, co
                 raise
             interrupted = True
         else:
-            if best is None or fitted.loss_ < best.loss_:
+            if best is None or fitted.loss < best.loss:
                 best = fitted
         if interrupted:
-            warnings.warn(
-                f"Fitting was interrupted in run {run + 1} of {n_runs}; the estimator "
-                f"keeps the best that it had learned, after {best.n_iter_} epochs.",
-                RuntimeWarning,
-                stacklevel=4,
-            )
+            _warn_of_interrupt(best, run, n_runs)
             break
     _warn_of_empty_clusters(best)
     if continued:
         best = replace(best, history_=_joined(estimator.history_, best.history_))
     return best
+
+
+def count_runs(estimator, continued: bool) -> int:
+    """Number of runs: there is one where there is only one start."""
+    has_one_start = continued or hasattr(estimator.init, "__array__")
+    return 1 if has_one_start else estimator.n_init
 
 
 def _run(estimator, parameters, start, random_state, context, prefix):
@@ -111,12 +122,22 @@ def _run(estimator, parameters, start, random_state, context, prefix):
     ]
     if estimator.verbose:
         callbacks.append(PrintProgress(prefix))
-    trainer = _trainer(estimator, module, start.samples, random_state, callbacks)
-    trainer.run()
+    trainer = _trainer(
+        estimator,
+        module,
+        start.samples,
+        torch_generator(random_state),
+        callbacks,
+        estimator.max_iter,
+    ).run()
     fitted = _fitted(module, start, trainer, early_stopping.converged)
-    return _with_last_pass(estimator, fitted, start), trainer.interrupted
+    try:
+        return _with_last_pass(estimator, fitted, start), trainer.interrupted
+    except KeyboardInterrupt:
+        return fitted, True
 
 
+@torch.inference_mode(False)
 def partial_fit_mixture(estimator, parameters: MixtureParameters, data):
     """Take one epoch over a batch of samples, going on from earlier batches.
 
@@ -129,21 +150,33 @@ def partial_fit_mixture(estimator, parameters: MixtureParameters, data):
     """
     random_state = private_random_state(estimator.random_state)
     continued = hasattr(estimator, "dictionaries_")
-    start = draw_start(estimator, parameters, data, random_state, continued)
+    samples = prepare_samples(estimator, parameters, data, continued)
+    start = draw_start(estimator, parameters, samples, random_state, continued)
     module = _network(estimator, parameters, start)
-    trainer = _trainer(estimator, module, start.samples, random_state, (), max_iter=1)
+    n_earlier = estimator.n_iter_ if continued else 0
+    trainer = _trainer(
+        estimator,
+        module,
+        samples,
+        # Another order in each call, also from the same seed.
+        torch_generator(random_state, offset=n_earlier),
+        [PrintProgress()] if estimator.verbose else [],
+        max_iter=1,
+    )
     if continued:
         load_optimizer_state(trainer.optimizer, estimator._optimizer_state)
     trainer.run()
-    fitted = _fitted(module, start, trainer, converged=False)
-    fitted = replace(fitted, _optimizer_state=optimizer_state(trainer.optimizer))
+    fitted = replace(
+        _fitted(module, start, trainer, converged=False),
+        _optimizer_state=optimizer_state(trainer.optimizer),
+        n_iter_=n_earlier + trainer.epoch,
+    )
     if continued:
-        fitted = replace(
-            fitted,
-            history_=_joined(estimator.history_, fitted.history_),
-            n_iter_=estimator.n_iter_ + fitted.n_iter_,
-        )
-    return _with_last_pass(estimator, fitted, start), trainer.interrupted
+        fitted = replace(fitted, history_=_joined(estimator.history_, fitted.history_))
+    fitted = _with_last_pass(estimator, fitted, start)
+    if continued and hasattr(estimator, "cluster_sizes_"):
+        fitted = replace(fitted, last=fitted.last.joined(estimator))
+    return fitted, trainer.interrupted
 
 
 def _network(estimator, parameters, start: MixtureStart) -> DictionaryMixture:
@@ -162,21 +195,22 @@ def _network(estimator, parameters, start: MixtureStart) -> DictionaryMixture:
 
 
 def _trainer(
-    estimator, module, samples: Samples, random_state, callbacks, max_iter=None
+    estimator, module, samples: Samples, generator, callbacks, max_iter
 ) -> Trainer:
     trained = [p for p in module.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(
+        trained,
+        lr=float(estimator.learning_rate),
+        eps=float(estimator.epsilon),
+        fused=True,
+    )
     return Trainer(
         module,
-        torch.optim.Adam(
-            trained,
-            lr=float(estimator.learning_rate),
-            eps=float(estimator.epsilon),
-            fused=True,
-        ),
+        optimizer,
         samples.with_dtype(torch.float32),
-        max_iter=estimator.max_iter if max_iter is None else max_iter,
+        max_iter=max_iter,
         batch_size=estimator.batch_size,
-        generator=torch_generator(random_state),
+        generator=generator,
         callbacks=callbacks,
     )
 
@@ -203,62 +237,35 @@ def _fitted(module, start: MixtureStart, trainer: Trainer, converged) -> FittedM
 
 
 def _with_last_pass(estimator, fitted: FittedMixture, start) -> FittedMixture:
-    """Add what a last pass over the training samples tells."""
-    # From the stored attributes, as `predict` does: labels_ and predict agree bit by
-    # bit.
     module = fitted_network(fitted, estimator, start.samples.device)
-    n_clusters, n_atoms, _ = module.dictionaries.shape
-    D = module.dictionaries
-    loss = torch.zeros((), dtype=torch.float64, device=D.device)
-    counts = D.new_zeros(n_clusters)
-    usage, sums = D.new_zeros(n_clusters, n_atoms), D.new_zeros(n_clusters, n_atoms)
-    products = D.new_zeros(n_clusters, n_atoms, n_atoms)
-    labels = []
-    for _, _, output in batched_outputs(module, start.samples):
-        loss += module.loss(output).double() * len(output.energies)
-        label = output.energies.argmin(dim=1)
-        labels.append(label)
-        codes = assigned_codes(output)
-        one_hot = torch.nn.functional.one_hot(label, n_clusters).to(D.dtype)
-        counts += one_hot.sum(0)
-        usage += one_hot.T @ codes.abs()
-        sums += one_hot.T @ codes
-        for cluster in range(n_clusters):
-            members = codes[label == cluster]
-            products[cluster] += members.T @ members
-    loss = float(loss) / len(start.samples)
-    # Double precision may get through where single precision, in training, did not.
-    if not loss <= torch.finfo(torch.float32).max:
-        raise ValueError(
-            f"The encoder diverges with step_size={estimator.step_size!r}; use "
-            "step_size='auto' or a smaller number."
-        )
-    counts = counts.clamp(min=1.0)
-    means = sums / counts[:, None]
-    covariances = products / counts[:, None, None] - means[:, :, None] * means[:, None]
-    return replace(
-        fitted,
-        labels_=torch.cat(labels).cpu().numpy(),
-        loss_=loss,
-        atom_usage_=(usage / counts[:, None]).cpu().numpy(),
-        code_means_=means.cpu().numpy(),
-        code_covariances_=covariances.cpu().numpy(),
-    )
+    return replace(fitted, last=last_pass(module, start.samples))
 
 
 def _joined(first: dict, second: dict) -> dict[str, np.ndarray]:
     return {name: np.concatenate([first[name], second[name]]) for name in second}
 
 
+def _warn_of_interrupt(best: FittedMixture, run: int, n_runs: int) -> None:
+    message = (
+        f"Fitting was interrupted in run {run + 1} of {n_runs}; the estimator keeps the "
+        f"best that it had learned, after {best.n_iter_} epochs."
+    )
+    if best.last is None:
+        message += " There are no labels_ of the training samples; use predict."
+    warnings.warn(message, RuntimeWarning, stacklevel=6)
+
+
 def _warn_of_empty_clusters(fitted: FittedMixture) -> None:
+    if fitted.last is None:
+        return
     n_clusters = len(fitted.weights_)
-    n_found = len(np.unique(fitted.labels_))
-    if n_found < n_clusters:
+    n_empty = int((fitted.last.cluster_sizes_ == 0).sum())
+    if n_empty:
         warnings.warn(
-            f"{n_clusters - n_found} of {n_clusters} clusters are empty; the data may "
-            "have fewer clusters than n_clusters, or many duplicates.",
+            f"{n_empty} of {n_clusters} clusters are empty; the data may have fewer "
+            "clusters than n_clusters, or many duplicates.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
 

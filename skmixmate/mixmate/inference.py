@@ -21,6 +21,7 @@ __all__ = [
     "assigned_codes",
     "batched_outputs",
     "fitted_network",
+    "fitted_samples",
 ]
 
 # Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
@@ -65,6 +66,18 @@ def fitted_network(fitted, parameters, device: torch.device) -> DictionaryMixtur
         alpha=float(parameters.alpha),
         n_fista_iter=parameters.n_fista_iter,
         step_size=parameters.step_size,
+    )
+
+
+def fitted_samples(fitted, data: Input, device: torch.device) -> Samples:
+    """Input as the network of a fitted ``MixMateClustering`` takes it."""
+    return Samples(
+        data.X,
+        data.mask,
+        scale=fitted.scale_,
+        intercept_scaling=fitted.intercept_scaling_,
+        dtype=torch.from_numpy(fitted.dictionaries_).dtype,
+        device=device,
     )
 
 
@@ -134,7 +147,11 @@ class MixtureInferenceMixin(TransformerMixin):
         return self._map(X, mask, lambda _, out: out.energies)
 
     def score_samples(self, X, mask=None):
-        """Log-likelihood of each sample up to a constant, ``log sum_k exp(-E_k)``.
+        """How well each sample is explained, ``log sum_k exp(-E_k)``.
+
+        A log-likelihood without its normalising constants, which depend on ``alpha``,
+        ``scale_``, ``penalty``, the number of atoms and the number of observed entries:
+        compare only models, and samples, that share these.
 
         Parameters
         ----------
@@ -152,6 +169,9 @@ class MixtureInferenceMixin(TransformerMixin):
 
     def score(self, X, y=None, sample_weight=None, mask=None):
         """Mean of `score_samples`: the higher, the better.
+
+        Compare only models that share ``alpha``, ``scale_``, ``penalty`` and the number
+        of atoms; see `score_samples`.
 
         Parameters
         ----------
@@ -282,9 +302,16 @@ class MixtureInferenceMixin(TransformerMixin):
         together.)
         """
         check_is_fitted(self)
+        check_is_fitted(
+            self,
+            "code_means_",
+            msg="Fitting was interrupted before the codes of the training samples were "
+            "known; `sample` needs them. Fit again, or with warm_start=True.",
+        )
         n_samples = check_integer(n_samples, "n_samples", min_val=1)
         random_state = private_random_state(self.random_state)
-        weights = self.weights_.astype(np.float64)
+        # A cluster without samples has no codes to imitate.
+        weights = self.weights_.astype(np.float64) * (self.cluster_sizes_ > 0)
         y = random_state.choice(len(weights), n_samples, p=weights / weights.sum())
         codes = np.empty((n_samples, self.dictionaries_.shape[1]))
         for cluster in np.unique(y):
@@ -327,24 +354,18 @@ class MixtureInferenceMixin(TransformerMixin):
         check_is_fitted(self)
         return validate_samples(self, X, mask, reset=False)
 
-    def _samples(self, data: Input, device: torch.device) -> Samples:
-        """Input as the fitted network takes it."""
-        return Samples(
-            data.X,
-            data.mask,
-            scale=self.scale_,
-            intercept_scaling=self.intercept_scaling_,
-            dtype=torch.from_numpy(self.dictionaries_).dtype,
-            device=device,
-        )
-
     def _compute(self, data: Input, function: Callable) -> Tensor:
         """Apply ``function(batch, output)`` batch by batch, on the device of X."""
         device = resolve_device(self.device)
-        outputs = batched_outputs(self._module(device), self._samples(data, device))
-        return torch.cat(
-            [function(batch, output).to(data.X.device) for _, batch, output in outputs]
-        )
+        samples = fitted_samples(self, data, device)
+        result = None
+        for index, batch, output in batched_outputs(self._module(device), samples):
+            values = function(batch, output)
+            if result is None:
+                shape = (len(samples), *values.shape[1:])
+                result = torch.empty(shape, dtype=values.dtype, device=data.X.device)
+            result[index] = values
+        return result
 
     def _map(self, X, mask, function: Callable):
         """Validate, compute and return what the user gave: an array or a tensor."""

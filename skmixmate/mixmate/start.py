@@ -14,13 +14,14 @@ from ..initializers import (
 )
 from ..training import Samples
 from ..utils.validation import Input
+from .inference import fitted_network, fitted_samples
 from .parameters import (
     SCALED_SQUARED_NORM,
     MixtureParameters,
     auto_n_atoms,
 )
 
-__all__ = ["MixtureStart", "draw_start"]
+__all__ = ["MixtureStart", "draw_start", "prepare_samples"]
 
 # From about here, clusters of a single round cloud begin to be lost.
 _LARGEST_OFFSET = 20.0
@@ -39,8 +40,46 @@ class MixtureStart:
     weights: Tensor | None = None
 
 
+def prepare_samples(
+    estimator, parameters: MixtureParameters, data: Input, continued: bool
+) -> Samples:
+    """Return the samples as the model takes them, the same for all runs.
+
+    Parameters
+    ----------
+    estimator : MixMateClustering
+    parameters : MixtureParameters
+    data : Input
+    continued : bool
+        Whether training goes on from the fitted attributes.
+
+    Returns
+    -------
+    Samples
+
+    Raises
+    ------
+    ValueError
+        If there are fewer samples than clusters, the samples are too large or too small
+        to square, or the fitted attributes do not fit the parameters.
+    """
+    if continued:
+        _check_same_model(estimator, parameters)
+        return fitted_samples(estimator, data, parameters.device)
+    n_samples = len(data.X)
+    if n_samples < estimator.n_clusters:
+        raise ValueError(
+            f"n_samples={n_samples} must be at least n_clusters={estimator.n_clusters}."
+        )
+    return _scaled_samples(estimator, parameters, data)
+
+
 def draw_start(
-    estimator, parameters: MixtureParameters, data: Input, random_state, continued: bool
+    estimator,
+    parameters: MixtureParameters,
+    samples: Samples,
+    random_state,
+    continued: bool,
 ) -> MixtureStart:
     """Return the start of one run.
 
@@ -48,7 +87,8 @@ def draw_start(
     ----------
     estimator : MixMateClustering
     parameters : MixtureParameters
-    data : Input
+    samples : Samples
+        From `prepare_samples`.
     random_state : RandomState
     continued : bool
         Whether to start from the fitted attributes instead of ``init``.
@@ -60,29 +100,25 @@ def draw_start(
     Raises
     ------
     ValueError
-        If there are fewer samples than clusters, or an array ``init`` or fitted
-        attributes do not fit the parameters.
+        If an array ``init`` does not fit the parameters.
     """
     if continued:
-        return _continued_start(estimator, parameters, data)
-    n_samples = len(data.X)
-    if n_samples < estimator.n_clusters:
-        raise ValueError(
-            f"n_samples={n_samples} must be at least n_clusters={estimator.n_clusters}."
-        )
-    samples = _scaled_samples(estimator, parameters, data)
+        module = fitted_network(estimator, estimator, torch.device("cpu"))
+        weights = torch.from_numpy(estimator.weights_)
+        return MixtureStart(samples, module.dictionaries.detach(), weights)
     if hasattr(estimator.init, "__array__"):
-        points = _points_from_array(estimator, parameters, data)
+        points = _points_from_array(estimator, parameters, samples.X.shape[1])
     else:
         points = _points_from_labels(estimator, parameters, samples, random_state)
     return MixtureStart(samples, _atoms(points, samples, random_state))
 
 
-def _continued_start(estimator, parameters, data) -> MixtureStart:
+def _check_same_model(estimator, parameters: MixtureParameters) -> None:
     n_clusters, n_atoms, _ = estimator.dictionaries_.shape
     for name, fitted, wanted in (
         ("n_clusters", n_clusters, estimator.n_clusters),
         ("n_atoms", n_atoms, parameters.n_atoms or n_atoms),
+        ("scale", estimator.scale_, parameters.scale or estimator.scale_),
         (
             "fit_intercept",
             estimator.intercepts_ is not None,
@@ -99,18 +135,19 @@ def _continued_start(estimator, parameters, data) -> MixtureStart:
             f"An estimator fitted with {n_atoms} atoms a cluster cannot go on with "
             f"penalty={parameters.penalty!r}, whose group_size does not divide them."
         )
-    module = estimator._module(torch.device("cpu"))
-    return MixtureStart(
-        estimator._samples(data, parameters.device),
-        module.dictionaries.detach(),
-        torch.tensor(estimator.weights_),
-    )
 
 
 def _scaled_samples(estimator, parameters, data: Input) -> Samples:
     """Samples with the scale and the intercept of the model."""
     raw = Samples(data.X, data.mask, dtype=data.dtype, device=parameters.device)
     mean_squared_norm = raw.mean_squared_norm()
+    if not np.isfinite(mean_squared_norm) or (
+        mean_squared_norm == 0.0 and bool(torch.nan_to_num(raw.X).any())
+    ):
+        raise ValueError(
+            f"The mean squared norm of the samples in X is {mean_squared_norm} in double "
+            "precision; choose a unit in which X is neither so large nor so small."
+        )
     scale = parameters.scale
     if scale is None:
         # Data that are zero throughout have no scale.
@@ -124,6 +161,7 @@ def _scaled_samples(estimator, parameters, data: Input) -> Samples:
         intercept_scaling=intercept if estimator.fit_intercept else None,
         dtype=data.dtype,
         device=parameters.device,
+        has_missing=raw.has_missing,
     )
 
 
@@ -142,11 +180,14 @@ def _warn_of_offset(raw: Samples, mean_squared_norm: float) -> None:
         )
 
 
-def _points_from_array(estimator, parameters, data: Input) -> np.ndarray:
-    points = np.asarray(estimator.init, dtype=np.float64)
+def _points_from_array(estimator, parameters, n_features: int) -> np.ndarray:
+    points = estimator.init
+    if isinstance(points, Tensor):
+        points = points.detach().cpu()
+    points = np.asarray(points, dtype=np.float64)
     group_size = parameters.penalty.group_size
     n_atoms = parameters.n_atoms
-    expected = (estimator.n_clusters, n_atoms or "n_atoms", data.X.shape[1])
+    expected = (estimator.n_clusters, n_atoms or "n_atoms", n_features)
     if (
         points.ndim != 3
         or points.shape[0] != expected[0]

@@ -74,14 +74,15 @@ class DeadAtomReseeding(Callback):
         """Replace atoms of a cluster and return how many there was a sample for."""
         candidates = self._badly_explained(cluster)
         draw = torch.randint(
-            len(candidates), (len(atoms),), generator=trainer.generator
+            len(candidates), (len(atoms),), generator=trainer.generator, device="cpu"
         )
         chosen = candidates[draw.to(candidates.device)]
         batch = trainer.samples.batch(chosen)
         seeds = batch.X
         if batch.observed is not None:
             output = trainer.module(*batch)
-            codes = output.codes[self.label[chosen], torch.arange(len(chosen))]
+            rows = torch.arange(len(chosen), device=chosen.device)
+            codes = output.codes[self.label[chosen], rows]
             D = trainer.module.dictionaries[self.label[chosen]]
             explained = (codes.unsqueeze(1) @ D).squeeze(1)
             seeds = torch.where(batch.observed > 0, seeds, explained)
@@ -100,8 +101,9 @@ class DeadAtomReseeding(Callback):
         """Indices of the worse explained half of a cluster's samples."""
         members = (self.label == cluster).nonzero().flatten()
         if len(members) == 0:
-            totals = torch.zeros_like(self.usage[:, 0])
-            totals.index_add_(0, self.label, self.energy)
+            # A product, since adding up by index rounds differently each time on a GPU.
+            one_hot = torch.nn.functional.one_hot(self.label, len(self.usage))
+            totals = self.energy @ one_hot.to(self.energy.dtype)
             members = (self.label == totals.argmax()).nonzero().flatten()
         worst = self.energy[members].argsort(descending=True, stable=True)
         return members[worst[: (len(members) + 1) // 2]]

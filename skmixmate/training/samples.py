@@ -39,6 +39,8 @@ class Samples:
         Dtype of the batches.
     device : torch.device, default="cpu"
         Device of the batches. X is moved there once if it fits.
+    has_missing : bool, default=None
+        Whether any entry is missing, if known; None means that X is looked through.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Samples:
         intercept_scaling: float | None = None,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        has_missing: bool | None = None,
     ):
         self.device = torch.device(device)
         if X.device != self.device and fits_in_memory(X.nbytes, self.device):
@@ -60,9 +63,11 @@ class Samples:
         self.scale = scale
         self.intercept_scaling = intercept_scaling
         self.dtype = dtype
-        self.has_missing = mask is not None or (
-            X.is_floating_point() and bool(torch.isnan(X.sum()))
-        )
+        if has_missing is None:
+            has_missing = mask is not None or (
+                X.is_floating_point() and bool(torch.isnan(X.sum()))
+            )
+        self.has_missing = has_missing
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -77,18 +82,20 @@ class Samples:
             intercept_scaling=self.intercept_scaling,
             dtype=dtype,
             device=self.device,
+            has_missing=self.has_missing,
         )
 
     def raw(self, index) -> Batch:
         """Return the samples of a slice or an index tensor, neither scaled nor padded.
 
-        Missing entries are zero. In the precision of X or of the batches, whichever is
-        higher, so that scaling comes before rounding.
+        Missing entries are zero. Floating point X keeps the higher of its precision and
+        that of the batches, so that scaling comes before rounding.
         """
         if isinstance(index, Tensor):
             index = index.to(self.X.device)
         dtype = torch.promote_types(self.X.dtype, self.dtype)
-        X = self.X[index].to(self.device, dtype)
+        # Travels in its own dtype, which may be 8 bits.
+        X = self.X[index].to(self.device).to(dtype)
         if not self.has_missing:
             return Batch(X, None)
         observed = ~torch.isnan(X)

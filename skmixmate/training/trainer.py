@@ -85,8 +85,9 @@ class Trainer:
         try:
             for callback in self.callbacks:
                 callback.on_train_begin(self)
-            while self.epoch < self.max_iter and not self._run_epoch():
-                pass
+            with torch.enable_grad():
+                while self.epoch < self.max_iter and not self._run_epoch():
+                    pass
         except KeyboardInterrupt:
             self.interrupted = True
         for callback in self.callbacks:
@@ -112,11 +113,12 @@ class Trainer:
             self.stopped |= bool(callback.on_epoch_end(self))
         return self.stopped
 
-    @torch.enable_grad()
     def _pass_over_samples(self) -> torch.Tensor:
         """Take one optimiser step a batch and return the mean loss, on the device."""
         total = torch.zeros((), device=self.samples.device)
-        order = torch.randperm(len(self.samples), generator=self.generator)
+        order = torch.randperm(
+            len(self.samples), generator=self.generator, device="cpu"
+        ).to(self.samples.X.device)
         for indices in order.split(self.batch_size):
             output = self.module(*self.samples.batch(indices))
             loss = self.module.loss(output)

@@ -11,7 +11,8 @@ def resolve_device(device) -> torch.device:
     Parameters
     ----------
     device : "auto", str or torch.device
-        "auto" is a CUDA GPU where there is one, else the CPU.
+        "auto" is a CUDA GPU where there is one, else the CPU. The device must have
+        double precision, in which sums over all samples are taken.
 
     Returns
     -------
@@ -23,16 +24,18 @@ def resolve_device(device) -> torch.device:
         If ``device`` is no device, or one that this machine does not have.
     """
     if isinstance(device, str) and device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         resolved = torch.device(device)
-        torch.empty(0, device=resolved).cpu()  # "meta" exists but holds no numbers.
+        # "meta" exists but holds no numbers; "mps" has no double precision.
+        probe = torch.empty(0, dtype=torch.float64, device=resolved)
+        probe.cpu()
     except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
             f"device must be 'auto', 'cpu', or the name of a device that this machine "
             f"has, such as 'cuda' or 'cuda:1', got {device!r}: {error}"
         ) from error
-    return resolved
+    return probe.device  # With its index: "cuda" is another device than "cuda:0".
 
 
 def fits_in_memory(n_bytes: int, device: torch.device) -> bool:

@@ -34,6 +34,9 @@ def private_random_state(random_state) -> np.random.RandomState:
         ) from error
 
 
-def torch_generator(random_state: np.random.RandomState) -> torch.Generator:
-    """Return a CPU generator seeded by a draw from ``random_state``."""
-    return torch.Generator().manual_seed(int(random_state.randint(2**31 - 1)))
+def torch_generator(
+    random_state: np.random.RandomState, offset: int = 0
+) -> torch.Generator:
+    """Return a CPU generator seeded by a draw from ``random_state``, plus ``offset``."""
+    seed = int(random_state.randint(2**31 - 1)) + offset
+    return torch.Generator("cpu").manual_seed(seed)

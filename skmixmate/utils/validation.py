@@ -69,6 +69,11 @@ def validate_samples(estimator, X, mask=None, *, reset: bool) -> Input:
         If X or mask has a wrong shape or type, X has infinite values, or a row (in
         ``fit`` also a column) has no observed entry.
     """
+    if getattr(X, "ndim", 2) > 2:
+        raise ValueError(
+            f"X must be two-dimensional, (n_samples, n_features), got shape "
+            f"{tuple(X.shape)}; flatten images with X.reshape(len(X), -1)."
+        )
     is_tensor = isinstance(X, Tensor)
     if is_tensor:
         X = _check_tensor(estimator, X, reset)
@@ -93,12 +98,15 @@ def _as_tensor(X: np.ndarray) -> Tensor:
         # 16-bit images fit float32 exactly, in half the memory of float64.
         is_uint16 = X.dtype.newbyteorder("=") == np.uint16
         X = X.astype(np.float32 if is_uint16 else np.float64)
-    X = np.ascontiguousarray(X, dtype=X.dtype.newbyteorder("="))
+    return _shared_tensor(np.ascontiguousarray(X, dtype=X.dtype.newbyteorder("=")))
+
+
+def _shared_tensor(array: np.ndarray) -> Tensor:
     with warnings.catch_warnings():
         # Read-only memory (a memory map from joblib, say) is shared: nothing here
         # writes to it.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
-        return torch.from_numpy(X)
+        return torch.from_numpy(array)
 
 
 def _check_tensor(estimator, X: Tensor, reset: bool) -> Tensor:
@@ -132,13 +140,13 @@ def _check_tensor(estimator, X: Tensor, reset: bool) -> Tensor:
 
 def _check_mask(mask, X: Tensor) -> Tensor:
     if not isinstance(mask, Tensor):
-        mask = np.asarray(mask)
+        mask = _mask_array(mask)
         if mask.dtype != bool:
             raise ValueError(
                 "mask must be boolean, True where an entry is observed, got dtype "
                 f"{mask.dtype}."
             )
-        mask = torch.from_numpy(np.array(mask, order="C"))
+        mask = _shared_tensor(np.ascontiguousarray(mask))
     if mask.dtype != torch.bool:
         raise ValueError(
             f"mask must be boolean, True where an entry is observed, got dtype "
@@ -149,6 +157,19 @@ def _check_mask(mask, X: Tensor) -> Tensor:
             f"mask must have the shape of X, {tuple(X.shape)}, got {tuple(mask.shape)}."
         )
     return mask.to(X.device)
+
+
+def _mask_array(mask) -> np.ndarray:
+    try:
+        array = np.asarray(mask)
+    except ValueError as error:
+        raise ValueError(f"mask must be an array of the shape of X: {error}") from error
+    # pandas' nullable booleans arrive as objects.
+    if array.dtype == object and all(
+        isinstance(v, bool | np.bool_) for v in array.flat
+    ):
+        return array.astype(bool)
+    return array
 
 
 def _check_observed(X: Tensor, mask: Tensor | None, *, check_columns: bool) -> None:
