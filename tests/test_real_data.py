@@ -39,8 +39,8 @@ def test_loaders(fetch, n_train, n_test, n_features):
         np.testing.assert_array_equal(np.unique(y), np.arange(10))
 
 
-# Accuracy of spectral clustering with as many eigenvectors as clusters is 0.65, 0.65 and
-# 0.53; see benchmarks/results/spectral_start.json.
+# With as many eigenvectors as clusters, the accuracy is 0.65, 0.65 and 0.53; see
+# benchmarks/results/spectral_start.json.
 @pytest.mark.parametrize(
     ("fetch", "least"),
     [(fetch_mnist, 0.70), (fetch_usps, 0.70), (fetch_fashion_mnist, 0.55)],

@@ -1,4 +1,4 @@
-"""The mathematics in plain torch: no classes, no scikit-learn.
+"""The mathematics in plain torch: no scikit-learn, no class but a named tuple.
 
 Symbols, the same everywhere: B samples in a batch, K clusters, P atoms per
 dictionary, M features. ``X`` (B, M), ``D`` (K, P, M), codes ``Z`` (K, B, P).

@@ -17,9 +17,9 @@ class DataTerm(NamedTuple):
 
     ``gradient_step(U)`` is a gradient step on *half* the squared residual, as in eq. 4
     of MixMate, for codes in units of the step size, ``W = step * U``: it returns
-    ``U - grad(step * U)``, which is ``W - step * grad(W)`` in those units, (K, B, P). In
-    them the threshold of a norm is one number for all clusters,
-    whatever their steps. ``value(Z)`` is the whole squared residual of codes as they
+    ``U - grad(step * U)``, (K, B, P), which is ``W - step * grad(W)`` in those units.
+    In them the threshold of a norm is one number for all clusters, whatever their
+    steps. ``value(Z)`` is the whole squared residual of codes as they
     are, (K, B), as in eq. 5.
     """
 

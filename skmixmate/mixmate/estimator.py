@@ -117,8 +117,12 @@ class MixMateClustering(
         Whether training ended because the loss no longer fell, and not at ``max_iter``.
     n_parameters_ : int
         Number of learned numbers.
+    center_ : ndarray of shape (n_features,) or None
+        What is subtracted from X: with an intercept, its mean, if that is more than
+        three times as far from the origin as the samples are from it. Images are not
+        centred, so that their atoms look like them.
     scale_ : float
-        What X is divided by.
+        What X is divided by then.
     intercept_scaling_ : float or None
         The constant feature, the root mean squared norm of the scaled samples.
     cluster_sizes_ : ndarray of shape (n_clusters,)
@@ -244,8 +248,6 @@ class MixMateClustering(
             If the first clusters had to be mended.
         ConvergenceWarning
             If clusters are empty in the end.
-        UserWarning
-            If X is a small cloud far from the origin and should be centred.
         RuntimeWarning
             If fitting was interrupted, or ended because the loss was not finite.
         """

@@ -18,7 +18,7 @@ from ..training import (
 )
 from ..training.optimizer_state import load_optimizer_state, optimizer_state
 from ..utils.random import private_random_state, torch_generator
-from .inference import fitted_network
+from .fitted import fitted_network
 from .last_pass import LastPass, last_pass
 from .parameters import MixtureParameters
 from .start import MixtureStart, draw_start, prepare_samples
@@ -36,6 +36,7 @@ class FittedMixture:
     dictionaries_: np.ndarray
     intercepts_: np.ndarray | None
     weights_: np.ndarray
+    center_: np.ndarray | None
     scale_: float
     intercept_scaling_: float | None
     n_parameters_: int
@@ -50,13 +51,17 @@ class FittedMixture:
         """Loss of the training samples, infinite if it is not known."""
         return float("inf") if self.last is None else self.last.loss_
 
+    def attributes(self) -> dict:
+        """Return name and value of every fitted attribute."""
+        attributes = dict(vars(self))
+        del attributes["last"]
+        return attributes | ({} if self.last is None else vars(self.last))
+
     def store(self, estimator) -> None:
         """Set every attribute on the estimator."""
         LastPass.remove(estimator)
-        attributes = vars(self) | ({} if self.last is None else vars(self.last))
-        for name, value in attributes.items():
-            if name != "last":
-                setattr(estimator, name, value)
+        for name, value in self.attributes().items():
+            setattr(estimator, name, value)
 
 
 # Whatever mode the caller has set, training needs gradients.
@@ -223,10 +228,12 @@ def _fitted(module, start: MixtureStart, trainer: Trainer, converged) -> FittedM
     D = torch.nn.functional.normalize(D, dim=-1, eps=torch.finfo(dtype).tiny).numpy()
     logits = module.weight_logits.detach().to("cpu", dtype)
     has_intercept = start.samples.intercept_scaling is not None
+    center = start.samples.center
     return FittedMixture(
         dictionaries_=np.ascontiguousarray(D[:, :, :-1]) if has_intercept else D,
         intercepts_=np.ascontiguousarray(D[:, :, -1]) if has_intercept else None,
         weights_=torch.softmax(logits, dim=0).numpy(),
+        center_=None if center is None else center.to("cpu", dtype).numpy(),
         scale_=start.samples.scale,
         intercept_scaling_=start.samples.intercept_scaling,
         n_parameters_=sum(p.numel() for p in module.parameters() if p.requires_grad),
@@ -247,8 +254,8 @@ def _joined(first: dict, second: dict) -> dict[str, np.ndarray]:
 
 def _warn_of_interrupt(best: FittedMixture, run: int, n_runs: int) -> None:
     message = (
-        f"Fitting was interrupted in run {run + 1} of {n_runs}; the estimator keeps the "
-        f"best that it had learned, after {best.n_iter_} epochs."
+        f"Fitting was interrupted in run {run + 1} of {n_runs}; the estimator keeps "
+        f"the best that it had learned, after {best.n_iter_} epochs."
     )
     if best.last is None:
         message += " There are no labels_ of the training samples; use predict."
@@ -289,7 +296,8 @@ class _ContextCallback(Callback):
 
     def on_epoch_end(self, trainer) -> bool:
         def attributes():
-            return vars(_fitted(trainer.module, self.start, trainer, False))
+            fitted = _fitted(trainer.module, self.start, trainer, converged=False)
+            return fitted.attributes()
 
         return self.epoch.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes=attributes

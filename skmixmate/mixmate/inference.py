@@ -1,6 +1,6 @@
 """What a fitted mixture of dictionaries answers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -9,85 +9,21 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ..modules import DictionaryMixture, MixtureOutput
-from ..penalties import resolve_penalty
-from ..training import Samples
-from ..training.samples import Batch
 from ..utils.device import resolve_device
 from ..utils.random import private_random_state
 from ..utils.validation import Input, check_integer, validate_samples
+from .fitted import (
+    assigned_codes,
+    batched_outputs,
+    decode,
+    decode_by_label,
+    fitted_network,
+    fitted_samples,
+)
 
-__all__ = [
-    "MixtureInferenceMixin",
-    "assigned_codes",
-    "batched_outputs",
-    "fitted_network",
-    "fitted_samples",
-]
-
-# Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
-# products, small enough to stay near the processor.
-_CODES_PER_BATCH = 2**19
+__all__ = ["MixtureInferenceMixin"]
 
 
-def batched_outputs(
-    module: DictionaryMixture, samples: Samples
-) -> Iterator[tuple[slice, Batch, MixtureOutput]]:
-    """Yield the slice, the batch and the forward pass of all samples, in order.
-
-    The batches depend on the shape of the model alone, so that the same samples give
-    the same numbers whoever asks.
-    """
-    n_clusters, n_atoms, _ = module.dictionaries.shape
-    batch_size = max(16, _CODES_PER_BATCH // (n_clusters * n_atoms))
-    with torch.no_grad():
-        for index in samples.slices(batch_size):
-            batch = samples.batch(index)
-            yield index, batch, module(*batch)
-
-
-def fitted_network(fitted, parameters, device: torch.device) -> DictionaryMixture:
-    """Build the network of fitted attributes, in their dtype.
-
-    Parameters
-    ----------
-    fitted : MixMateClustering or FittedMixture
-        Has ``dictionaries_``, ``intercepts_`` and ``weights_``.
-    parameters : MixMateClustering
-        Has the constructor's parameters.
-    device : torch.device
-    """
-    D = fitted.dictionaries_
-    if fitted.intercepts_ is not None:
-        D = np.concatenate([D, fitted.intercepts_[:, :, None]], axis=2)
-    return DictionaryMixture(
-        torch.tensor(D, device=device),
-        weights=torch.tensor(fitted.weights_, device=device),
-        penalty=resolve_penalty(parameters.penalty),
-        alpha=float(parameters.alpha),
-        n_fista_iter=parameters.n_fista_iter,
-        step_size=parameters.step_size,
-    )
-
-
-def fitted_samples(fitted, data: Input, device: torch.device) -> Samples:
-    """Input as the network of a fitted ``MixMateClustering`` takes it."""
-    return Samples(
-        data.X,
-        data.mask,
-        scale=fitted.scale_,
-        intercept_scaling=fitted.intercept_scaling_,
-        dtype=torch.from_numpy(fitted.dictionaries_).dtype,
-        device=device,
-    )
-
-
-def assigned_codes(output: MixtureOutput) -> Tensor:
-    """Code of each sample for its cluster of lowest energy, (B, P)."""
-    rows = torch.arange(output.codes.shape[1], device=output.codes.device)
-    return output.codes[output.energies.argmin(dim=1), rows]
-
-
-# A TransformerMixin itself: set_output wraps `transform` only in a class that is one.
 class MixtureInferenceMixin(TransformerMixin):
     """Methods of a fitted mixture; none of them changes it.
 
@@ -241,9 +177,10 @@ class MixtureInferenceMixin(TransformerMixin):
 
         def reconstructions(_, output: MixtureOutput):
             if clusters == "all":
-                return self._decode(module, output.codes).transpose(0, 1)
+                return self._uncentered(decode(module, output.codes)).transpose(0, 1)
             codes = assigned_codes(output)
-            return self._decode_by_label(module, codes, output.energies.argmin(dim=1))
+            labels = output.energies.argmin(dim=1)
+            return self._uncentered(decode_by_label(module, codes, labels))
 
         return self._map(X, mask, reconstructions)
 
@@ -268,7 +205,7 @@ class MixtureInferenceMixin(TransformerMixin):
         def expected(_, output: MixtureOutput):
             # The responsibilities go into the codes: one decoding, not K.
             weights = torch.softmax(-output.energies, dim=1).T.unsqueeze(-1)
-            return self._decode(module, output.codes * weights).sum(0)
+            return self._uncentered(decode(module, output.codes * weights).sum(0))
 
         data = self._validate(X, mask)
         filled = self._compute(data, expected)
@@ -327,28 +264,20 @@ class MixtureInferenceMixin(TransformerMixin):
         # A prox of threshold zero projects onto the codes that the penalty allows.
         codes = module.penalty.prox(codes.unsqueeze(0), 0.0)[0]
         with torch.no_grad():
-            X = self._decode_by_label(module, codes, torch.from_numpy(y))
+            X = decode_by_label(module, codes, torch.from_numpy(y))
+            X = self._uncentered(X)
         return X.numpy(), y
 
     def _module(self, device: torch.device) -> DictionaryMixture:
         check_is_fitted(self)
         return fitted_network(self, self, device)
 
-    def _decode(self, module: DictionaryMixture, codes: Tensor) -> Tensor:
-        """Codes (K, B, P) to samples (K, B, n_features) in the unit of X."""
-        D = module.dictionaries.detach()[:, :, : self.n_features_in_]
-        return codes @ D * self.scale_
-
-    def _decode_by_label(
-        self, module: DictionaryMixture, codes: Tensor, labels: Tensor
-    ) -> Tensor:
-        """Codes (B, P) of clusters ``labels`` to samples (B, n_features)."""
-        X = codes.new_empty((len(codes), self.n_features_in_))
-        for cluster in torch.unique(labels).tolist():
-            members = labels == cluster
-            D = module.dictionaries.detach()[cluster, :, : self.n_features_in_]
-            X[members] = codes[members] @ D * self.scale_
-        return X
+    def _uncentered(self, X: Tensor) -> Tensor:
+        """Scaled samples (..., M), with an intercept or without, in the unit of X."""
+        X = X[..., : self.n_features_in_] * self.scale_
+        if self.center_ is None:
+            return X
+        return X + torch.as_tensor(self.center_, dtype=X.dtype, device=X.device)
 
     def _validate(self, X, mask) -> Input:
         check_is_fitted(self)

@@ -7,7 +7,7 @@ import torch
 
 from ..modules import DictionaryMixture
 from ..training import Samples
-from .inference import assigned_codes, batched_outputs
+from .fitted import assigned_codes, batched_outputs
 
 __all__ = ["LastPass", "last_pass"]
 

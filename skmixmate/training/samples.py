@@ -31,8 +31,10 @@ class Samples:
         Any real dtype (8-bit images stay 8-bit in memory); NaN marks a missing entry.
     mask : Tensor of shape (n_samples, n_features), bool, default=None
         True where observed. An entry is observed if it is neither NaN nor masked out.
+    center : Tensor of shape (n_features,), default=None
+        What is subtracted from a sample first.
     scale : float, default=1.0
-        What a batch is divided by.
+        What it is divided by then.
     intercept_scaling : float, default=None
         Value of a constant feature that is appended after scaling; None for no feature.
     dtype : torch.dtype, default=torch.float32
@@ -48,6 +50,7 @@ class Samples:
         X: Tensor,
         mask: Tensor | None = None,
         *,
+        center: Tensor | None = None,
         scale: float = 1.0,
         intercept_scaling: float | None = None,
         dtype: torch.dtype = torch.float32,
@@ -60,6 +63,7 @@ class Samples:
             mask = None if mask is None else mask.to(self.device)
         self.X = X
         self.mask = mask
+        self.center = None if center is None else center.to(self.device)
         self.scale = scale
         self.intercept_scaling = intercept_scaling
         self.dtype = dtype
@@ -78,6 +82,7 @@ class Samples:
         return Samples(
             self.X,
             self.mask,
+            center=self.center,
             scale=self.scale,
             intercept_scaling=self.intercept_scaling,
             dtype=dtype,
@@ -86,7 +91,7 @@ class Samples:
         )
 
     def raw(self, index) -> Batch:
-        """Return the samples of a slice or an index tensor, neither scaled nor padded.
+        """Return the samples of a slice or an index tensor as they are.
 
         Missing entries are zero. Floating point X keeps the higher of its precision and
         that of the batches, so that scaling comes before rounding.
@@ -108,13 +113,16 @@ class Samples:
     def batch(self, index) -> Batch:
         """Return the samples of a slice or an index tensor as a network takes them."""
         X, observed = self.raw(index)
-        X = (X / self.scale).to(self.dtype)
+        X = (self._centered(X) / self.scale).to(self.dtype)
         if self.intercept_scaling is None:
             return Batch(X, observed)
         X = torch.cat([X, X.new_full((len(X), 1), self.intercept_scaling)], dim=1)
         if observed is not None:
             observed = torch.cat([observed, X.new_ones((len(X), 1))], dim=1)
         return Batch(X, observed)
+
+    def _centered(self, X: Tensor) -> Tensor:
+        return X if self.center is None else X - self.center.to(X.dtype)
 
     def slices(self, batch_size: int) -> Iterator[slice]:
         """Yield consecutive slices of at most ``batch_size`` samples, in order."""
@@ -132,7 +140,7 @@ class Samples:
         return total / n_observed.clamp(min=1.0)
 
     def mean_squared_norm(self, batch_size: int = 4096) -> float:
-        """Mean squared norm of the raw samples.
+        """Mean squared norm of the centred samples.
 
         From observed entries alone: the mean squared entry times the number of
         features.
@@ -140,6 +148,7 @@ class Samples:
         total, n_observed = 0.0, 0
         for index in self.slices(batch_size):
             X, observed = self.raw(index)
-            total += float(X.double().square().sum())
+            squares = self._centered(X).double().square()
+            total += float((squares if observed is None else squares * observed).sum())
             n_observed += X.numel() if observed is None else int(observed.sum())
         return total / max(n_observed, 1) * self.X.shape[1]

@@ -37,6 +37,6 @@ def private_random_state(random_state) -> np.random.RandomState:
 def torch_generator(
     random_state: np.random.RandomState, offset: int = 0
 ) -> torch.Generator:
-    """Return a CPU generator seeded by a draw from ``random_state``, plus ``offset``."""
+    """Return a CPU generator seeded by a draw from ``random_state`` and an offset."""
     seed = int(random_state.randint(2**31 - 1)) + offset
     return torch.Generator("cpu").manual_seed(seed)

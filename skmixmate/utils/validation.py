@@ -146,7 +146,8 @@ def _check_mask(mask, X: Tensor) -> Tensor:
                 "mask must be boolean, True where an entry is observed, got dtype "
                 f"{mask.dtype}."
             )
-        mask = _shared_tensor(np.ascontiguousarray(mask))
+        # NumPy's ascontiguousarray would make an array of a scalar.
+        mask = _shared_tensor(np.ascontiguousarray(mask) if mask.ndim else mask)
     if mask.dtype != torch.bool:
         raise ValueError(
             f"mask must be boolean, True where an entry is observed, got dtype "

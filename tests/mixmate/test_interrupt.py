@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.exceptions import NotFittedError
 
 from skmixmate.mixmate import fitting
 from skmixmate.training import Trainer
@@ -136,3 +137,31 @@ def test_from_a_callback(X):
         model.fit(X)
     check_usable(model, X)
     assert model.n_iter_ == 2
+
+
+def test_an_interrupt_in_the_last_pass_keeps_the_model(X, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    model = small_model().fit(X)
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "_with_last_pass", interrupt)
+        with pytest.warns(RuntimeWarning, match="no labels_"):
+            model.fit(X)
+    assert not hasattr(model, "labels_")
+    assert not hasattr(model, "loss_")
+    with pytest.raises(NotFittedError, match="interrupted"):
+        model.sample()
+    assert model.predict(X).shape == (len(X),)
+    assert_array_equal(model.fit(X).predict(X), model.labels_)
+
+
+def test_an_interrupted_partial_fit_keeps_the_batch_and_ends_the_loop(X, monkeypatch):
+    def interrupt(self):
+        raise KeyboardInterrupt
+
+    model = small_model().partial_fit(X)
+    monkeypatch.setattr(Trainer, "_pass_over_samples", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(X)
+    assert model.predict(X).shape == (len(X),)

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
 from skmixmate.datasets import make_dictionary_mixture
+from skmixmate.mixmate import fitting
 
 from .conftest import small_model
 
@@ -123,3 +124,43 @@ def test_masked_batches_are_nan_batches(X, X_nan):
         masked.partial_fit(X[rows], mask=~np.isnan(X_nan[rows]))
         nan.partial_fit(X_nan[rows])
     assert_array_equal(masked.dictionaries_, nan.dictionaries_)
+
+
+def test_statistics_are_over_all_batches(X):
+    # A learning rate of next to nothing: the codes of a sample stay as they are.
+    model = small_model(learning_rate=1e-9).partial_fit(X)
+    for part in (X[:5], X[5:9]):
+        sizes = model.cluster_sizes_
+        counted = np.bincount(model.predict(part), minlength=model.n_clusters)
+        assert_array_equal(model.partial_fit(part).cluster_sizes_, sizes + counted)
+    both = np.concatenate([X, X[:9]])
+    codes, labels = model.encode(both), model.predict(both)
+    for cluster in range(model.n_clusters):
+        members = codes[labels == cluster]
+        tolerance = {"rtol": 1e-3, "atol": 1e-3}
+        assert_allclose(model.code_means_[cluster], members.mean(0), **tolerance)
+        assert_allclose(
+            model.atom_usage_[cluster], np.abs(members).mean(0), **tolerance
+        )
+        covariance = np.cov(members.T, bias=True)
+        assert_allclose(model.code_covariances_[cluster], covariance, **tolerance)
+
+
+def test_samples_are_drawn_from_clusters_that_have_members(X):
+    model = small_model().partial_fit(X)
+    model.cluster_sizes_[1:] = 0
+    assert set(model.sample(50)[1]) == {0}
+
+
+def test_batches_from_one_seed_come_in_another_order_each_time(X, monkeypatch):
+    seeds = []
+    make = fitting.torch_generator
+
+    def recorded(*args, **kwargs):
+        generator = make(*args, **kwargs)
+        seeds.append(generator.initial_seed())
+        return generator
+
+    monkeypatch.setattr(fitting, "torch_generator", recorded)
+    small_model().partial_fit(X).partial_fit(X)
+    assert len(set(seeds)) == 2

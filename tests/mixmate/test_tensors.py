@@ -103,7 +103,7 @@ def replaced(X, value):
     ("spoil", "message"),
     [
         (lambda X: X[0], "Expected 2D tensor"),
-        (lambda X: X[None], "got 3D tensor"),
+        (lambda X: X[None], "two-dimensional"),
         (lambda X: X[:0], "at least one sample"),
         (lambda X: X[:, :0], "one feature"),
         (lambda X: X + 1j, "Complex"),
@@ -154,3 +154,12 @@ def test_cuda_tensors(method, X_nan):
 def test_a_cpu_tensor_stays_one_on_a_gpu_model(X):
     model = small_model(device="cuda").fit(X)
     assert model.predict(torch.tensor(X)).device.type == "cpu"
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_modes_of_the_caller_do_not_matter(X, mode):
+    expected = small_model().fit(X).partial_fit(X)
+    with mode():
+        model = small_model().fit(X).partial_fit(X)
+    assert_array_equal(model.dictionaries_, expected.dictionaries_)
+    assert_array_equal(model.labels_, expected.labels_)

@@ -32,7 +32,9 @@ class FakeContext:
 
 
 def context_callback():
-    samples = SimpleNamespace(dtype=torch.float32, scale=1.0, intercept_scaling=None)
+    samples = SimpleNamespace(
+        dtype=torch.float32, center=None, scale=1.0, intercept_scaling=None
+    )
     return fitting._ContextCallback(
         FakeContext(), object(), SimpleNamespace(samples=samples)
     )

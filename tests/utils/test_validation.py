@@ -114,7 +114,7 @@ def test_read_only_memory_maps_are_shared_without_a_warning(tmp_path, X):
         ([["a", "b"], ["c", "d"]], r"could not convert string to float|numeric"),
         (sparse.csr_array(np.eye(3)), "[Ss]parse"),
         (np.ones(3), "1D array instead"),
-        (np.ones((2, 2, 2)), "dim 3"),
+        (np.ones((2, 2, 2)), r"\(2, 2, 2\); flatten images"),
         (np.float64(3.0), "scalar array"),
         (np.ones((0, 3)), r"0 sample\(s\)"),
         (np.ones((3, 0)), r"0 feature\(s\)"),
@@ -129,7 +129,7 @@ def test_wrong_arrays(wrong, message):
     ("wrong", "message"),
     [
         (torch.ones(3), r"Expected 2D tensor X, got 1D tensor of shape \(3,\)"),
-        (torch.ones(2, 2, 2), "Expected 2D tensor X, got 3D"),
+        (torch.ones(2, 2, 2), "must be two-dimensional"),
         (torch.tensor(1.0), "Expected 2D tensor X, got 0D"),
         (torch.eye(3).to_sparse(), "X must be a dense tensor, got layout"),
         (torch.ones(2, 2, dtype=torch.complex64), "Complex data not supported"),

@@ -1,0 +1,104 @@
+"""From the fitted attributes back to a network, its samples and its outputs."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..modules import DictionaryMixture, MixtureOutput
+from ..penalties import resolve_penalty
+from ..training import Samples
+from ..training.samples import Batch
+from ..utils.validation import Input
+
+__all__ = [
+    "assigned_codes",
+    "batched_outputs",
+    "decode",
+    "decode_by_label",
+    "fitted_network",
+    "fitted_samples",
+]
+
+# Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
+# products, small enough to stay near the processor.
+_CODES_PER_BATCH = 2**19
+
+
+def batched_outputs(
+    module: DictionaryMixture, samples: Samples
+) -> Iterator[tuple[slice, Batch, MixtureOutput]]:
+    """Yield the slice, the batch and the forward pass of all samples, in order.
+
+    The batches depend on the shape of the model alone, so that the same samples give
+    the same numbers whoever asks.
+    """
+    n_clusters, n_atoms, _ = module.dictionaries.shape
+    batch_size = max(16, _CODES_PER_BATCH // (n_clusters * n_atoms))
+    with torch.no_grad():
+        for index in samples.slices(batch_size):
+            batch = samples.batch(index)
+            yield index, batch, module(*batch)
+
+
+def fitted_network(fitted, parameters, device: torch.device) -> DictionaryMixture:
+    """Build the network of fitted attributes, in their dtype.
+
+    Parameters
+    ----------
+    fitted : MixMateClustering or FittedMixture
+        Has ``dictionaries_``, ``intercepts_`` and ``weights_``.
+    parameters : MixMateClustering
+        Has the constructor's parameters.
+    device : torch.device
+    """
+    D = fitted.dictionaries_
+    if fitted.intercepts_ is not None:
+        D = np.concatenate([D, fitted.intercepts_[:, :, None]], axis=2)
+    return DictionaryMixture(
+        torch.tensor(D, device=device),
+        weights=torch.tensor(fitted.weights_, device=device),
+        penalty=resolve_penalty(parameters.penalty),
+        alpha=float(parameters.alpha),
+        n_fista_iter=parameters.n_fista_iter,
+        step_size=parameters.step_size,
+    )
+
+
+def fitted_samples(fitted, data: Input, device: torch.device) -> Samples:
+    """Input as the network of a fitted ``MixMateClustering`` takes it."""
+    center = fitted.center_
+    return Samples(
+        data.X,
+        data.mask,
+        center=None if center is None else torch.from_numpy(center),
+        scale=fitted.scale_,
+        intercept_scaling=fitted.intercept_scaling_,
+        dtype=torch.from_numpy(fitted.dictionaries_).dtype,
+        device=device,
+    )
+
+
+def assigned_codes(output: MixtureOutput) -> Tensor:
+    """Code of each sample for its cluster of lowest energy, (B, P)."""
+    rows = torch.arange(output.codes.shape[1], device=output.codes.device)
+    return output.codes[output.energies.argmin(dim=1), rows]
+
+
+# A TransformerMixin itself: set_output wraps `transform` only in a class that is one.
+
+
+def decode(module: DictionaryMixture, codes: Tensor) -> Tensor:
+    """Codes (K, B, P) to samples (K, B, M), as the network has them."""
+    return codes @ module.dictionaries.detach()
+
+
+def decode_by_label(module: DictionaryMixture, codes: Tensor, labels: Tensor) -> Tensor:
+    """Codes (B, P) of clusters ``labels`` to samples (B, M)."""
+    D = module.dictionaries.detach()
+    X = codes.new_empty((len(codes), D.shape[-1]))
+    for cluster in torch.unique(labels).tolist():
+        members = labels == cluster
+        X[members] = codes[members] @ D[cluster]
+    return X
