@@ -44,7 +44,7 @@ class DictionaryMixture(nn.Module):
     alpha : float, default=0.75
         Strength of the penalty.
     n_fista_iter : int, default=15
-        Number of layers L of the encoder.
+        Number of layers L of the encoder, at least one.
     step_size : float or "auto", default="auto"
         FISTA's step; "auto" is the inverse of a bound on the Lipschitz constant of each
         cluster's gradient, with which the encoder cannot diverge.
@@ -53,6 +53,11 @@ class DictionaryMixture(nn.Module):
     form : {"gram", "residual"}, default="gram"
         How the data term is computed where no entry is missing: through Gram matrices,
         or through residuals, the plain reference that gives the same numbers.
+
+    Raises
+    ------
+    ValueError
+        If ``n_fista_iter`` is less than one.
 
     References
     ----------
@@ -72,6 +77,8 @@ class DictionaryMixture(nn.Module):
         form: Literal["gram", "residual"] = "gram",
     ):
         super().__init__()
+        if n_fista_iter < 1:
+            raise ValueError(f"n_fista_iter must be at least 1, got {n_fista_iter!r}.")
         self.penalty = L1() if penalty is None else penalty
         self.alpha = alpha
         self.n_fista_iter = n_fista_iter
@@ -141,7 +148,6 @@ class DictionaryMixture(nn.Module):
         ----------
         MixMate (ICASSP 2022), eqs. 4 and 5.
         """
-        n_clusters, n_atoms, _ = self.dictionaries.shape
         gram = self.dictionaries @ self.dictionaries.mT
         step = self._steps(gram)
         term = self._data_term(X, observed, gram, step)
@@ -149,7 +155,7 @@ class DictionaryMixture(nn.Module):
         codes = step * fista(
             term.gradient_step,
             lambda V: self._prox(V, step),
-            X.new_zeros((n_clusters, X.shape[0], n_atoms)),
+            None,
             self.n_fista_iter,
         )
         penalties = self.alpha * self.penalty.value(codes)

@@ -263,3 +263,8 @@ def test_state_dict_carries_everything_that_is_learned():
     other = DictionaryMixture(torch.ones_like(D))
     other.load_state_dict(module.state_dict())
     assert torch.equal(other(X).energies, module(X).energies)
+
+
+def test_an_encoder_has_a_layer():
+    with pytest.raises(ValueError, match="n_fista_iter must be at least 1, got 0"):
+        DictionaryMixture(torch.eye(3)[None], n_fista_iter=0)

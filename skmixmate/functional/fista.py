@@ -8,9 +8,9 @@ from torch import Tensor
 
 
 def fista(
-    gradient_step: Callable[[Tensor], Tensor],
+    gradient_step: Callable[[Tensor | None], Tensor],
     prox: Callable[[Tensor], Tensor],
-    start: Tensor,
+    start: Tensor | None,
     n_iter: int,
 ) -> Tensor:
     """Run ``n_iter`` accelerated proximal gradient steps.
@@ -21,10 +21,11 @@ def fista(
         The explicit half of a step, on the data term.
     prox : callable
         The implicit half, on the penalty.
-    start : Tensor of shape (K, B, P)
-        The first codes.
+    start : Tensor of shape (K, B, P) or None
+        The first codes; None for zero, which ``gradient_step`` then gets as it is.
     n_iter : int
-        Number of iterations L, the number of layers of the unfolded network.
+        Number of iterations L, the number of layers of the unfolded network; at least
+        one from None.
 
     Returns
     -------

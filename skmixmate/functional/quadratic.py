@@ -19,11 +19,12 @@ class DataTerm(NamedTuple):
     of MixMate, for codes in units of the step size, ``W = step * U``: it returns
     ``U - grad(step * U)``, (K, B, P), which is ``W - step * grad(W)`` in those units.
     In them the threshold of a norm is one number for all clusters, whatever their
-    steps. ``value(Z)`` is the whole squared residual of codes as they
+    steps. ``None`` for U stands for zero codes, which need no product with D.
+    ``value(Z)`` is the whole squared residual of codes as they
     are, (K, B), as in eq. 5.
     """
 
-    gradient_step: Callable[[Tensor], Tensor]
+    gradient_step: Callable[[Tensor | None], Tensor]
     value: Callable[[Tensor], Tensor]
 
 
@@ -42,7 +43,9 @@ def residual_term(X: Tensor, D: Tensor, step: Tensor) -> DataTerm:
     DataTerm
     """
 
-    def gradient_step(U: Tensor) -> Tensor:
+    def gradient_step(U: Tensor | None) -> Tensor:
+        if U is None:
+            return X @ D.mT
         return U - ((step * U) @ D - X) @ D.mT
 
     def value(Z: Tensor) -> Tensor:
@@ -75,7 +78,9 @@ def masked_term(X: Tensor, D: Tensor, step: Tensor, observed: Tensor) -> DataTer
     """
     visible = X * observed
 
-    def gradient_step(U: Tensor) -> Tensor:
+    def gradient_step(U: Tensor | None) -> Tensor:
+        if U is None:
+            return visible @ D.mT
         return U - (((step * U) @ D) * observed - visible) @ D.mT
 
     def value(Z: Tensor) -> Tensor:
@@ -138,7 +143,9 @@ def correlation_term(
     identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     transition = identity - step * gram
 
-    def gradient_step(U: Tensor) -> Tensor:
+    def gradient_step(U: Tensor | None) -> Tensor:
+        if U is None:
+            return correlations
         return torch.baddbmm(correlations, U, transition)
 
     def value(Z: Tensor) -> Tensor:

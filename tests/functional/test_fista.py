@@ -13,6 +13,7 @@ from skmixmate.functional import (
     fista,
     gram_term,
     lipschitz_constant,
+    masked_term,
     nonnegative_soft_threshold,
     residual_term,
     soft_threshold,
@@ -110,7 +111,7 @@ def test_objective_is_within_the_bound_of_fista(nonnegative, common):
 @settings(deadline=None, max_examples=25)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    n_iter=st.integers(0, 20),
+    n_iter=st.integers(1, 20),
     step_size=st.sampled_from([0.04, "auto"]),
     form=st.sampled_from(["gram", "residual"]),
 )
@@ -186,3 +187,21 @@ def test_start_at_the_solution_stays_there():
         10,
     )
     torch.testing.assert_close(codes, solution, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("form", ["gram", "residual", "masked"])
+def test_no_start_is_zero(form):
+    X, D = problem(seed=4)
+    step = torch.full((2, 1, 1), 0.1, dtype=torch.float64)
+    observed = (torch.arange(X.numel()).reshape(X.shape) % 3 > 0).double()
+    term = {
+        "gram": lambda: gram_term(X, D, D @ D.mT, step),
+        "residual": lambda: residual_term(X, D, step),
+        "masked": lambda: masked_term(X, D, step, observed),
+    }[form]()
+    zero = X.new_zeros((len(D), len(X), D.shape[1]))
+    from_none, from_zero = (
+        fista(term.gradient_step, lambda V: soft_threshold(V, 0.1), start, 7)
+        for start in (None, zero)
+    )
+    torch.testing.assert_close(from_none, from_zero, rtol=1e-12, atol=1e-12)
