@@ -166,3 +166,12 @@ def test_y_is_ignored(X, mixture, fitted):
     assert_array_equal(model.dictionaries_, fitted.dictionaries_)
     assert_array_equal(small_model().fit_predict(X, mixture.target), model.labels_)
     assert fitted.score(X, mixture.target) == fitted.score(X)
+
+
+def test_a_routed_mask_reaches_fit_predict_of_a_pipeline(X, X_nan):
+    observed = ~np.isnan(X_nan)
+    spoiled = np.where(observed, X, 1e3)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = small_model().set_fit_request(mask=True).set_predict_request(mask=True)
+        labels = make_pipeline(model).fit_predict(spoiled, mask=observed)
+    assert_array_equal(labels, small_model().fit_predict(X_nan))
