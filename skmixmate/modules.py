@@ -10,6 +10,7 @@ from .functional import (
     energies,
     expected_energy,
     fista,
+    gram_matrix,
     gram_term,
     lipschitz_constant,
     masked_term,
@@ -148,7 +149,7 @@ class DictionaryMixture(nn.Module):
         ----------
         MixMate (ICASSP 2022), eqs. 4 and 5.
         """
-        gram = self.dictionaries @ self.dictionaries.mT
+        gram = gram_matrix(self.dictionaries)
         step = self._steps(gram)
         term = self._data_term(X, observed, gram, step)
         # FISTA runs on codes in units of the step size; see `DataTerm`.

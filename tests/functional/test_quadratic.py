@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from skmixmate.functional import (
     correlate,
     correlation_term,
+    gram_matrix,
     gram_term,
     lipschitz_constant,
     masked_term,
@@ -177,3 +178,11 @@ def test_lipschitz_constant_of_each_matrix_separately():
 def test_no_gradient_flows_through_the_lipschitz_constant():
     D = torch.eye(3, dtype=torch.float64)[None].requires_grad_()
     assert not lipschitz_constant(D @ D.mT).requires_grad
+
+
+def test_gram_matrix_and_its_gradient():
+    generator = torch.Generator().manual_seed(0)
+    D = torch.randn(2, 4, 7, dtype=torch.float64, generator=generator)
+    D.requires_grad_()
+    torch.testing.assert_close(gram_matrix(D), D @ D.mT, rtol=1e-14, atol=1e-14)
+    assert torch.autograd.gradcheck(gram_matrix, D)
