@@ -4,10 +4,11 @@ import os
 
 import numpy as np
 import pytest
+from sklearn.neighbors import kneighbors_graph
 
 from skmixmate import MixMateClustering
 from skmixmate.datasets import fetch_fashion_mnist, fetch_mnist, fetch_usps
-from skmixmate.initializers import spectral_labels
+from skmixmate.initializers import spectral_clustering_labels
 from skmixmate.metrics import clustering_accuracy
 
 pytestmark = [
@@ -39,17 +40,25 @@ def test_loaders(fetch, n_train, n_test, n_features):
         np.testing.assert_array_equal(np.unique(y), np.arange(10))
 
 
-# With as many eigenvectors as clusters, the accuracy is 0.65, 0.65 and 0.53; see
-# benchmarks/results/spectral_start.json.
-@pytest.mark.parametrize(
-    ("fetch", "least"),
-    [(fetch_mnist, 0.70), (fetch_usps, 0.70), (fetch_fashion_mnist, 0.55)],
-)
-def test_more_eigenvectors_than_clusters_help(fetch, least):
+@pytest.mark.parametrize("fetch", [fetch_mnist, fetch_usps, fetch_fashion_mnist])
+def test_more_eigenvectors_than_clusters_help(fetch):
     X, y = fetch(return_X_y=True)
-    chosen = np.random.RandomState(0).permutation(len(X))[:5000]
-    labels = spectral_labels(X[chosen], 10, 0)
-    assert clustering_accuracy(y[chosen], labels) > least
+    gains = []
+    for seed in range(5):
+        chosen = np.random.RandomState(seed).permutation(len(X))[:5000]
+        graph = kneighbors_graph(X[chosen], 10)
+        usual, default = (
+            spectral_clustering_labels(
+                0.5 * (graph + graph.T), 10, seed, n_components=number
+            )
+            for number in (10, None)
+        )
+        gains.append(
+            clustering_accuracy(y[chosen], default)
+            - clustering_accuracy(y[chosen], usual)
+        )
+    # Five subsets gain 0.10 to 0.17; see benchmarks/results/spectral_start.json.
+    assert np.mean(gains) > 0.05
 
 
 def test_usps_with_default_parameters():
