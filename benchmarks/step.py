@@ -25,7 +25,6 @@ def make_step(form: str):
     module = DictionaryMixture(
         torch.rand(shape, generator=generator), n_fista_iter=N_FISTA_ITER, form=form
     )
-    module.weight_logits.requires_grad_(False)
     optimizer = torch.optim.Adam([module.dictionaries], lr=1e-3, fused=True)
     X = torch.rand((BATCH_SIZE, N_FEATURES), generator=generator)
     X *= 10.0 / X.norm(dim=1, keepdim=True)

@@ -9,12 +9,12 @@ from torch import Tensor
 from ..modules import DictionaryMixture, MixtureOutput
 from ..penalties import resolve_penalty
 from ..training import Samples
-from ..training.samples import Batch
 from ..utils.validation import Input
 
 __all__ = [
     "assigned_codes",
     "batched_outputs",
+    "build_network",
     "decode",
     "decode_by_label",
     "fitted_network",
@@ -28,8 +28,8 @@ _CODES_PER_BATCH = 2**19
 
 def batched_outputs(
     module: DictionaryMixture, samples: Samples
-) -> Iterator[tuple[slice, Batch, MixtureOutput]]:
-    """Yield the slice, the batch and the forward pass of all samples, in order.
+) -> Iterator[tuple[slice, MixtureOutput]]:
+    """Yield the slice and the forward pass of all samples, in order.
 
     The batches depend on the shape of the model alone, so that the same samples give
     the same numbers whoever asks.
@@ -38,8 +38,31 @@ def batched_outputs(
     batch_size = max(16, _CODES_PER_BATCH // (n_clusters * n_atoms))
     with torch.no_grad():
         for index in samples.slices(batch_size):
-            batch = samples.batch(index)
-            yield index, batch, module(*batch)
+            yield index, module(*samples.batch(index))
+
+
+def build_network(
+    parameters, dictionaries: Tensor, weights: Tensor | None, **options
+) -> DictionaryMixture:
+    """Build a network with the constructor's parameters of a ``MixMateClustering``.
+
+    Parameters
+    ----------
+    parameters : MixMateClustering
+    dictionaries : Tensor of shape (n_clusters, n_atoms, n_features)
+    weights : Tensor of shape (n_clusters,) or None
+    **options
+        Passed on to `DictionaryMixture`.
+    """
+    return DictionaryMixture(
+        dictionaries,
+        weights=weights,
+        penalty=resolve_penalty(parameters.penalty),
+        alpha=float(parameters.alpha),
+        n_fista_iter=parameters.n_fista_iter,
+        step_size=parameters.step_size,
+        **options,
+    )
 
 
 def fitted_network(fitted, parameters, device: torch.device) -> DictionaryMixture:
@@ -56,26 +79,22 @@ def fitted_network(fitted, parameters, device: torch.device) -> DictionaryMixtur
     D = fitted.dictionaries_
     if fitted.intercepts_ is not None:
         D = np.concatenate([D, fitted.intercepts_[:, :, None]], axis=2)
-    return DictionaryMixture(
-        torch.tensor(D, device=device),
-        weights=torch.tensor(fitted.weights_, device=device),
-        penalty=resolve_penalty(parameters.penalty),
-        alpha=float(parameters.alpha),
-        n_fista_iter=parameters.n_fista_iter,
-        step_size=parameters.step_size,
-    )
+    weights = torch.tensor(fitted.weights_, device=device)
+    return build_network(parameters, torch.tensor(D, device=device), weights)
 
 
 def fitted_samples(fitted, data: Input, device: torch.device) -> Samples:
     """Input as the network of a fitted ``MixMateClustering`` takes it."""
+    # Copies: fitted arrays may be read-only (a memory map), which torch warns of.
     center = fitted.center_
+    is_double = fitted.dictionaries_.dtype == np.float64
     return Samples(
         data.X,
         data.mask,
-        center=None if center is None else torch.from_numpy(center),
+        center=None if center is None else torch.tensor(center, device=device),
         scale=fitted.scale_,
         intercept_scaling=fitted.intercept_scaling_,
-        dtype=torch.from_numpy(fitted.dictionaries_).dtype,
+        dtype=torch.float64 if is_double else torch.float32,
         device=device,
     )
 
@@ -84,9 +103,6 @@ def assigned_codes(output: MixtureOutput) -> Tensor:
     """Code of each sample for its cluster of lowest energy, (B, P)."""
     rows = torch.arange(output.codes.shape[1], device=output.codes.device)
     return output.codes[output.energies.argmin(dim=1), rows]
-
-
-# A TransformerMixin itself: set_output wraps `transform` only in a class that is one.
 
 
 def decode(module: DictionaryMixture, codes: Tensor) -> Tensor:

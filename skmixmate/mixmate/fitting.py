@@ -18,7 +18,7 @@ from ..training import (
 )
 from ..training.optimizer_state import load_optimizer_state, optimizer_state
 from ..utils.random import private_random_state, torch_generator
-from .fitted import fitted_network
+from .fitted import build_network, fitted_network
 from .last_pass import LastPass, last_pass
 from .parameters import MixtureParameters
 from .start import MixtureStart, draw_start, prepare_samples
@@ -186,17 +186,11 @@ def partial_fit_mixture(estimator, parameters: MixtureParameters, data):
 
 def _network(estimator, parameters, start: MixtureStart) -> DictionaryMixture:
     """The network to train, in single precision."""
-    return DictionaryMixture(
-        start.dictionaries.to(parameters.device, torch.float32),
-        weights=None
-        if start.weights is None
-        else (start.weights.to(parameters.device, torch.float32)),
-        penalty=parameters.penalty,
-        alpha=float(estimator.alpha),
-        n_fista_iter=estimator.n_fista_iter,
-        step_size=parameters.step_size,
-        fit_weights=bool(estimator.fit_weights),
+    D, weights = (
+        None if values is None else values.to(parameters.device, torch.float32)
+        for values in (start.dictionaries, start.weights)
     )
+    return build_network(estimator, D, weights, fit_weights=bool(estimator.fit_weights))
 
 
 def _trainer(
@@ -212,7 +206,7 @@ def _trainer(
     return Trainer(
         module,
         optimizer,
-        samples.with_dtype(torch.float32),
+        samples.replaced(dtype=torch.float32),
         max_iter=max_iter,
         batch_size=estimator.batch_size,
         generator=generator,

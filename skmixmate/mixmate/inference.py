@@ -24,6 +24,7 @@ from .fitted import (
 __all__ = ["MixtureInferenceMixin"]
 
 
+# A TransformerMixin itself: set_output wraps `transform` only in a class that is one.
 class MixtureInferenceMixin(TransformerMixin):
     """Methods of a fitted mixture; none of them changes it.
 
@@ -46,7 +47,7 @@ class MixtureInferenceMixin(TransformerMixin):
         ndarray or Tensor of shape (n_samples,), int
             Labels 0 to ``n_clusters - 1``.
         """
-        return self._map(X, mask, lambda _, out: out.energies.argmin(dim=1))
+        return self._map(X, mask, lambda out: out.energies.argmin(dim=1))
 
     def predict_proba(self, X, mask=None):
         """Probability of each cluster, ``softmax(-E)`` (eq. 7).
@@ -63,7 +64,7 @@ class MixtureInferenceMixin(TransformerMixin):
         ndarray or Tensor of shape (n_samples, n_clusters)
             Rows sum to one.
         """
-        return self._map(X, mask, lambda _, out: torch.softmax(-out.energies, dim=1))
+        return self._map(X, mask, lambda out: torch.softmax(-out.energies, dim=1))
 
     def transform(self, X, mask=None):
         """Energy of each sample under each cluster (eq. 5): the lower, the better.
@@ -80,7 +81,7 @@ class MixtureInferenceMixin(TransformerMixin):
         ndarray or Tensor of shape (n_samples, n_clusters)
             In units of ``scale_`` squared.
         """
-        return self._map(X, mask, lambda _, out: out.energies)
+        return self._map(X, mask, lambda out: out.energies)
 
     def score_samples(self, X, mask=None):
         """How well each sample is explained, ``log sum_k exp(-E_k)``.
@@ -101,7 +102,7 @@ class MixtureInferenceMixin(TransformerMixin):
         ndarray or Tensor of shape (n_samples,)
             The higher, the better explained.
         """
-        return self._map(X, mask, lambda _, out: torch.logsumexp(-out.energies, dim=1))
+        return self._map(X, mask, lambda out: torch.logsumexp(-out.energies, dim=1))
 
     def score(self, X, y=None, sample_weight=None, mask=None):
         """Mean of `score_samples`: the higher, the better.
@@ -147,7 +148,7 @@ class MixtureInferenceMixin(TransformerMixin):
         """
         _check_clusters(clusters)
 
-        def codes(_, output: MixtureOutput):
+        def codes(output: MixtureOutput):
             if clusters == "all":
                 return output.codes.transpose(0, 1)
             return assigned_codes(output)
@@ -175,7 +176,7 @@ class MixtureInferenceMixin(TransformerMixin):
         _check_clusters(clusters)
         module = self._module(resolve_device(self.device))
 
-        def reconstructions(_, output: MixtureOutput):
+        def reconstructions(output: MixtureOutput):
             if clusters == "all":
                 return self._uncentered(decode(module, output.codes)).transpose(0, 1)
             codes = assigned_codes(output)
@@ -202,7 +203,7 @@ class MixtureInferenceMixin(TransformerMixin):
         """
         module = self._module(resolve_device(self.device))
 
-        def expected(_, output: MixtureOutput):
+        def expected(output: MixtureOutput):
             # The responsibilities go into the codes: one decoding, not K.
             weights = torch.softmax(-output.energies, dim=1).T.unsqueeze(-1)
             return self._uncentered(decode(module, output.codes * weights).sum(0))
@@ -284,12 +285,12 @@ class MixtureInferenceMixin(TransformerMixin):
         return validate_samples(self, X, mask, reset=False)
 
     def _compute(self, data: Input, function: Callable) -> Tensor:
-        """Apply ``function(batch, output)`` batch by batch, on the device of X."""
+        """Apply ``function`` to the outputs, batch by batch, on the device of X."""
         device = resolve_device(self.device)
         samples = fitted_samples(self, data, device)
         result = None
-        for index, batch, output in batched_outputs(self._module(device), samples):
-            values = function(batch, output)
+        for index, output in batched_outputs(self._module(device), samples):
+            values = function(output)
             if result is None:
                 shape = (len(samples), *values.shape[1:])
                 result = torch.empty(shape, dtype=values.dtype, device=data.X.device)

@@ -84,7 +84,7 @@ def last_pass(module: DictionaryMixture, samples: Samples) -> LastPass:
     usage, sums = D.new_zeros(n_clusters, n_atoms), D.new_zeros(n_clusters, n_atoms)
     products = D.new_zeros(n_clusters, n_atoms, n_atoms)
     labels = []
-    for _, _, output in batched_outputs(module, samples):
+    for _, output in batched_outputs(module, samples):
         loss += module.loss(output).double() * len(output.energies)
         labels.append(output.energies.argmin(dim=1))
         codes = assigned_codes(output)

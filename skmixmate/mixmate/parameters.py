@@ -27,7 +27,6 @@ class MixtureParameters:
     device: torch.device
     n_atoms: int | None
     scale: float | None
-    step_size: float | str
 
     @classmethod
     def from_estimator(cls, estimator) -> "MixtureParameters":
@@ -69,13 +68,12 @@ class MixtureParameters:
                 f"n_atoms must be a multiple of the penalty's group_size="
                 f"{penalty.group_size}, got {n_atoms}."
             )
-        step_size = _number_or_auto(estimator.step_size, "step_size", check_number)
+        _number_or_auto(estimator.step_size, "step_size", check_number)
         return cls(
             penalty=penalty,
             device=resolve_device(estimator.device),
             n_atoms=n_atoms,
             scale=_number_or_auto(estimator.scale, "scale", check_number),
-            step_size="auto" if step_size is None else step_size,
         )
 
 

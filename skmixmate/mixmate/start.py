@@ -23,8 +23,8 @@ from .parameters import (
 
 __all__ = ["MixtureStart", "draw_start", "prepare_samples"]
 
-# Beyond it, what samples have in common drowns what tells them apart. Images are below:
-# 0.8 for MNIST, 1.5 for scikit-learn's digits.
+# Norm of the mean over root mean squared distance from it. Beyond, what samples have in
+# common drowns what tells them apart; images are below (digits 1.5, MNIST 0.8).
 _LARGEST_OFFSET = 3.0
 
 
@@ -105,7 +105,7 @@ def draw_start(
     """
     if continued:
         module = fitted_network(estimator, estimator, torch.device("cpu"))
-        weights = torch.from_numpy(estimator.weights_)
+        weights = torch.tensor(estimator.weights_, device="cpu")
         return MixtureStart(samples, module.dictionaries.detach(), weights)
     if hasattr(estimator.init, "__array__"):
         points = _points_from_array(estimator, parameters, samples.X.shape[1])
@@ -154,15 +154,10 @@ def _scaled_samples(estimator, parameters, data: Input) -> Samples:
         # Data that are the same throughout have no scale.
         scale = (mean_squared_norm / SCALED_SQUARED_NORM) ** 0.5 or 1.0
     intercept = (mean_squared_norm**0.5 / scale) or SCALED_SQUARED_NORM**0.5
-    return Samples(
-        raw.X,
-        raw.mask,
+    return raw.replaced(
         center=center,
         scale=scale,
         intercept_scaling=intercept if estimator.fit_intercept else None,
-        dtype=data.dtype,
-        device=parameters.device,
-        has_missing=raw.has_missing,
     )
 
 
@@ -175,15 +170,7 @@ def _center_and_size(raw: Samples, may_center: bool) -> tuple[Tensor | None, flo
     squared_offset = float(center.square().sum())
     if squared_offset < 0.8 * size:  # Not far, and no need for another pass to tell.
         return None, size
-    centered = Samples(
-        raw.X,
-        raw.mask,
-        center=center,
-        dtype=torch.float64,
-        device=raw.device,
-        has_missing=raw.has_missing,
-    )
-    spread = centered.mean_squared_norm()
+    spread = raw.replaced(center=center, dtype=torch.float64).mean_squared_norm()
     is_far = squared_offset > _LARGEST_OFFSET**2 * spread
     return (center, spread) if is_far and spread > 0.0 else (None, size)
 

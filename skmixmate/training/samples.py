@@ -77,18 +77,11 @@ class Samples:
         """Return the number of samples."""
         return self.X.shape[0]
 
-    def with_dtype(self, dtype: torch.dtype) -> "Samples":
-        """Return the same samples, sharing memory, with batches of another dtype."""
-        return Samples(
-            self.X,
-            self.mask,
-            center=self.center,
-            scale=self.scale,
-            intercept_scaling=self.intercept_scaling,
-            dtype=dtype,
-            device=self.device,
-            has_missing=self.has_missing,
-        )
+    def replaced(self, **changes) -> "Samples":
+        """Return the same samples, sharing memory, with some parameters changed."""
+        names = ("center", "scale", "intercept_scaling", "dtype", "device")
+        kept = {name: getattr(self, name) for name in (*names, "has_missing")}
+        return Samples(self.X, self.mask, **(kept | changes))
 
     def raw(self, index) -> Batch:
         """Return the samples of a slice or an index tensor as they are.

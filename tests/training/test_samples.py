@@ -136,7 +136,7 @@ def test_slices_cover_the_samples_in_order():
 def test_no_copy_on_the_cpu(dtype):
     X, mask = raw_data(dtype), torch.ones(23, 6, dtype=torch.bool)
     samples = Samples(X, mask, scale=2.0)
-    other = samples.with_dtype(torch.float64)
+    other = samples.replaced(dtype=torch.float64)
     for shared in (samples, other):
         assert shared.X.data_ptr() == X.data_ptr()
         assert shared.mask.data_ptr() == mask.data_ptr()
@@ -153,11 +153,11 @@ def test_batches_do_not_change_the_data(missing):
     np.testing.assert_array_equal(mask, kept[1])
 
 
-def test_with_dtype_keeps_everything_else(missing):
+def test_what_is_not_replaced_is_kept(missing):
     X, mask, _ = missing
     samples = Samples(X, mask, scale=4.0, intercept_scaling=3.0)
     single = samples.batch(slice(None))
-    double = samples.with_dtype(torch.float64).batch(slice(None))
+    double = samples.replaced(dtype=torch.float64).batch(slice(None))
     assert double.X.dtype == double.observed.dtype == torch.float64
     torch.testing.assert_close(double.X.float(), single.X)
     assert torch.equal(double.observed.float(), single.observed)
