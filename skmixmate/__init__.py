@@ -3,11 +3,13 @@
 __version__ = "0.1.0"
 
 from . import datasets, metrics, penalties, plotting
+from .features import ScatteringTransform
 from .initializers import SparseSubspaceClustering
 from .mixmate import MixMateClustering
 
 __all__ = [
     "MixMateClustering",
+    "ScatteringTransform",
     "SparseSubspaceClustering",
     "__version__",
     "datasets",

@@ -3,11 +3,18 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skmixmate import MixMateClustering, SparseSubspaceClustering
+from skmixmate import (
+    MixMateClustering,
+    ScatteringTransform,
+    SparseSubspaceClustering,
+)
 
 
 # Several checks ask for eight clusters in one round blob; that some stay empty is true.
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks([MixMateClustering(), SparseSubspaceClustering()])
+@pytest.mark.filterwarnings("ignore:n_features=.* is no square number")
+@parametrize_with_checks(
+    [MixMateClustering(), ScatteringTransform(), SparseSubspaceClustering()]
+)
 def test_estimator_checks(estimator, check):
     check(estimator)

@@ -24,9 +24,12 @@ from .quadratic import (
     masked_term,
     residual_term,
 )
+from .scattering import Scattering, scattering, scattering_paths
+from .scattering_operators import scattering_operators
 
 __all__ = [
     "DataTerm",
+    "Scattering",
     "block_soft_threshold",
     "correlate",
     "correlation_term",
@@ -43,5 +46,8 @@ __all__ = [
     "orthogonal_matching_pursuit",
     "residual_term",
     "responsibilities",
+    "scattering",
+    "scattering_operators",
+    "scattering_paths",
     "soft_threshold",
 ]

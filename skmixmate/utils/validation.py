@@ -45,7 +45,9 @@ class Input(NamedTuple):
         )
 
 
-def validate_samples(estimator, X, mask=None, *, reset: bool) -> Input:
+def validate_samples(
+    estimator, X, mask=None, *, reset: bool, allow_missing: bool = True
+) -> Input:
     """Validate samples and their mask for an estimator.
 
     Parameters
@@ -58,6 +60,8 @@ def validate_samples(estimator, X, mask=None, *, reset: bool) -> Input:
         True where observed.
     reset : bool
         True in ``fit``, False where ``n_features_in_`` must match.
+    allow_missing : bool, default=True
+        Whether X may have NaN.
 
     Returns
     -------
@@ -66,8 +70,8 @@ def validate_samples(estimator, X, mask=None, *, reset: bool) -> Input:
     Raises
     ------
     ValueError
-        If X or mask has a wrong shape or type, X has infinite values, or a row (in
-        ``fit`` also a column) has no observed entry.
+        If X or mask has a wrong shape or type, X has infinite values (or NaN, if not
+        allowed), or a row (in ``fit`` also a column) has no observed entry.
     """
     if getattr(X, "ndim", 2) > 2:
         raise ValueError(
@@ -77,6 +81,11 @@ def validate_samples(estimator, X, mask=None, *, reset: bool) -> Input:
     is_tensor = isinstance(X, Tensor)
     if is_tensor:
         X = _check_tensor(estimator, X, reset)
+        if not allow_missing and X.is_floating_point() and torch.isnan(X.sum()):
+            raise ValueError(
+                f"Input X contains NaN; {type(estimator).__name__} does not accept "
+                "missing entries."
+            )
     else:
         X = validate_data(
             estimator,
@@ -84,7 +93,7 @@ def validate_samples(estimator, X, mask=None, *, reset: bool) -> Input:
             reset=reset,
             dtype="numeric",
             order="C",
-            ensure_all_finite="allow-nan",
+            ensure_all_finite="allow-nan" if allow_missing else True,
         )
         X = _as_tensor(X)
     if mask is not None:

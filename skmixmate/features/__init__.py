@@ -1,0 +1,5 @@
+"""Features of images."""
+
+from .scattering import ScatteringTransform
+
+__all__ = ["ScatteringTransform"]

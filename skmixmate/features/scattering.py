@@ -1,0 +1,294 @@
+"""Wavelet scattering as a scikit-learn transformer."""
+
+import functools
+import math
+import warnings
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from ..functional import scattering, scattering_operators, scattering_paths
+from ..utils.device import resolve_device
+from ..utils.validation import check_integer, validate_samples
+
+__all__ = ["ScatteringTransform"]
+
+# Entries of the largest array of a batch: what a CPU's cache holds, what fills a GPU.
+_CPU_ENTRIES, _GPU_ENTRIES = 2**21, 2**27
+
+# It takes longer than a batch of images, and pipelines transform again and again.
+_cached_operators = functools.lru_cache(maxsize=8)(scattering_operators)
+
+
+class ScatteringTransform(TransformerMixin, BaseEstimator):
+    """Wavelet scattering coefficients of images.
+
+    Averages of an image, of the moduli of its wavelet coefficients (order one), and of
+    the moduli of *their* wavelet coefficients (order two). They hardly change when an
+    image is shifted by less than ``2**J`` pixels or slightly deformed, and keep what
+    tells shapes apart: nothing is learned, and clusters of images are much clearer in
+    them than in pixels.
+
+    Parameters
+    ----------
+    J : int, default=3
+        Number of scales; averages are over about ``2**J`` pixels.
+    L : int, default=8
+        Number of angles.
+    image_shape : tuple of two int, default=None
+        Height and width of the images, whose product is ``n_features``. None takes
+        images as square; if ``n_features`` is no square number, as one row of pixels,
+        with a warning.
+    max_order : {1, 2}, default=2
+        Highest order.
+    normalize_paths : bool, default=False
+        Divide the coefficients of each path of each image by the largest magnitude
+        among them, which keeps where a path is strong and forgets how strong. Paths
+        that are rounding error beside the largest coefficient of the image stay small.
+    batch_size : int or "auto", default="auto"
+        Number of images at a time. It bounds the memory and does not change the result.
+    device : str or torch.device, default="auto"
+        "auto" is a CUDA GPU where there is one, else the CPU.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of two int
+        Height and width of an image.
+    output_shape_ : tuple of three int
+        Paths, rows and columns of the coefficients of an image:
+        ``transform(X).reshape(-1, *output_shape_)``. There is a row for every ``2**J``
+        pixels of height, and at least one; likewise columns.
+    paths_ : list of tuple
+        The path of each coefficient map: ``()`` of order zero, ``((scale, angle),)`` of
+        order one, ``((scale, angle), (scale, angle))`` of order two. Scales are from 0,
+        the finest; angles are in units of pi / L.
+    n_features_in_ : int
+        Number of pixels.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the pixels, if X had string names.
+
+    Notes
+    -----
+    The numbers are those of kymatio's ``Scattering2D``, for images smaller than
+    ``2**J`` pixels, which it refuses, too: they get one average, at their centre. An
+    image is extended by reflection. float32 and float64 keep their precision; 8- and
+    16-bit images become float32.
+
+    A torch tensor gives a tensor, and gradients flow to it. Missing pixels are not
+    accepted; fill them in with `MixMateClustering.impute` first.
+
+    References
+    ----------
+    Bruna and Mallat, "Invariant scattering convolution networks", IEEE Transactions on
+    Pattern Analysis and Machine Intelligence 35(8), 2013. Andreux et al., "Kymatio:
+    scattering transforms in Python", JMLR 21, 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmixmate import ScatteringTransform
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> scattering = ScatteringTransform(J=2).fit(X)
+    >>> scattering.transform(X).shape, scattering.output_shape_
+    ((1797, 324), (81, 2, 2))
+    """
+
+    def __init__(
+        self,
+        J=3,
+        L=8,
+        image_shape=None,
+        *,
+        max_order=2,
+        normalize_paths=False,
+        batch_size="auto",
+        device="auto",
+    ):
+        self.J = J
+        self.L = L
+        self.image_shape = image_shape
+        self.max_order = max_order
+        self.normalize_paths = normalize_paths
+        self.batch_size = batch_size
+        self.device = device
+
+    def fit(self, X, y=None):
+        """Learn the shape of the images; nothing else is learned.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            One image a row, finite and dense.
+        y : Ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        ScatteringTransform
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter is out of range, X is not finite, or ``image_shape`` does not
+            fit ``n_features``.
+        """
+        self._check_parameters()
+        data = validate_samples(self, X, reset=True, allow_missing=False)
+        self.image_shape_ = self._resolve_image_shape(data.X.shape[1])
+        self.paths_ = scattering_paths(self.J, self.L, self.max_order)
+        rows, columns = (max(size >> self.J, 1) for size in self.image_shape_)
+        self.output_shape_ = (len(self.paths_), rows, columns)
+        return self
+
+    def transform(self, X):
+        """Compute the scattering coefficients of images.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            One image a row, finite and dense.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_features_out)
+            Path by path, each row by row. A tensor if X is one, on its device.
+
+        Raises
+        ------
+        ValueError
+            If X is not finite or has another number of features than in ``fit``.
+        """
+        check_is_fitted(self)
+        data = validate_samples(self, X, reset=False, allow_missing=False)
+        device = resolve_device(self.device)
+        # The validated tensor is cut off from the graph of gradients.
+        images = (X if data.is_tensor else data.X).unflatten(1, self.image_shape_)
+        operators = _cached_operators(
+            self.image_shape_, self.J, self.L, dtype=data.dtype, device=device
+        )
+        output_device = images.device if data.is_tensor else torch.device("cpu")
+        coefficients = torch.empty(
+            (len(images), math.prod(self.output_shape_)),
+            dtype=data.dtype,
+            device=output_device,
+        )
+        batch_size = self._batch_size(device)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and images.requires_grad):
+            for start in range(0, len(images), batch_size):
+                batch = slice(start, start + batch_size)
+                S = images[batch].to(device).to(data.dtype)
+                S = scattering(S, operators, self.max_order)
+                if self.normalize_paths:
+                    S = _normalized_paths(S)
+                coefficients[batch] = S.flatten(1).to(output_device)
+        return coefficients if data.is_tensor else coefficients.numpy()
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the coefficients.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Checked against what ``fit`` saw and not used.
+
+        Returns
+        -------
+        ndarray of shape (n_features_out,), object
+            Such as "order1_scale0_angle3_row1_column2".
+
+        Raises
+        ------
+        ValueError
+            If ``input_features`` is not what ``fit`` saw.
+        """
+        check_is_fitted(self)
+        if input_features is not None:
+            names_in = getattr(self, "feature_names_in_", None)
+            if len(input_features) != self.n_features_in_:
+                raise ValueError(
+                    "input_features should have length equal to number of features "
+                    f"({self.n_features_in_}), got {len(input_features)}"
+                )
+            if names_in is not None and not np.array_equal(names_in, input_features):
+                raise ValueError("input_features is not equal to feature_names_in_")
+        _, rows, columns = self.output_shape_
+        names = [
+            "_".join(
+                [
+                    f"order{len(path)}",
+                    *(f"scale{scale}_angle{angle}" for scale, angle in path),
+                    f"row{row}_column{column}",
+                ]
+            )
+            for path in self.paths_
+            for row in range(rows)
+            for column in range(columns)
+        ]
+        return np.array(names, dtype=object)
+
+    def _check_parameters(self) -> None:
+        check_integer(self.J, "J", min_val=1)
+        check_integer(self.L, "L", min_val=1)
+        if self.max_order not in (1, 2):
+            raise ValueError(f"max_order must be 1 or 2, got {self.max_order!r}.")
+        if not isinstance(self.normalize_paths, bool | np.bool_):
+            raise TypeError(
+                f"normalize_paths must be True or False, got {self.normalize_paths!r}."
+            )
+        if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
+            if isinstance(self.batch_size, str):
+                raise ValueError(
+                    "batch_size must be 'auto' or an integer >= 1, got "
+                    f"{self.batch_size!r}."
+                )
+            check_integer(self.batch_size, "batch_size", min_val=1)
+
+    def _resolve_image_shape(self, n_features: int) -> tuple[int, int]:
+        if self.image_shape is None:
+            side = math.isqrt(n_features)
+            if side**2 == n_features:
+                return side, side
+            warnings.warn(
+                f"n_features={n_features} is no square number, so that each row of X "
+                "is taken as an image of one row of pixels; give "
+                "image_shape=(height, width).",
+                UserWarning,
+                stacklevel=3,
+            )
+            return 1, n_features
+        try:
+            height, width = self.image_shape
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "image_shape must be None or (height, width), got "
+                f"{self.image_shape!r}."
+            ) from error
+        height = check_integer(height, "image_shape[0]", min_val=1)
+        width = check_integer(width, "image_shape[1]", min_val=1)
+        if height * width != n_features:
+            raise ValueError(
+                f"image_shape={(height, width)} has {height * width} pixels, but X has "
+                f"{n_features} features."
+            )
+        return height, width
+
+    def _batch_size(self, device: torch.device) -> int:
+        if self.batch_size != "auto":
+            return self.batch_size
+        height, width = ((n // 2**self.J + 2) * 2**self.J for n in self.image_shape_)
+        # First-order maps at full resolution, or second-order ones at half of it.
+        n_maps = max(self.L, self.L**2 // 4 if self.max_order == 2 else 0)
+        n_entries = _CPU_ENTRIES if device.type == "cpu" else _GPU_ENTRIES
+        return max(1, n_entries // (2 * n_maps * height * width))
+
+
+def _normalized_paths(S: Tensor) -> Tensor:
+    """Each map of coefficients (B, paths, rows, columns) over its largest magnitude."""
+    largest = S.abs().amax(dim=(2, 3), keepdim=True)
+    info = torch.finfo(S.dtype)
+    rounding_error = 100.0 * info.eps * largest.amax(dim=1, keepdim=True)
+    return S / torch.maximum(largest, rounding_error).clamp(min=info.tiny)

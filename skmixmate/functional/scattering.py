@@ -1,0 +1,153 @@
+"""The wavelet scattering transform of images, as matrix products.
+
+``S x = [x * phi, |x * psi| * phi, ||x * psi| * psi'| * phi]``: averages of an image, of
+the moduli of its wavelet coefficients, and of the moduli of theirs (Bruna and Mallat,
+"Invariant scattering convolution networks", 2013). Filters, padding and sampling are
+those of kymatio, so that the numbers are too.
+
+Images are small and only a few averages of each path survive, so Fourier transforms and
+averages are products with small matrices, over all images and paths at once: images are
+the *last* axis, Q of them (or of images times paths), and no product needs a transpose.
+A complex array is real with an axis of length two for its real and imaginary parts.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Scattering(NamedTuple):
+    """The linear operators of a scattering transform; see `scattering_operators`.
+
+    Level j is the grid that is sampled every ``2^j`` pixels. Paddings are the pixels
+    that a padded row, or column, is copied from. Fourier matrices take one axis at a
+    time: ``to_frequencies[j]`` and ``from_frequencies[j]`` are pairs, for the axis of
+    rows and that of columns. ``wavelets[i, j]`` (H W, 1, L, aliases) are the filters of
+    scale j on the frequencies of level i, ready to be summed over the frequencies that
+    become one at level j. ``averages[j]`` is a pair of matrices that average and sample
+    the rows and the columns of level j.
+    """
+
+    paddings: tuple[Tensor, Tensor]
+    to_frequencies: list[tuple[Tensor, Tensor]]
+    from_frequencies: list[tuple[Tensor, Tensor]]
+    wavelets: dict[tuple[int, int], Tensor]
+    averages: list[tuple[Tensor, Tensor]]
+
+
+def scattering_paths(J: int, L: int, max_order: int = 2) -> list[tuple]:
+    """Paths in the order of the coefficients.
+
+    Returns
+    -------
+    list of tuple
+        ``()`` of order zero, ``((j, angle),)`` of order one and
+        ``((j, angle), (j2, angle2))`` with ``j2 > j`` of order two.
+    """
+    first = [(j, angle) for j in range(J) for angle in range(L)]
+    paths = [(), *((path,) for path in first)]
+    if max_order == 2:
+        paths += [(a, b) for a in first for b in first if b[0] > a[0]]
+    return paths
+
+
+def scattering(X: Tensor, operators: Scattering, max_order: int = 2) -> Tensor:
+    """Scattering coefficients of images; differentiable.
+
+    Parameters
+    ----------
+    X : Tensor of shape (B, height, width)
+        In the dtype and on the device of the operators.
+    operators : Scattering
+    max_order : {1, 2}, default=2
+
+    Returns
+    -------
+    Tensor of shape (B, n_paths, rows, columns)
+        Paths as in `scattering_paths`. There is a row for every ``2^J`` pixels of
+        height, and at least one; likewise columns.
+    """
+    rows, columns = operators.paddings
+    U = X[:, rows][:, :, columns].permute(1, 2, 0).contiguous()
+    n_images, n_scales = len(X), len(operators.averages)
+    orders = [[_averaged(U, operators, 0)], [], []]
+    frequencies = _to_frequencies(U, operators, 0)
+    for j in range(n_scales):
+        U = _wavelet_modulus(frequencies, operators, 0, j)
+        orders[1].append(_averaged(U, operators, j))
+        if max_order == 1 or j == n_scales - 1:
+            continue
+        second = [
+            _averaged(
+                _wavelet_modulus(_to_frequencies(U, operators, j), operators, j, j2),
+                operators,
+                j2,
+            )
+            for j2 in range(j + 1, n_scales)
+        ]
+        orders[2].append(_second_order(second, n_images))
+    S = torch.cat([S for order in orders for S in order], dim=2)
+    return S.unflatten(2, (-1, n_images)).permute(3, 2, 0, 1).contiguous()
+
+
+def _to_frequencies(U: Tensor, operators: Scattering, level: int) -> Tensor:
+    """Fourier transform of real images, (H, W, Q) to (H, W, 2, Q)."""
+    height, width, n_images = U.shape
+    row_matrix, column_matrix = operators.to_frequencies[level]
+    F = row_matrix @ U.reshape(height, width * n_images)
+    F = column_matrix @ F.view(height, 2 * width, n_images)
+    return F.view(height, width, 2, n_images)
+
+
+def _wavelet_modulus(F: Tensor, operators: Scattering, i: int, j: int) -> Tensor:
+    """Moduli of the wavelet coefficients of scale j, sampled at level j.
+
+    Parameters
+    ----------
+    F : Tensor of shape (H, W, 2, Q)
+        Fourier transform at level i.
+
+    Returns
+    -------
+    Tensor of shape (h, w, L * Q)
+        Angles before images.
+    """
+    row_matrix, column_matrix = operators.from_frequencies[j]
+    height, width, n_images = (
+        row_matrix.shape[0] // 2,
+        column_matrix.shape[0] // 2,
+        F.shape[-1],
+    )
+    stride = F.shape[0] // height
+    # Frequencies that sampling makes one, side by side.
+    F = F.view(stride, height, stride, width, 2, n_images)
+    F = F.permute(1, 3, 4, 0, 2, 5).reshape(height * width, 2, stride**2, n_images)
+    W = operators.wavelets[i, j] @ F
+    W = column_matrix @ W.view(height, 2 * width, -1)
+    W = row_matrix @ W.view(2 * height, -1)
+    real, imaginary = W.view(2, height, width, -1)
+    # The tiniest number keeps the gradient of the root finite at zero.
+    tiny = torch.finfo(W.dtype).tiny
+    return real.square().addcmul_(imaginary, imaginary).add_(tiny).sqrt_()
+
+
+def _averaged(U: Tensor, operators: Scattering, level: int) -> Tensor:
+    """Local averages of images at a level, (H, W, Q) to (rows, columns, Q)."""
+    height, width, n_images = U.shape
+    row_matrix, column_matrix = operators.averages[level]
+    S = (row_matrix @ U.reshape(height, width * n_images)).view(-1, width, n_images)
+    return column_matrix @ S
+
+
+def _second_order(S: list[Tensor], n_images: int) -> Tensor:
+    """Order paths as (first angle, second scale, second angle), images last.
+
+    ``S`` has a tensor (rows, columns, L * L * B) for each second scale, second angles
+    first.
+    """
+    stacked = torch.stack(S, dim=2)
+    n_angles = math.isqrt(stacked.shape[-1] // n_images)
+    stacked = stacked.unflatten(3, (n_angles, n_angles, n_images))
+    return stacked.permute(0, 1, 4, 2, 3, 5).flatten(2)
