@@ -268,3 +268,47 @@ def test_state_dict_carries_everything_that_is_learned():
 def test_an_encoder_has_a_layer():
     with pytest.raises(ValueError, match="n_fista_iter must be at least 1, got 0"):
         DictionaryMixture(torch.eye(3)[None], n_fista_iter=0)
+
+
+@every_penalty
+@pytest.mark.parametrize("form", ["gram", "residual"])
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_leaving_out_small_responsibilities(penalty, form, is_masked):
+    X, D, observed = problem(n_clusters=5, n_samples=40, n_atoms=4, n_features=12)
+    mask = observed if is_masked else None
+    results = {}
+    for min_responsibility in (0.0, 1e-5):
+        module = DictionaryMixture(
+            D,
+            penalty=penalty,
+            alpha=0.3,
+            form=form,
+            fit_weights=True,
+            min_responsibility=min_responsibility,
+        )
+        output = module(1.5 * X, mask)
+        module.loss(output).backward()
+        results[min_responsibility] = (output, module)
+    exact, exact_module = results[0.0]
+    shorter, module = results[1e-5]
+    close(shorter.energies, exact.energies)
+    close(shorter.codes, exact.codes)
+    # It did leave something out, and not much was lost by it.
+    assert 0.0 < module._last_share < 1.0
+    expected = exact_module.dictionaries.grad
+    error = torch.linalg.vector_norm(module.dictionaries.grad - expected)
+    assert 0.0 < error < 1e-4 * torch.linalg.vector_norm(expected)
+    close(module.weight_logits.grad, exact_module.weight_logits.grad)
+
+
+def test_nothing_is_left_out_where_all_clusters_matter():
+    X, D, _ = problem(n_samples=20)
+    gradients = {}
+    for min_responsibility in (0.0, 1e-5):
+        module = DictionaryMixture(0.01 * D, min_responsibility=min_responsibility)
+        for _ in range(2):  # The first pass finds out, the second encodes once.
+            module.zero_grad()
+            module.loss(module(0.01 * X)).backward()
+        gradients[min_responsibility] = module.dictionaries.grad
+    assert module._last_share == 1.0
+    close(gradients[1e-5], gradients[0.0])

@@ -55,6 +55,10 @@ def responsibilities(energies: Tensor) -> Tensor:
     return torch.softmax(-energies, dim=-1)
 
 
+# Beyond this gap to the lowest energy, a responsibility is less than 2e-22.
+_LARGEST_GAP = 50.0
+
+
 def expected_energy(energies: Tensor) -> Tensor:
     """Energy of each sample averaged over its own responsibilities.
 
@@ -71,4 +75,8 @@ def expected_energy(energies: Tensor) -> Tensor:
     ----------
     MixMate (ICASSP 2022), eq. 8.
     """
+    # A responsibility of 1e-40 changes nothing but the speed: its gradients are subnormal
+    # numbers, with which a CPU is many times slower.
+    ceiling = energies.detach().amin(-1, keepdim=True) + _LARGEST_GAP
+    energies = torch.minimum(energies, ceiling)
     return (responsibilities(energies) * energies).sum(-1)

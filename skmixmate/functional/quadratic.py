@@ -33,7 +33,8 @@ def residual_term(X: Tensor, D: Tensor, step: Tensor) -> DataTerm:
 
     Parameters
     ----------
-    X : Tensor of shape (B, M)
+    X : Tensor of shape (B, M) or (K, B, M)
+        The same samples for all dictionaries, or others for each.
     D : Tensor of shape (K, P, M)
     step : Tensor of shape (K, 1, 1)
         Step size of each cluster.
@@ -59,13 +60,13 @@ def masked_term(X: Tensor, D: Tensor, step: Tensor, observed: Tensor) -> DataTer
 
     Parameters
     ----------
-    X : Tensor of shape (B, M)
+    X : Tensor of shape (B, M) or (K, B, M)
         Any finite value where an entry is missing.
     D : Tensor of shape (K, P, M)
     step : Tensor of shape (K, 1, 1)
         A step that is safe for all entries is safe for fewer: deleting features never
         raises the largest eigenvalue of the Gram matrix.
-    observed : Tensor of shape (B, M)
+    observed : Tensor of the shape of X
         1 where observed, 0 where missing, in the dtype of ``X``.
 
     Returns
@@ -94,7 +95,7 @@ def gram_term(X: Tensor, D: Tensor, gram: Tensor, step: Tensor) -> DataTerm:
 
     Parameters
     ----------
-    X : Tensor of shape (B, M)
+    X : Tensor of shape (B, M) or (K, B, M)
     D : Tensor of shape (K, P, M)
     gram : Tensor of shape (K, P, P)
         ``D D^T``, which the caller has from computing the step size.
@@ -119,7 +120,13 @@ def gram_matrix(D: Tensor) -> Tensor:
 
 
 def correlate(X: Tensor, D: Tensor) -> Tensor:
-    """``X D^T`` for all dictionaries, (K, B, P), as one matrix product."""
+    """``X D^T`` for all dictionaries, (K, B, P).
+
+    ``X`` is (B, M), and all is one matrix product, or (K, B, M), with other samples for
+    each dictionary.
+    """
+    if X.ndim == 3:
+        return X @ D.mT
     n_clusters, n_atoms, _ = D.shape
     correlations = X @ D.flatten(0, 1).mT
     correlations = correlations.unflatten(-1, (n_clusters, n_atoms)).transpose(0, 1)
@@ -134,7 +141,7 @@ def correlation_term(
 
     Parameters
     ----------
-    squared_norms : Tensor of shape (B,)
+    squared_norms : Tensor of shape (B,) or (K, B)
     correlations : Tensor of shape (K, B, P)
     gram : Tensor of shape (K, P, P)
     step : Tensor of shape (K, 1, 1)

@@ -160,7 +160,8 @@ def _average(hat: Tensor, size: int, log_stride: int) -> Tensor:
 def _fourier(size: int) -> tuple[Tensor, Tensor]:
     """Real and imaginary parts of the matrix of the Fourier transform."""
     k = torch.arange(size, dtype=torch.float64)
-    angles = 2 * math.pi / size * torch.outer(k, k)
+    # Without the remainder, angles of many turns would be rounded.
+    angles = 2 * math.pi / size * torch.outer(k, k).remainder(size)
     return torch.cos(angles), -torch.sin(angles)
 
 

@@ -25,6 +25,9 @@ from .start import MixtureStart, draw_start, prepare_samples
 
 __all__ = ["FittedMixture", "count_runs", "fit_mixture", "partial_fit_mixture"]
 
+# Below it, a cluster does not learn from a sample; see `DictionaryMixture`.
+_MIN_RESPONSIBILITY = 1e-5
+
 
 @dataclass(frozen=True)
 class FittedMixture:
@@ -190,7 +193,13 @@ def _network(estimator, parameters, start: MixtureStart) -> DictionaryMixture:
         None if values is None else values.to(parameters.device, torch.float32)
         for values in (start.dictionaries, start.weights)
     )
-    return build_network(estimator, D, weights, fit_weights=bool(estimator.fit_weights))
+    return build_network(
+        estimator,
+        D,
+        weights,
+        fit_weights=bool(estimator.fit_weights),
+        min_responsibility=_MIN_RESPONSIBILITY,
+    )
 
 
 def _trainer(

@@ -92,3 +92,14 @@ def test_gradcheck():
     generator = torch.Generator().manual_seed(0)
     E = torch.randn(4, 3, dtype=torch.float64, generator=generator)
     assert gradcheck(expected_energy, E.requires_grad_())
+
+
+def test_hopeless_clusters_get_no_subnormal_gradient():
+    # exp(-90) is subnormal in single precision: right, and many times slower.
+    energies = torch.tensor([[1.0, 3.0, 91.0]], requires_grad=True)
+    loss = expected_energy(energies)
+    loss.sum().backward()
+    p = torch.softmax(torch.tensor([-1.0, -3.0]), dim=0)
+    torch.testing.assert_close(loss, (p[0] + 3.0 * p[1]).reshape(1))
+    assert energies.grad[0, 2] == 0.0
+    assert (energies.grad[0, :2] != 0.0).all()
