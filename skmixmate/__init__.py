@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-from . import datasets, metrics, penalties, plotting
+from . import datasets, metrics, penalties, plotting, recipes
 from .features import ScatteringTransform
 from .initializers import SparseSubspaceClustering
 from .mixmate import MixMateClustering
@@ -16,4 +16,5 @@ __all__ = [
     "metrics",
     "penalties",
     "plotting",
+    "recipes",
 ]

@@ -83,7 +83,7 @@ class MixMateClustering(
     batch_size : int, default=256
         Number of samples of a gradient step.
     max_iter : int, default=50
-        Largest number of epochs.
+        Largest number of epochs. 0 keeps the start as it is.
     tol : float, default=2e-3
         An epoch that does not lower the loss by this fraction is one without change.
     n_iter_no_change : int, default=3

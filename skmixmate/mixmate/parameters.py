@@ -43,7 +43,7 @@ class MixtureParameters:
             ("n_init", 1),
             ("n_fista_iter", 1),
             ("batch_size", 1),
-            ("max_iter", 1),
+            ("max_iter", 0),
             ("n_iter_no_change", 1),
             ("verbose", 0),
         ):
