@@ -19,8 +19,11 @@ __all__ = ["ScatteringTransform"]
 # Entries of the largest array of a batch: what a CPU's cache holds, what fills a GPU.
 _CPU_ENTRIES, _GPU_ENTRIES = 2**21, 2**27
 
-# It takes longer than a batch of images, and pipelines transform again and again.
-_cached_operators = functools.lru_cache(maxsize=8)(scattering_operators)
+# It takes longer than a batch of images, and pipelines transform again and again. The
+# operators of a call in inference mode must serve one with gradients later.
+_cached_operators = functools.lru_cache(maxsize=8)(
+    torch.inference_mode(False)(scattering_operators)
+)
 
 
 class ScatteringTransform(TransformerMixin, BaseEstimator):
@@ -64,7 +67,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
     paths_ : list of tuple
         The path of each coefficient map: ``()`` of order zero, ``((scale, angle),)`` of
         order one, ``((scale, angle), (scale, angle))`` of order two. Scales are from 0,
-        the finest; angles are in units of pi / L.
+        the finest; angles are numbered from 0, pi / L apart, as in kymatio.
     n_features_in_ : int
         Number of pixels.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -72,9 +75,9 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    The numbers are those of kymatio's ``Scattering2D``, for images smaller than
-    ``2**J`` pixels, which it refuses, too: they get one average, at their centre. An
-    image is extended by reflection. float32 and float64 keep their precision; 8- and
+    The numbers are those of kymatio's ``Scattering2D``. Images smaller than ``2**J``
+    pixels, which kymatio refuses, get one average, at their centre. An image is
+    extended by reflection. float32 and float64 keep their precision; 8- and
     16-bit images become float32.
 
     A torch tensor gives a tensor, and gradients flow to it. Missing pixels are not
@@ -133,14 +136,19 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            If a parameter is out of range, X is not finite, or ``image_shape`` does not
-            fit ``n_features``.
+            If a parameter is out of range, X is not finite, ``image_shape`` does not
+            fit ``n_features``, or ``normalize_paths`` meets paths of one average.
         """
         self._check_parameters()
         data = validate_samples(self, X, reset=True, allow_missing=False)
         self.image_shape_ = self._resolve_image_shape(data.X.shape[1])
         self.paths_ = scattering_paths(self.J, self.L, self.max_order)
-        rows, columns = (max(size >> self.J, 1) for size in self.image_shape_)
+        rows, columns = (max(size >> int(self.J), 1) for size in self.image_shape_)
+        if self.normalize_paths and rows * columns == 1:
+            raise ValueError(
+                f"normalize_paths=True leaves nothing of images of {self.image_shape_} "
+                f"pixels with J={self.J}: a path has one average only; use a smaller J."
+            )
         self.output_shape_ = (len(self.paths_), rows, columns)
         return self
 
@@ -233,7 +241,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         check_integer(self.J, "J", min_val=1)
         check_integer(self.L, "L", min_val=1)
-        if self.max_order not in (1, 2):
+        if check_integer(self.max_order, "max_order", min_val=1) > 2:
             raise ValueError(f"max_order must be 1 or 2, got {self.max_order!r}.")
         if not isinstance(self.normalize_paths, bool | np.bool_):
             raise TypeError(
@@ -291,4 +299,6 @@ def _normalized_paths(S: Tensor) -> Tensor:
     largest = S.abs().amax(dim=(2, 3), keepdim=True)
     info = torch.finfo(S.dtype)
     rounding_error = 100.0 * info.eps * largest.amax(dim=1, keepdim=True)
-    return S / torch.maximum(largest, rounding_error).clamp(min=info.tiny)
+    # The moduli of a blank image are not zero but the root of the tiniest number.
+    blank = math.sqrt(info.tiny) / info.eps
+    return S / torch.maximum(largest, rounding_error).clamp(min=blank)

@@ -75,8 +75,8 @@ def expected_energy(energies: Tensor) -> Tensor:
     ----------
     MixMate (ICASSP 2022), eq. 8.
     """
-    # A responsibility of 1e-40 changes nothing but the speed: its gradients are subnormal
-    # numbers, with which a CPU is many times slower.
+    # A responsibility of 1e-40 changes nothing but the speed: its gradients are
+    # subnormal numbers, with which a CPU is many times slower.
     ceiling = energies.detach().amin(-1, keepdim=True) + _LARGEST_GAP
     energies = torch.minimum(energies, ceiling)
     return (responsibilities(energies) * energies).sum(-1)

@@ -22,6 +22,10 @@ _TORCH_DTYPES = {
 }
 
 
+# Beyond what float32 holds exactly.
+_WIDE_INTEGERS = (torch.int32, torch.int64, torch.uint32, torch.uint64)
+
+
 class Input(NamedTuple):
     """Validated input: ``X`` (n_samples, n_features), ``mask`` likewise or None.
 
@@ -40,7 +44,7 @@ class Input(NamedTuple):
         """
         return (
             torch.promote_types(self.X.dtype, torch.float32)
-            if (self.X.dtype not in (torch.int32, torch.int64))
+            if self.X.dtype not in _WIDE_INTEGERS
             else torch.float64
         )
 
