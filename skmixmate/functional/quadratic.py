@@ -78,14 +78,16 @@ def masked_term(X: Tensor, D: Tensor, step: Tensor, observed: Tensor) -> DataTer
     MixMate (ICASSP 2022), section 4, "Clustering incomplete data".
     """
     visible = X * observed
+    minus_visible = -visible
 
     def gradient_step(U: Tensor | None) -> Tensor:
         if U is None:
             return visible @ D.mT
-        return U - (((step * U) @ D) * observed - visible) @ D.mT
+        residual = torch.addcmul(minus_visible, (step * U) @ D, observed)
+        return torch.baddbmm(U, residual, D.mT, alpha=-1)
 
     def value(Z: Tensor) -> Tensor:
-        return (visible - (Z @ D) * observed).square().sum(-1)
+        return torch.addcmul(minus_visible, Z @ D, observed).square().sum(-1)
 
     return DataTerm(gradient_step, value)
 
