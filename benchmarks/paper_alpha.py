@@ -16,13 +16,13 @@ from skmixmate.metrics import clustering_scores
 from .common import load, machine, mean_and_std, store
 from .paper import PARAMETERS, make_mixmate
 
-ALPHAS = (0.01, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
+ALPHAS = (0.02, 0.1, 0.25, 0.75, 2.0, 5.0, 10.0)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", choices=PARAMETERS, nargs="?", default="mnist")
-    parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--images", type=int, default=5_000)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--trials", type=int, default=5, help="seeds from 0")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
@@ -36,7 +36,7 @@ def main():
         for seed in range(arguments.trials):
             part = np.random.RandomState(seed).permutation(len(X))[: arguments.images]
             mixmate = make_mixmate(arguments.dataset, seed, arguments.epochs)
-            mixmate.set_params(alpha=alpha, verbose=0).fit(X[part])
+            mixmate.set_params(alpha=alpha).fit(X[part])
             probability = mixmate.predict_proba(X[part]).max(axis=1)
             codes = mixmate.encode(X[part])
             trials.append(

@@ -48,7 +48,7 @@ def weights_of_classes(y, labels, weights) -> list[float]:
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", choices=PARAMETERS, nargs="?", default="mnist")
-    parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--images", type=int, default=5_000)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--trials", type=int, default=5, help="seeds from 0")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
@@ -66,7 +66,7 @@ def main():
             for seed in range(arguments.trials):
                 part = draw(y, arguments.images, seed)
                 mixmate = make_mixmate(arguments.dataset, seed, arguments.epochs)
-                mixmate.set_params(fit_weights=fit_weights, verbose=0).fit(X[part])
+                mixmate.set_params(fit_weights=fit_weights).fit(X[part])
                 sizes = np.sort(np.bincount(y[part], minlength=10))[::-1]
                 trials.append(
                     {

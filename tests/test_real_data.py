@@ -10,6 +10,7 @@ from skmixmate import MixMateClustering
 from skmixmate.datasets import fetch_fashion_mnist, fetch_mnist, fetch_usps
 from skmixmate.initializers import spectral_clustering_labels
 from skmixmate.metrics import clustering_accuracy
+from skmixmate.recipes import make_paper_clusterer
 
 pytestmark = [
     pytest.mark.slow,
@@ -80,3 +81,16 @@ def test_mnist_labels_carry_over_to_new_images_with_missing_pixels():
     damaged = new.copy()
     damaged[np.random.RandomState(0).uniform(size=new.shape) < 0.25] = np.nan
     assert np.mean(mixmate.predict(damaged) == labels) > 0.9
+
+
+def test_the_papers_recipe_on_usps():
+    X, y = fetch_usps(return_X_y=True)
+    parameters = {"n_atoms": 30, "alpha": 0.25, "random_state": 0}
+    start, trained = (
+        make_paper_clusterer(10, (16, 16), **parameters).set_params(max_iter=n).fit(X)
+        for n in (0, 10)
+    )
+    # Table 1 has 0.79 and 0.81; benchmarks/results/paper_usps.json has five trials.
+    assert clustering_accuracy(y, start.labels_) > 0.72
+    assert clustering_accuracy(y, trained.labels_) > 0.77
+    assert trained.n_parameters_ == 76_800

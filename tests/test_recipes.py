@@ -20,11 +20,11 @@ def digits():
     return images.repeat(2, axis=1).repeat(2, axis=2).reshape(600, -1), y[:600]
 
 
-def small_paper_clusterer():
+def small_paper_clusterer(**parameters):
     # The plain graph of so few images falls apart.
     ssc = SparseSubspaceClustering(10)
     mixmate = make_paper_clusterer(
-        10, (16, 16), n_atoms=15, alpha=0.25, ssc=ssc, random_state=0
+        10, (16, 16), n_atoms=15, alpha=0.25, ssc=ssc, random_state=0, **parameters
     )
     return mixmate.set_params(max_iter=3)
 
@@ -88,8 +88,29 @@ def test_it_clusters_and_goes_with_the_tools(digits):
 
 def test_no_early_stopping(digits):
     X, _ = digits
-    mixmate = small_paper_clusterer().set_params(max_iter=12, learning_rate=1e-9)
-    assert mixmate.fit(X).n_iter_ == 12
+    init = small_paper_clusterer().set_params(max_iter=0).fit(X).dictionaries_
+    mixmate = small_paper_clusterer().set_params(init=init, max_iter=60)
+    # Nothing improves at this rate, and more epochs than the recipe has are run.
+    mixmate.set_params(learning_rate=1e-9, n_fista_iter=1, batch_size=600)
+    assert mixmate.fit(X).n_iter_ == 60
+
+
+def test_centered_atoms(digits):
+    X, y = digits
+    mixmate = small_paper_clusterer(center_atoms=True)
+    start = pickle.loads(pickle.dumps(clone(mixmate))).set_params(max_iter=0).fit(X)
+    np.testing.assert_allclose(start.dictionaries_.mean(axis=2), 0.0, atol=1e-6)
+    centered = X - X.mean(axis=1, keepdims=True)
+    centered /= np.linalg.norm(centered, axis=1, keepdims=True)
+    atoms = start.dictionaries_.reshape(-1, 256)
+    np.testing.assert_allclose((atoms @ centered.T).max(axis=1), 1.0, atol=1e-6)
+    assert clustering_accuracy(y, mixmate.fit_predict(X)) > 0.75
+
+
+@pytest.mark.parametrize("image_shape", [28, None, (28,), (8, 8), (4, 32), (16, 16, 1)])
+def test_wrong_image_shape(image_shape):
+    with pytest.raises(ValueError, match=r"image_shape must be .* got"):
+        make_paper_clusterer(10, image_shape)
 
 
 def test_no_epoch_keeps_the_start(digits):

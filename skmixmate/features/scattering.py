@@ -8,9 +8,13 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
-from ..functional import scattering, scattering_operators, scattering_paths
+from ..functional import (
+    normalized_paths,
+    scattering,
+    scattering_operators,
+    scattering_paths,
+)
 from ..utils.device import resolve_device
 from ..utils.validation import check_integer, validate_samples
 
@@ -30,10 +34,9 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
     """Wavelet scattering coefficients of images.
 
     Averages of an image, of the moduli of its wavelet coefficients (order one), and of
-    the moduli of *their* wavelet coefficients (order two). They hardly change when an
-    image is shifted by less than ``2**J`` pixels or slightly deformed, and keep what
-    tells shapes apart: nothing is learned, and clusters of images are much clearer in
-    them than in pixels.
+    the moduli of *their* wavelet coefficients (order two). Small shifts and
+    deformations, of much less than ``2**J`` pixels, change them little, and they keep
+    what tells shapes apart. Nothing is learned.
 
     Parameters
     ----------
@@ -142,7 +145,9 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         self._check_parameters()
         data = validate_samples(self, X, reset=True, allow_missing=False)
         self.image_shape_ = self._resolve_image_shape(data.X.shape[1])
-        self.paths_ = scattering_paths(self.J, self.L, self.max_order)
+        # What `transform` goes by, whatever parameters are set later.
+        self._parameters = (int(self.J), int(self.L), int(self.max_order))
+        self.paths_ = scattering_paths(*self._parameters)
         rows, columns = (max(size >> int(self.J), 1) for size in self.image_shape_)
         if self.normalize_paths and rows * columns == 1:
             raise ValueError(
@@ -175,8 +180,9 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         device = resolve_device(self.device)
         # The validated tensor is cut off from the graph of gradients.
         images = (X if data.is_tensor else data.X).unflatten(1, self.image_shape_)
+        J, L, max_order = self._parameters
         operators = _cached_operators(
-            self.image_shape_, self.J, self.L, dtype=data.dtype, device=device
+            self.image_shape_, J, L, dtype=data.dtype, device=device
         )
         output_device = images.device if data.is_tensor else torch.device("cpu")
         coefficients = torch.empty(
@@ -189,9 +195,9 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
             for start in range(0, len(images), batch_size):
                 batch = slice(start, start + batch_size)
                 S = images[batch].to(device).to(data.dtype)
-                S = scattering(S, operators, self.max_order)
+                S = scattering(S, operators, max_order)
                 if self.normalize_paths:
-                    S = _normalized_paths(S)
+                    S = normalized_paths(S)
                 coefficients[batch] = S.flatten(1).to(output_device)
         return coefficients if data.is_tensor else coefficients.numpy()
 
@@ -237,6 +243,12 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
             for column in range(columns)
         ]
         return np.array(names, dtype=object)
+
+    def __sklearn_tags__(self):
+        """Tell scikit-learn that float32 stays float32."""
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
 
     def _check_parameters(self) -> None:
         check_integer(self.J, "J", min_val=1)
@@ -287,18 +299,9 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
     def _batch_size(self, device: torch.device) -> int:
         if self.batch_size != "auto":
             return self.batch_size
-        height, width = ((n // 2**self.J + 2) * 2**self.J for n in self.image_shape_)
+        J, L, max_order = self._parameters
+        height, width = ((n // 2**J + 2) * 2**J for n in self.image_shape_)
         # First-order maps at full resolution, or second-order ones at half of it.
-        n_maps = max(self.L, self.L**2 // 4 if self.max_order == 2 else 0)
+        n_maps = max(L, L**2 // 4 if max_order == 2 else 0)
         n_entries = _CPU_ENTRIES if device.type == "cpu" else _GPU_ENTRIES
         return max(1, n_entries // (2 * n_maps * height * width))
-
-
-def _normalized_paths(S: Tensor) -> Tensor:
-    """Each map of coefficients (B, paths, rows, columns) over its largest magnitude."""
-    largest = S.abs().amax(dim=(2, 3), keepdim=True)
-    info = torch.finfo(S.dtype)
-    rounding_error = 100.0 * info.eps * largest.amax(dim=1, keepdim=True)
-    # The moduli of a blank image are not zero but the root of the tiniest number.
-    blank = math.sqrt(info.tiny) / info.eps
-    return S / torch.maximum(largest, rounding_error).clamp(min=blank)

@@ -24,7 +24,7 @@ from .quadratic import (
     masked_term,
     residual_term,
 )
-from .scattering import Scattering, scattering, scattering_paths
+from .scattering import Scattering, normalized_paths, scattering, scattering_paths
 from .scattering_operators import scattering_operators
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "masked_term",
     "nonnegative_block_soft_threshold",
     "nonnegative_soft_threshold",
+    "normalized_paths",
     "orthogonal_matching_pursuit",
     "residual_term",
     "responsibilities",

@@ -76,7 +76,9 @@ def expected_energy(energies: Tensor) -> Tensor:
     MixMate (ICASSP 2022), eq. 8.
     """
     # A responsibility of 1e-40 changes nothing but the speed: its gradients are
-    # subnormal numbers, with which a CPU is many times slower.
-    ceiling = energies.detach().amin(-1, keepdim=True) + _LARGEST_GAP
-    energies = torch.minimum(energies, ceiling)
-    return (responsibilities(energies) * energies).sum(-1)
+    # subnormal numbers, with which a CPU is many times slower. Infinite energies stay,
+    # so that a diverged encoder shows.
+    gaps = energies.detach() - energies.detach().amin(-1, keepdim=True)
+    hopeless = (gaps > _LARGEST_GAP) & energies.isfinite()
+    p = responsibilities(energies.masked_fill(hopeless, torch.inf))
+    return (p * energies.masked_fill(hopeless, 0.0)).sum(-1)

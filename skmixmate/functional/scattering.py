@@ -92,6 +92,26 @@ def scattering(X: Tensor, operators: Scattering, max_order: int = 2) -> Tensor:
     return S.unflatten(2, (-1, n_images)).permute(3, 2, 0, 1).contiguous()
 
 
+def normalized_paths(S: Tensor) -> Tensor:
+    """Divide each map of coefficients by its largest magnitude.
+
+    Parameters
+    ----------
+    S : Tensor of shape (B, n_paths, rows, columns)
+
+    Returns
+    -------
+    Tensor of the shape of S
+        Maps that are rounding error beside the largest of their image stay small.
+    """
+    largest = S.abs().amax(dim=(2, 3), keepdim=True)
+    info = torch.finfo(S.dtype)
+    rounding_error = 100.0 * info.eps * largest.amax(dim=1, keepdim=True)
+    # The moduli of a blank image are not zero but the root of the tiniest number.
+    blank = math.sqrt(info.tiny) / info.eps
+    return S / torch.maximum(largest, rounding_error).clamp(min=blank)
+
+
 def _to_frequencies(U: Tensor, operators: Scattering, level: int) -> Tensor:
     """Fourier transform of real images, (H, W, Q) to (H, W, 2, Q)."""
     height, width, n_images = U.shape

@@ -103,26 +103,30 @@ def _morlet_filters(shape: list[int], j: int, L: int) -> Tensor:
     filters = []
     for index in range(L):
         angle = (int(L - L / 2 - 1) - index) * math.pi / L
-        wave = _gabor(shape, sigma, angle, frequency, slant)
-        envelope = _gabor(shape, sigma, angle, 0.0, slant)
+        wave, envelope = _gabor(shape, sigma, angle, frequency, slant)
         wavelet = wave - wave.sum() / envelope.sum() * envelope
         filters.append(torch.fft.fft2(wavelet).real)
     return torch.stack(filters)
 
 
-def _gabor(shape, sigma: float, angle: float, frequency: float, slant: float) -> Tensor:
-    """A plane wave under a Gaussian, made periodic, (H, W), complex."""
+def _gabor(
+    shape, sigma: float, angle: float, frequency: float, slant: float
+) -> tuple[Tensor, Tensor]:
+    """A plane wave under a Gaussian, and the Gaussian, made periodic, (H, W)."""
     height, width = shape
     cos, sin = math.cos(angle), math.sin(angle)
-    total = torch.zeros(shape, dtype=torch.complex128)
+    wave = torch.zeros(shape, dtype=torch.complex128)
+    envelope = torch.zeros(shape, dtype=torch.float64)
     for row_shift in range(-2, 3):
         for column_shift in range(-2, 3):
             u = torch.arange(height, dtype=torch.float64)[:, None] + row_shift * height
             v = torch.arange(width, dtype=torch.float64) + column_shift * width
             along, across = u * cos + v * sin, slant * (v * cos - u * sin)
-            decay = -(along**2 + across**2) / (2 * sigma**2)
-            total += torch.exp(torch.complex(decay, frequency * along))
-    return total / (2 * _PI * sigma**2 / slant)
+            magnitude = torch.exp(-(along**2 + across**2) / (2 * sigma**2))
+            envelope += magnitude
+            wave += torch.polar(magnitude, frequency * along)
+    norm = 2 * _PI * sigma**2 / slant
+    return wave / norm, envelope / norm
 
 
 def _cropped(hat: Tensor, level: int, n_axes: int = 2) -> Tensor:

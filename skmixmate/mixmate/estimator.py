@@ -58,7 +58,8 @@ class MixMateClustering(
         - "ssc": `SparseSubspaceClustering`;
         - "k-means", "random";
         - any object with ``fit_predict``, a Pipeline too;
-        - a callable ``(X, n_clusters, random_state) -> labels``;
+        - a callable ``(X, n_clusters, random_state)`` that gives labels, or first atoms
+          as an array;
         - an array (n_clusters, n_atoms, n_features) of first atoms. They are points
           in the space of X, as samples are; to go on from a fitted estimator, use
           ``warm_start``.

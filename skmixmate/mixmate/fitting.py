@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
+from ..functional import gram_matrix
 from ..modules import DictionaryMixture
 from ..training import (
     Callback,
@@ -122,6 +123,7 @@ def count_runs(estimator, continued: bool) -> int:
 def _run(estimator, parameters, start, random_state, context, prefix):
     """Train from one start; return the result and whether it was interrupted."""
     module = _network(estimator, parameters, start)
+    _warn_of_unstable_encoder(module)
     early_stopping = EarlyStopping(estimator.tol, estimator.n_iter_no_change)
     callbacks = [
         early_stopping,
@@ -240,7 +242,10 @@ def _fitted(module, start: MixtureStart, trainer: Trainer, converged) -> FittedM
         scale_=start.samples.scale,
         intercept_scaling_=start.samples.intercept_scaling,
         n_parameters_=sum(p.numel() for p in module.parameters() if p.requires_grad),
-        history_={name: np.array(v) for name, v in trainer.history.items()},
+        history_={
+            name: np.array(values, dtype=int if name.startswith("n_") else float)
+            for name, values in trainer.history.items()
+        },
         n_iter_=trainer.epoch,
         converged_=bool(converged),
     )
@@ -253,6 +258,26 @@ def _with_last_pass(estimator, fitted: FittedMixture, start) -> FittedMixture:
 
 def _joined(first: dict, second: dict) -> dict[str, np.ndarray]:
     return {name: np.concatenate([first[name], second[name]]) for name in second}
+
+
+def _warn_of_unstable_encoder(module: DictionaryMixture) -> None:
+    """Warn of a fixed step with which FISTA would diverge in the end."""
+    if module.step_size == "auto":
+        return
+    gram = gram_matrix(module.dictionaries.detach())
+    curvature = torch.linalg.eigvalsh(gram)[:, -1]
+    # With momentum near one, an iteration on a quadratic of curvature L is stable for
+    # steps up to 4 / (3 L).
+    unstable = module.step_size * curvature > 4.0 / 3.0
+    if unstable.any():
+        warnings.warn(
+            f"step_size={module.step_size} is too large for the first atoms of "
+            f"{int(unstable.sum())} of {len(unstable)} clusters, which are too much "
+            "alike: their encoders diverge, and the clusters may lose all samples. Use "
+            f"step_size='auto', or at most {1.0 / float(curvature.max()):.2g}.",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
 
 
 def _warn_of_interrupt(best: FittedMixture, run: int, n_runs: int) -> None:

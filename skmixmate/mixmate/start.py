@@ -108,7 +108,7 @@ def draw_start(
         weights = torch.tensor(estimator.weights_, device="cpu")
         return MixtureStart(samples, module.dictionaries.detach(), weights)
     if hasattr(estimator.init, "__array__"):
-        points = _points_from_array(estimator, parameters, samples.X.shape[1])
+        points = _check_points(estimator.init, estimator, parameters, samples)
     else:
         points = _points_from_labels(estimator, parameters, samples, random_state)
     return MixtureStart(samples, _atoms(points, samples, random_state))
@@ -175,14 +175,14 @@ def _center_and_size(raw: Samples, may_center: bool) -> tuple[Tensor | None, flo
     return (center, spread) if is_far and spread > 0.0 else (None, size)
 
 
-def _points_from_array(estimator, parameters, n_features: int) -> np.ndarray:
-    points = estimator.init
+def _check_points(points, estimator, parameters, samples: Samples) -> np.ndarray:
+    """First atoms that the user gave, in the space of X."""
     if isinstance(points, Tensor):
         points = points.detach().cpu()
     points = np.asarray(points, dtype=np.float64)
     group_size = parameters.penalty.group_size
     n_atoms = parameters.n_atoms
-    expected = (estimator.n_clusters, n_atoms or "n_atoms", n_features)
+    expected = (estimator.n_clusters, n_atoms or "n_atoms", samples.X.shape[1])
     if (
         points.ndim != 3
         or points.shape[0] != expected[0]
@@ -209,7 +209,14 @@ def _points_from_labels(estimator, parameters, samples, random_state) -> np.ndar
             f"init_size={estimator.init_size} must be at least n_clusters="
             f"{estimator.n_clusters}."
         )
-    labels = initial_labels(estimator.init, X, estimator.n_clusters, random_state)
+    init = estimator.init
+    if callable(init) and not isinstance(init, type) and not hasattr(init, "fit"):
+        found = init(X, estimator.n_clusters, random_state)
+        if getattr(found, "ndim", 1) == 3:
+            return _check_points(found, estimator, parameters, samples)
+        labels = initial_labels(lambda *_: found, X, estimator.n_clusters, random_state)
+    else:
+        labels = initial_labels(init, X, estimator.n_clusters, random_state)
     n_atoms = parameters.n_atoms
     if n_atoms is None:
         n_atoms = auto_n_atoms(

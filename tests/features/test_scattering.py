@@ -634,3 +634,11 @@ def test_cuda_gradients(X):
         small_transform(device=device).fit_transform(tensor).square().sum().backward()
         gradients.append(tensor.grad.cpu().numpy())
     assert_allclose(gradients[1], gradients[0], rtol=1e-8, atol=1e-10)
+
+
+def test_parameters_set_after_fit_wait_for_the_next_fit(X):
+    model = small_transform().fit(X)
+    S = model.transform(X)
+    model.set_params(J=2, L=6, max_order=1)
+    np.testing.assert_array_equal(model.transform(X), S)
+    assert model.fit_transform(X).shape != S.shape

@@ -103,3 +103,20 @@ def test_hopeless_clusters_get_no_subnormal_gradient():
     torch.testing.assert_close(loss, (p[0] + 3.0 * p[1]).reshape(1))
     assert energies.grad[0, 2] == 0.0
     assert (energies.grad[0, :2] != 0.0).all()
+
+
+@pytest.mark.parametrize("size", [1e6, 1e9, 1e12])
+def test_large_energies_in_single_precision(size):
+    values = size * torch.tensor([[2.0, 2.1, 3.0]], dtype=torch.float64)
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        E = values.to(dtype).requires_grad_()
+        loss = expected_energy(E)
+        loss.sum().backward()
+        results.append((loss.detach().double(), E.grad.double()))
+    torch.testing.assert_close(results[0], results[1], rtol=1e-6, atol=0.0)
+
+
+def test_an_infinite_energy_is_not_hidden():
+    E = torch.tensor([[1.0, torch.inf]])
+    assert expected_energy(E).isnan().all()

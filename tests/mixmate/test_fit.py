@@ -215,10 +215,59 @@ def test_verbose_prints_a_line_an_epoch(X, capsys):
 
 def test_diverging_encoder_is_an_error(X):
     with (
+        pytest.warns(ConvergenceWarning, match="step_size=50.0 is too large"),
         pytest.warns(RuntimeWarning, match="no longer finite"),
         pytest.raises(ValueError, match="step_size=50"),
     ):
         small_model(step_size=50.0, n_fista_iter=60).fit(X)
+
+
+def atoms_alike(n_features=12):
+    """Atoms of two clusters: orthonormal ones, and nearly equal ones."""
+    alike = 1.0 + 0.01 * np.random.RandomState(0).standard_normal((6, n_features))
+    return np.stack([np.eye(6, n_features), alike])
+
+
+def test_a_step_that_is_too_large_for_the_start_warns(X):
+    # Six equal atoms have a Gram matrix of largest eigenvalue 6.
+    model = MixMateClustering(
+        2, init=atoms_alike(), fit_intercept=False, scale=1.0, max_iter=1
+    )
+    limit = 4.0 / 3.0 / 6.0
+    with pytest.warns(ConvergenceWarning, match="first atoms of 1 of 2 clusters.*0.17"):
+        model.set_params(step_size=1.02 * limit).fit(X)
+    model.set_params(step_size=0.98 * limit).fit(X)
+
+
+def test_a_cluster_whose_encoder_diverges_is_an_error_without_training_too(X):
+    model = MixMateClustering(
+        2, init=atoms_alike(), step_size=1.0, n_fista_iter=400, max_iter=0
+    )
+    with (
+        pytest.warns(ConvergenceWarning, match="too large"),
+        pytest.raises(ValueError, match="diverges with step_size=1"),
+    ):
+        model.fit(X.astype(np.float32))
+
+
+@pytest.mark.parametrize("n_init", [1, 3])
+def test_no_epoch_and_then_some(X, n_init):
+    model = small_model(max_iter=0, n_init=n_init, warm_start=True).fit(X)
+    start = model.dictionaries_
+    assert model.n_iter_ == 0
+    assert {name: len(values) for name, values in model.history_.items()} == {
+        "loss": 0,
+        "seconds": 0,
+        "n_reseeded_atoms": 0,
+    }
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    model.fit(X)
+    np.testing.assert_allclose(model.dictionaries_, start, atol=1e-6)
+    loss = model.loss_
+    model.set_params(max_iter=2).fit(X)
+    assert model.loss_ < loss
+    assert len(model.history_["loss"]) == 2
+    assert model.history_["n_reseeded_atoms"].dtype.kind == "i"
 
 
 def test_empty_clusters_warn():

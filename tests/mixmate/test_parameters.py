@@ -33,7 +33,7 @@ WRONG = {
     "learning_rate": POSITIVE,
     "epsilon": POSITIVE,
     "batch_size": COUNT,
-    "max_iter": COUNT,
+    "max_iter": COUNT[1:],  # Zero keeps the start.
     "tol": NONNEGATIVE,
     "n_iter_no_change": COUNT,
     "warm_start": FLAG,

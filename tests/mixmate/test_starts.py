@@ -37,6 +37,18 @@ def test_clusterers_and_callables(init, X):
     assert not hasattr(init, "labels_")
 
 
+def test_a_callable_may_give_atoms(X):
+    given = np.random.RandomState(0).uniform(size=(3, 4, X.shape[1]))
+    parameters = {"n_atoms": 4, "fit_intercept": False, "max_iter": 0}
+    model = small_model(init=lambda *_: given, **parameters).fit(X)
+    expected = given / np.linalg.norm(given, axis=2, keepdims=True)
+    assert_allclose(model.dictionaries_, expected, rtol=1e-6)
+    # Drawn anew in each run, unlike an array.
+    small_model(init=lambda *_: given, n_init=2, **parameters).fit(X)
+    with pytest.raises(ValueError, match=r"init must be a finite array of shape"):
+        small_model(init=lambda *_: given[:, :2], **parameters).fit(X)
+
+
 def test_init_size_bounds_what_init_sees(X):
     sizes = []
 
