@@ -1,13 +1,10 @@
 """Fit a mixture of dictionaries: restarts, training, and the last pass."""
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 
-from ..functional import gram_matrix
 from ..modules import DictionaryMixture
 from ..training import (
     Callback,
@@ -19,6 +16,11 @@ from ..training import (
 )
 from ..training.optimizer_state import load_optimizer_state, optimizer_state
 from ..utils.random import private_random_state, torch_generator
+from .fit_warnings import (
+    warn_of_empty_clusters,
+    warn_of_interrupt,
+    warn_of_unstable_encoder,
+)
 from .fitted import build_network, fitted_network
 from .last_pass import LastPass, last_pass
 from .parameters import MixtureParameters
@@ -106,9 +108,9 @@ def fit_mixture(estimator, parameters: MixtureParameters, data, *, continued, co
             if best is None or fitted.loss < best.loss:
                 best = fitted
         if interrupted:
-            _warn_of_interrupt(best, run, n_runs)
+            warn_of_interrupt(best, run, n_runs)
             break
-    _warn_of_empty_clusters(best)
+    warn_of_empty_clusters(best)
     if continued:
         best = replace(best, history_=_joined(estimator.history_, best.history_))
     return best
@@ -123,7 +125,7 @@ def count_runs(estimator, continued: bool) -> int:
 def _run(estimator, parameters, start, random_state, context, prefix):
     """Train from one start; return the result and whether it was interrupted."""
     module = _network(estimator, parameters, start)
-    _warn_of_unstable_encoder(module)
+    warn_of_unstable_encoder(module)
     early_stopping = EarlyStopping(estimator.tol, estimator.n_iter_no_change)
     callbacks = [
         early_stopping,
@@ -258,50 +260,6 @@ def _with_last_pass(estimator, fitted: FittedMixture, start) -> FittedMixture:
 
 def _joined(first: dict, second: dict) -> dict[str, np.ndarray]:
     return {name: np.concatenate([first[name], second[name]]) for name in second}
-
-
-def _warn_of_unstable_encoder(module: DictionaryMixture) -> None:
-    """Warn of a fixed step with which FISTA would diverge in the end."""
-    if module.step_size == "auto":
-        return
-    gram = gram_matrix(module.dictionaries.detach())
-    curvature = torch.linalg.eigvalsh(gram)[:, -1]
-    # With momentum near one, an iteration on a quadratic of curvature L is stable for
-    # steps up to 4 / (3 L).
-    unstable = module.step_size * curvature > 4.0 / 3.0
-    if unstable.any():
-        warnings.warn(
-            f"step_size={module.step_size} is too large for the first atoms of "
-            f"{int(unstable.sum())} of {len(unstable)} clusters, which are too much "
-            "alike: their encoders diverge, and the clusters may lose all samples. Use "
-            f"step_size='auto', or at most {1.0 / float(curvature.max()):.2g}.",
-            ConvergenceWarning,
-            stacklevel=6,
-        )
-
-
-def _warn_of_interrupt(best: FittedMixture, run: int, n_runs: int) -> None:
-    message = (
-        f"Fitting was interrupted in run {run + 1} of {n_runs}; the estimator keeps "
-        f"the best that it had learned, after {best.n_iter_} epochs."
-    )
-    if best.last is None:
-        message += " There are no labels_ of the training samples; use predict."
-    warnings.warn(message, RuntimeWarning, stacklevel=6)
-
-
-def _warn_of_empty_clusters(fitted: FittedMixture) -> None:
-    if fitted.last is None:
-        return
-    n_clusters = len(fitted.weights_)
-    n_empty = int((fitted.last.cluster_sizes_ == 0).sum())
-    if n_empty:
-        warnings.warn(
-            f"{n_empty} of {n_clusters} clusters are empty; the data may have fewer "
-            "clusters than n_clusters, or many duplicates.",
-            ConvergenceWarning,
-            stacklevel=6,
-        )
 
 
 class _ContextCallback(Callback):

@@ -1,0 +1,57 @@
+"""What a fit warns of; each warning points at the user's call of ``fit``."""
+
+import warnings
+
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from ..functional import gram_matrix
+from ..modules import DictionaryMixture
+
+__all__ = ["warn_of_empty_clusters", "warn_of_interrupt", "warn_of_unstable_encoder"]
+
+
+def warn_of_unstable_encoder(module: DictionaryMixture) -> None:
+    """Warn of a fixed step with which FISTA would diverge in the end."""
+    if module.step_size == "auto":
+        return
+    gram = gram_matrix(module.dictionaries.detach())
+    curvature = torch.linalg.eigvalsh(gram)[:, -1]
+    # With momentum near one, an iteration on a quadratic of curvature L is stable for
+    # steps up to 4 / (3 L).
+    unstable = module.step_size * curvature > 4.0 / 3.0
+    if unstable.any():
+        warnings.warn(
+            f"step_size={module.step_size} is too large for the first atoms of "
+            f"{int(unstable.sum())} of {len(unstable)} clusters, which are too much "
+            "alike: their encoders diverge, and the clusters may lose all samples. Use "
+            f"step_size='auto', or at most {1.0 / float(curvature.max()):.2g}.",
+            ConvergenceWarning,
+            stacklevel=7,
+        )
+
+
+def warn_of_interrupt(best, run: int, n_runs: int) -> None:
+    """Say what is kept of an interrupted fit, a `FittedMixture`."""
+    message = (
+        f"Fitting was interrupted in run {run + 1} of {n_runs}; the estimator keeps "
+        f"the best that it had learned, after {best.n_iter_} epochs."
+    )
+    if best.last is None:
+        message += " There are no labels_ of the training samples; use predict."
+    warnings.warn(message, RuntimeWarning, stacklevel=6)
+
+
+def warn_of_empty_clusters(fitted) -> None:
+    """Warn if a `FittedMixture` has clusters without samples."""
+    if fitted.last is None:
+        return
+    n_clusters = len(fitted.weights_)
+    n_empty = int((fitted.last.cluster_sizes_ == 0).sum())
+    if n_empty:
+        warnings.warn(
+            f"{n_empty} of {n_clusters} clusters are empty; the data may have fewer "
+            "clusters than n_clusters, or many duplicates.",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
