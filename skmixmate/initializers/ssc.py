@@ -1,42 +1,53 @@
-"""Sparse subspace clustering by orthogonal matching pursuit."""
+"""Sparse subspace clustering."""
 
 import math
 
 import numpy as np
-import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import validate_data
 
-from ..functional import orthogonal_matching_pursuit
 from ..utils.random import private_random_state
 from ..utils.validation import check_integer, check_number
+from .self_representation import lasso_representation, omp_representation
 from .spectral import spectral_clustering_labels
 
 __all__ = ["SparseSubspaceClustering"]
+
+# What "auto" stands for, (n_rounds, dropout).
+_AUTO = {"omp": (10, 0.8), "lasso": (1, 0.0)}
 
 
 class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
     """Cluster samples that lie near a union of low-dimensional subspaces.
 
-    Each sample, scaled to unit norm, is written as a combination of a few others by
-    orthogonal matching pursuit, several times over random subsets of the samples; who
+    Each sample, scaled to unit norm, is written as a combination of a few others; who
     uses whom makes a graph, which is clustered spectrally.
 
     Parameters
     ----------
     n_clusters : int, default=8
         Number of clusters.
+    method : {"omp", "lasso"}, default="omp"
+        How samples are represented: by orthogonal matching pursuit, which is fast, or
+        under an l1 penalty, as in the original method of Elhamifar and Vidal.
     n_nonzero_coefs : int, default=5
-        Number of other samples that represent a sample in each round, about the
-        dimension of a subspace. At most ``n_features``, and the size of a round's
-        subset, are used.
-    n_rounds : int, default=10
-        Number of rounds, whose representations are averaged.
-    dropout : float in [0, 1), default=0.8
-        Fraction of the samples that a round does without. ``n_rounds=1, dropout=0`` is
-        the plain method of You, Robinson and Vidal, and of the MixMate paper; its
-        graphs are so sparse that clusters often fall apart.
+        For ``method="omp"``: number of other samples that represent a sample in each
+        round, about the dimension of a subspace. At most ``n_features``, and the size
+        of a round's subset, are used.
+    alpha : float, default=20
+        For ``method="lasso"``: the weight lambda of the data term is ``alpha / mu``, as
+        in the paper, where it is alpha_z; see Notes. Larger means more exact and less
+        sparse representations, and takes longer. Must be above one, where some
+        representations become zero.
+    n_rounds : int or "auto", default="auto"
+        Number of rounds, whose representations are averaged; each does without a random
+        part of the samples. "auto" is 10 for "omp" and 1 for "lasso".
+    dropout : float in [0, 1) or "auto", default="auto"
+        Fraction of the samples that represent none in a round. "auto" is 0.8 for "omp"
+        and 0 for "lasso", whose representations are dense enough without. "omp" with
+        ``n_rounds=1, dropout=0`` is the plain method of You, Robinson and Vidal, and of
+        the MixMate paper; its graphs are so sparse that clusters often fall apart.
     random_state : int, RandomState instance or None, default=None
         Seeds the subsets, the eigensolver and k-means.
 
@@ -57,9 +68,18 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
 
     Notes
     -----
-    All samples are coded at once, in blocks whose size bounds the memory. A round takes
+    The lasso minimises ``||c||_1 + (lambda / 2) ||x_i - c X||^2``, ``c_i = 0``, with
+    ``lambda = alpha / mu`` and ``mu = min_i max_{j != i} |<x_i, x_j>|``, in each round
+    over its subset. Samples without any correlation, as zero rows, have no
+    representation and do not count in mu. One sample with only small correlations
+    makes mu small, and all representations dense. Each solution meets the optimality
+    conditions to ``1e-4 / lambda``, or 1e-7 if that is more.
+
+    Samples are coded in blocks, whose size bounds the memory. A round of "omp" takes
     time O((1 - dropout) n_samples^2 n_features n_nonzero_coefs) and leaves
-    n_samples n_nonzero_coefs coefficients.
+    n_samples n_nonzero_coefs coefficients. A round of "lasso" may take
+    thirty times as long and leave ten times as many, depending on the data and alpha;
+    ``benchmarks/ssc.py`` measures both.
 
     References
     ----------
@@ -83,13 +103,17 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         self,
         n_clusters=8,
         *,
+        method="omp",
         n_nonzero_coefs=5,
-        n_rounds=10,
-        dropout=0.8,
+        alpha=20.0,
+        n_rounds="auto",
+        dropout="auto",
         random_state=None,
     ):
         self.n_clusters = n_clusters
+        self.method = method
         self.n_nonzero_coefs = n_nonzero_coefs
+        self.alpha = alpha
         self.n_rounds = n_rounds
         self.dropout = dropout
         self.random_state = random_state
@@ -111,15 +135,16 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If a parameter or X is out of range, or there are fewer samples than
             clusters.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the lasso of some samples could not be solved.
         """
-        for name in ("n_clusters", "n_nonzero_coefs", "n_rounds"):
-            check_integer(getattr(self, name), name, min_val=1)
-        dropout = check_number(self.dropout, "dropout", include_boundaries="left")
-        if dropout >= 1.0:
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout!r}.")
+        n_rounds, dropout = self._check_parameters()
         random_state = private_random_state(self.random_state)
         X = validate_data(
             self, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2
@@ -129,43 +154,45 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
                 f"n_samples={len(X)} must be at least n_clusters={self.n_clusters}."
             )
         norms = np.linalg.norm(X, axis=1, keepdims=True)
-        X = torch.from_numpy(X / np.maximum(norms, np.finfo(X.dtype).tiny))
-        n_kept = max(2, math.ceil((1.0 - self.dropout) * len(X)))
-        n_nonzero_coefs = min(self.n_nonzero_coefs, n_kept - 1, X.shape[1])
+        X = X / np.maximum(norms, np.finfo(X.dtype).tiny)
+        n_kept = max(2, math.ceil((1.0 - dropout) * len(X)))
         total = sparse.csr_array((len(X), len(X)), dtype=np.float64)
-        for _ in range(self.n_rounds):
+        for _ in range(n_rounds):
             kept = np.sort(random_state.permutation(len(X))[:n_kept])
-            total = total + _self_representation(
-                X, torch.from_numpy(kept), n_nonzero_coefs
-            )
-        self.representation_ = total / self.n_rounds
+            if self.method == "omp":
+                n_nonzero_coefs = min(self.n_nonzero_coefs, n_kept - 1, X.shape[1])
+                total = total + omp_representation(X, kept, n_nonzero_coefs)
+            else:
+                total = total + lasso_representation(X, kept, self.alpha)
+        self.representation_ = total / n_rounds
         self.affinity_matrix_ = _affinity(self.representation_)
         self.labels_ = spectral_clustering_labels(
             self.affinity_matrix_, self.n_clusters, random_state
         )
         return self
 
+    def _check_parameters(self):
+        """Check all parameters but the seed; return ``n_rounds`` and ``dropout``."""
+        check_integer(self.n_clusters, "n_clusters", min_val=1)
+        if not (isinstance(self.method, str) and self.method in _AUTO):
+            names = " or ".join(repr(name) for name in _AUTO)
+            raise ValueError(f"method must be {names}, got {self.method!r}.")
+        check_integer(self.n_nonzero_coefs, "n_nonzero_coefs", min_val=1)
+        check_number(self.alpha, "alpha", min_val=1.0)
+        n_rounds, dropout = _AUTO[self.method]
+        if not _is_auto(self.n_rounds, "n_rounds", "an integer >= 1"):
+            n_rounds = check_integer(self.n_rounds, "n_rounds", min_val=1)
+        if not _is_auto(self.dropout, "dropout", "a number in [0, 1)"):
+            dropout = check_number(self.dropout, "dropout", include_boundaries="left")
+            if dropout >= 1.0:
+                raise ValueError(f"dropout must be in [0, 1), got {self.dropout!r}.")
+        return n_rounds, dropout
 
-def _self_representation(X, kept, n_nonzero_coefs, block_size=512) -> sparse.csr_array:
-    """Code each row of X with the rows ``kept``, itself excepted."""
-    n_samples = len(X)
-    atoms = X[kept]
-    position = torch.full((n_samples,), -1, dtype=torch.long, device="cpu")
-    position[kept] = torch.arange(len(kept), device="cpu")
-    supports, coefs = [], []
-    for rows in torch.arange(n_samples, device="cpu").split(block_size):
-        support, coef = orthogonal_matching_pursuit(
-            X[rows], atoms, n_nonzero_coefs, position[rows]
-        )
-        supports.append(kept[support])
-        coefs.append(coef)
-    indptr = np.arange(n_samples + 1) * n_nonzero_coefs
-    data, indices = torch.cat(coefs).numpy(), torch.cat(supports).numpy()
-    representation = sparse.csr_array(
-        (data.ravel(), indices.ravel(), indptr), shape=(n_samples, n_samples)
-    )
-    representation.eliminate_zeros()
-    return representation
+
+def _is_auto(value, name: str, otherwise: str) -> bool:
+    if isinstance(value, str) and value != "auto":
+        raise ValueError(f"{name} must be {otherwise} or 'auto', got {value!r}.")
+    return isinstance(value, str)
 
 
 def _affinity(representation) -> sparse.csr_array:
