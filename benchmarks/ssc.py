@@ -1,8 +1,8 @@
 """Time and accuracy of sparse subspace clustering, method by method.
 
-``python -m benchmarks.ssc --threads 1`` clusters 2,000 random images of MNIST in the 500
-scattering features of the paper's start and stores ``benchmarks/results/ssc.json``. Times
-are the best of two runs; CPU seconds tell whether other processes disturbed them.
+``python -m benchmarks.ssc --threads 1`` clusters 2,000 random images of MNIST in the
+500 scattering features of the paper's start and stores ``benchmarks/results/ssc.json``.
+Times are the best of two runs; CPU seconds tell whether other processes disturbed them.
 """
 
 import argparse
