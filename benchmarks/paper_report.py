@@ -90,7 +90,11 @@ def table_1_rows():
                 stds = PUBLISHED_STD[dataset]
                 cells = [f"{c} ± {std:.2f}" for c, std in zip(cells, stds, strict=True)]
             yield [title, f"{method}, published", *cells, n_parameters, "5", epochs, ""]
-        for variant, name in (("", ""), ("_consensus", ", consensus SSC")):
+        for variant, name in (
+            ("", ""),
+            ("_stable", ", stable step"),
+            ("_consensus", ", consensus SSC"),
+        ):
             measured = result(f"paper_{dataset}{variant}")
             if measured is None:
                 continue
