@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from .features import ScatteringTransform
+from .functional import scattering_paths
 from .initializers import (
     SparseSubspaceClustering,
     dictionaries_from_labels,
@@ -126,8 +127,8 @@ def make_paper_clusterer(
 def _features_and(clusterer, image_shape, device) -> Pipeline:
     """The authors' features before a clusterer."""
     J, L = 3, 8
-    n_paths = 1 + J * L + L**2 * J * (J - 1) // 2
-    n_averages = math.prod(max(size // 2**J, 1) for size in image_shape)
+    n_averages = math.prod(size // 2**J for size in image_shape)
+    n_coefficients = len(scattering_paths(J, L)) * n_averages
     return Pipeline(
         [
             ("center", FunctionTransformer(_without_row_means)),
@@ -137,7 +138,7 @@ def _features_and(clusterer, image_shape, device) -> Pipeline:
                     J, L, image_shape, normalize_paths=True, device=device
                 ),
             ),
-            ("components", TruncatedSVD(min(500, n_paths * n_averages))),
+            ("components", TruncatedSVD(min(500, n_coefficients))),
             ("clusterer", clusterer),
         ]
     )

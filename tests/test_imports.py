@@ -29,7 +29,7 @@ ALLOWED = {
         *("functional", "penalties", "modules", "training"),
         *("initializers", "utils"),
     },
-    "recipes": {"features", "initializers", "mixmate"},
+    "recipes": {"features", "functional", "initializers", "mixmate"},
 }
 LEAVES = {"metrics", "datasets", "plotting"}
 WITHOUT_SKLEARN = {"functional", "penalties", "modules", "training", "utils.device"}

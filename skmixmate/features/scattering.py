@@ -10,13 +10,19 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ..functional import (
+    Scattering,
     normalized_paths,
     scattering,
     scattering_operators,
     scattering_paths,
 )
 from ..utils.device import resolve_device
-from ..utils.validation import check_integer, validate_samples
+from ..utils.validation import (
+    check_bool,
+    check_integer,
+    check_or_auto,
+    validate_samples,
+)
 
 __all__ = ["ScatteringTransform"]
 
@@ -190,7 +196,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
             dtype=data.dtype,
             device=output_device,
         )
-        batch_size = self._batch_size(device)
+        batch_size = self._batch_size(operators, device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and images.requires_grad):
             for start in range(0, len(images), batch_size):
                 batch = slice(start, start + batch_size)
@@ -255,17 +261,13 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         check_integer(self.L, "L", min_val=1)
         if check_integer(self.max_order, "max_order", min_val=1) > 2:
             raise ValueError(f"max_order must be 1 or 2, got {self.max_order!r}.")
-        if not isinstance(self.normalize_paths, bool | np.bool_):
-            raise TypeError(
-                f"normalize_paths must be True or False, got {self.normalize_paths!r}."
-            )
-        if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
-            if isinstance(self.batch_size, str):
-                raise ValueError(
-                    "batch_size must be 'auto' or an integer >= 1, got "
-                    f"{self.batch_size!r}."
-                )
-            check_integer(self.batch_size, "batch_size", min_val=1)
+        check_bool(self.normalize_paths, "normalize_paths")
+        check_or_auto(
+            self.batch_size,
+            "batch_size",
+            functools.partial(check_integer, min_val=1),
+            "an integer >= 1",
+        )
 
     def _resolve_image_shape(self, n_features: int) -> tuple[int, int]:
         if self.image_shape is None:
@@ -296,11 +298,11 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
             )
         return height, width
 
-    def _batch_size(self, device: torch.device) -> int:
+    def _batch_size(self, operators: Scattering, device: torch.device) -> int:
         if self.batch_size != "auto":
             return self.batch_size
-        J, L, max_order = self._parameters
-        height, width = ((n // 2**J + 2) * 2**J for n in self.image_shape_)
+        _, L, max_order = self._parameters
+        height, width = map(len, operators.paddings)
         # First-order maps at full resolution, or second-order ones at half of it.
         n_maps = max(L, L**2 // 4 if max_order == 2 else 0)
         n_entries = _CPU_ENTRIES if device.type == "cpu" else _GPU_ENTRIES

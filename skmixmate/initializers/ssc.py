@@ -1,5 +1,6 @@
 """Sparse subspace clustering."""
 
+import functools
 import math
 
 import numpy as np
@@ -8,7 +9,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import validate_data
 
 from ..utils.random import private_random_state
-from ..utils.validation import check_integer, check_number
+from ..utils.validation import check_integer, check_number, check_or_auto
 from .self_representation import lasso_representation, omp_representation
 from .spectral import spectral_clustering_labels
 
@@ -179,20 +180,27 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
             raise ValueError(f"method must be {names}, got {self.method!r}.")
         check_integer(self.n_nonzero_coefs, "n_nonzero_coefs", min_val=1)
         check_number(self.alpha, "alpha", min_val=1.0)
-        n_rounds, dropout = _AUTO[self.method]
-        if not _is_auto(self.n_rounds, "n_rounds", "an integer >= 1"):
-            n_rounds = check_integer(self.n_rounds, "n_rounds", min_val=1)
-        if not _is_auto(self.dropout, "dropout", "a number in [0, 1)"):
-            dropout = check_number(self.dropout, "dropout", include_boundaries="left")
-            if dropout >= 1.0:
-                raise ValueError(f"dropout must be in [0, 1), got {self.dropout!r}.")
-        return n_rounds, dropout
+        n_rounds = check_or_auto(
+            self.n_rounds,
+            "n_rounds",
+            functools.partial(check_integer, min_val=1),
+            "an integer >= 1",
+        )
+        dropout = check_or_auto(
+            self.dropout, "dropout", _check_fraction, "a number in [0, 1)"
+        )
+        auto_n_rounds, auto_dropout = _AUTO[self.method]
+        return (
+            auto_n_rounds if n_rounds is None else n_rounds,
+            auto_dropout if dropout is None else dropout,
+        )
 
 
-def _is_auto(value, name: str, otherwise: str) -> bool:
-    if isinstance(value, str) and value != "auto":
-        raise ValueError(f"{name} must be {otherwise} or 'auto', got {value!r}.")
-    return isinstance(value, str)
+def _check_fraction(value, name: str) -> float:
+    fraction = check_number(value, name, include_boundaries="left")
+    if fraction >= 1.0:
+        raise ValueError(f"{name} must be in [0, 1), got {value!r}.")
+    return fraction
 
 
 def _affinity(representation) -> sparse.csr_array:

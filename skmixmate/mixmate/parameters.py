@@ -3,12 +3,16 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from ..penalties import Penalty, resolve_penalty
 from ..utils.device import resolve_device
-from ..utils.validation import check_integer, check_number
+from ..utils.validation import (
+    check_bool,
+    check_integer,
+    check_number,
+    check_or_auto,
+)
 
 __all__ = ["MixtureParameters", "auto_n_atoms"]
 
@@ -56,11 +60,9 @@ class MixtureParameters:
         check_number(estimator.alpha, "alpha", include_boundaries="left")
         check_number(estimator.tol, "tol", include_boundaries="left")
         for name in ("fit_intercept", "fit_weights", "warm_start"):
-            value = getattr(estimator, name)
-            if not isinstance(value, bool | np.bool_):
-                raise TypeError(f"{name} must be True or False, got {value!r}.")
+            check_bool(getattr(estimator, name), name)
         penalty = resolve_penalty(estimator.penalty)
-        n_atoms = _number_or_auto(
+        n_atoms = check_or_auto(
             estimator.n_atoms, "n_atoms", lambda v, n: check_integer(v, n, min_val=1)
         )
         if n_atoms is not None and n_atoms % penalty.group_size:
@@ -68,22 +70,13 @@ class MixtureParameters:
                 f"n_atoms must be a multiple of the penalty's group_size="
                 f"{penalty.group_size}, got {n_atoms}."
             )
-        _number_or_auto(estimator.step_size, "step_size", check_number)
+        check_or_auto(estimator.step_size, "step_size", check_number)
         return cls(
             penalty=penalty,
             device=resolve_device(estimator.device),
             n_atoms=n_atoms,
-            scale=_number_or_auto(estimator.scale, "scale", check_number),
+            scale=check_or_auto(estimator.scale, "scale", check_number),
         )
-
-
-def _number_or_auto(value, name: str, check):
-    """``check(value)``, or None for "auto"."""
-    if isinstance(value, str):
-        if value != "auto":
-            raise ValueError(f"{name} must be 'auto' or a number, got {value!r}.")
-        return None
-    return check(value, name)
 
 
 def auto_n_atoms(n_samples: int, n_clusters: int, group_size: int) -> int:

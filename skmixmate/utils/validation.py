@@ -1,6 +1,7 @@
 """From what a user passes to tensors, with clear errors."""
 
 import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -10,7 +11,14 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
-__all__ = ["Input", "check_integer", "check_number", "validate_samples"]
+__all__ = [
+    "Input",
+    "check_bool",
+    "check_integer",
+    "check_number",
+    "check_or_auto",
+    "validate_samples",
+]
 
 # What torch can hold as it is; everything else becomes float32 or float64.
 _TORCH_DTYPES = {
@@ -243,3 +251,31 @@ def check_number(
     if np.isnan(value):
         raise ValueError(f"{name} must be a number {bound}, got {value!r}.")
     return float(value)
+
+
+def check_bool(value, name: str) -> bool:
+    """Return ``value`` if it is True or False.
+
+    Raises
+    ------
+    TypeError
+        If it is neither; the message names the parameter and the value.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
+
+
+def check_or_auto(value, name: str, check: Callable, accepted: str = "a number"):
+    """Return ``check(value, name)``, or None for "auto".
+
+    Raises
+    ------
+    TypeError, ValueError
+        What ``check`` raises; for another string, that ``accepted`` is accepted.
+    """
+    if not isinstance(value, str):
+        return check(value, name)
+    if value != "auto":
+        raise ValueError(f"{name} must be 'auto' or {accepted}, got {value!r}.")
+    return None

@@ -309,6 +309,6 @@ def test_wrong_alpha_is_named(method, alpha):
     [("n_rounds", "an integer >= 1"), ("dropout", r"a number in \[0, 1\)")],
 )
 def test_other_words_than_auto_are_named(name, accepted):
-    message = f"{name} must be {accepted} or 'auto', got 'always'"
+    message = f"{name} must be 'auto' or {accepted}, got 'always'"
     with pytest.raises(ValueError, match=message):
         lasso(**{name: "always"}).fit(np.eye(20))
