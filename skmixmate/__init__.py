@@ -3,12 +3,14 @@
 __version__ = "0.1.0"
 
 from . import datasets, metrics, penalties, plotting, recipes
-from .features import ScatteringTransform
+from .features import PartialWhitening, ScatteringTransform
 from .initializers import SparseSubspaceClustering
-from .mixmate import MixMateClustering
+from .mixmate import MixMateClustering, MixMateImputer
 
 __all__ = [
     "MixMateClustering",
+    "MixMateImputer",
+    "PartialWhitening",
     "ScatteringTransform",
     "SparseSubspaceClustering",
     "__version__",

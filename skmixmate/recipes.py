@@ -3,20 +3,163 @@
 import functools
 import math
 
+import numpy as np
+import torch
 from sklearn.decomposition import TruncatedSVD
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, Normalizer
 
-from .features import ScatteringTransform
+from .features import PartialWhitening, ScatteringTransform
 from .functional import scattering_paths
 from .initializers import (
     SparseSubspaceClustering,
     dictionaries_from_labels,
     initial_labels,
 )
-from .mixmate import MixMateClustering
+from .mixmate import MixMateClustering, MixMateImputer
 
-__all__ = ["make_paper_clusterer"]
+__all__ = ["make_image_clusterer", "make_paper_clusterer"]
+
+# Shorter side, in pixels, that smaller images are enlarged to: of smaller ones the
+# scattering transform keeps too few averages, or too few scales.
+_SMALLEST_SIDE = 24
+
+
+def make_image_clusterer(
+    n_clusters=10,
+    image_shape=None,
+    *,
+    n_init=4,
+    device="auto",
+    verbose=0,
+    random_state=None,
+):
+    """Make the clusterer for grey images of one kind of object each.
+
+    The same choices for all data sets, made without labels; ``benchmarks/images.py``
+    measures it. Use ``MixMateClustering`` on pixels instead where clusters are to be
+    seen as atoms, and for signals that are no images.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+    image_shape : tuple of two int, default=None
+        Height and width of the images in pixels, each at least 8. None takes them as
+        square.
+    n_init : int, default=4
+        Number of starts that are tried on 10,000 images, for two epochs each; training
+        goes on from the one with the lowest loss.
+    device : str or torch.device, default="auto"
+    verbose : int, default=0
+        1 prints a line an epoch.
+    random_state : int, RandomState instance or None, default=None
+
+    Returns
+    -------
+    Pipeline
+        Not fitted. One image a row, in any unit, NaN for missing pixels. The last step
+        is a `MixMateClustering`: ``predict``, ``predict_proba``, ``transform``
+        (energies) and ``score`` of the Pipeline are its own, and ``[-1].labels_`` are
+        the labels of the training images.
+
+    Notes
+    -----
+    The steps:
+
+    - ``imputer``: missing pixels are filled in by a mixture of the pixels. There must
+      be some in ``fit`` if there are to be in ``predict``.
+    - ``size``: images of less than 24 pixels a side are enlarged.
+    - ``scattering``: wavelet scattering, each path divided by its largest magnitude.
+    - ``components``: 500 principal components about the origin, half whitened.
+    - ``norm``: each image to unit norm, so that faint ones count as much.
+    - ``clusterer``: `MixMateClustering`. It starts from sparse subspace clusterings of
+      5,000 images; a start may merge two classes and split a third, and then its loss
+      is higher.
+
+    References
+    ----------
+    Bruna and Mallat, "Invariant scattering convolution networks" (2013), for affine
+    models of scattering coefficients. Chen, Li and You, "Stochastic sparse subspace
+    clustering" (2020), for the start. Lin, Song and Ba, "Mixture Model Auto-Encoders"
+    (2022), for the model.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmixmate.metrics import clustering_accuracy
+    >>> from skmixmate.recipes import make_image_clusterer
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clusterer = make_image_clusterer(10, n_init=1, random_state=0)
+    >>> bool(clustering_accuracy(y, clusterer.fit_predict(X)) > 0.9)
+    True
+    """
+    if image_shape is not None:
+        _check_image_shape(image_shape, 8)
+        image_shape = tuple(image_shape)
+        enlarged_shape = _enlarged_shape(image_shape)
+    else:
+        enlarged_shape = None
+    # Features have unit norm, and far more of them matter than of pixels: less penalty
+    # and smaller steps than in pixels.
+    parameters = {
+        "alpha": 0.1,
+        "learning_rate": 2e-3,
+        "epsilon": 1e-3,
+        "device": device,
+    }
+    best_of_starts = MixMateClustering(
+        n_clusters, init="ssc", init_size=5000, n_init=n_init, max_iter=2, **parameters
+    )
+    clusterer = MixMateClustering(
+        n_clusters,
+        init=best_of_starts,
+        init_size=10_000,
+        max_iter=8,
+        random_state=random_state,
+        verbose=verbose,
+        **parameters,
+    )
+    enlarge = FunctionTransformer(_enlarged, kw_args={"image_shape": image_shape})
+    scattering = ScatteringTransform(
+        "auto", 8, enlarged_shape, normalize_paths=True, device=device
+    )
+    return Pipeline(
+        [
+            ("imputer", MixMateImputer(random_state=random_state, device=device)),
+            ("size", enlarge),
+            ("scattering", scattering),
+            ("components", PartialWhitening(500, random_state=random_state)),
+            ("norm", Normalizer(copy=False)),
+            ("clusterer", clusterer),
+        ]
+    )
+
+
+def _enlarged_shape(image_shape: tuple[int, int]) -> tuple[int, int]:
+    """Shape of images whose shorter side is at least ``_SMALLEST_SIDE``."""
+    factor = max(1.0, _SMALLEST_SIDE / min(image_shape))
+    height, width = (round(factor * size) for size in image_shape)
+    return height, width
+
+
+def _enlarged(X, image_shape):
+    """Images, in single precision, of at least ``_SMALLEST_SIDE`` pixels a side."""
+    X = np.asarray(X, dtype=np.float32)
+    if image_shape is None:
+        side = math.isqrt(X.shape[1])
+        image_shape = (side, side)
+    if math.prod(image_shape) != X.shape[1] or min(image_shape) < 8:
+        raise ValueError(
+            f"X has {X.shape[1]} features, which are not the pixels of images of shape "
+            f"{image_shape}, each side at least 8; give make_image_clusterer the "
+            "image_shape, (height, width)."
+        )
+    enlarged_shape = _enlarged_shape(image_shape)
+    if enlarged_shape == image_shape:
+        return X
+    images = torch.from_numpy(X).view(-1, 1, *image_shape)
+    enlarged = torch.nn.functional.interpolate(images, enlarged_shape, mode="bicubic")
+    return enlarged.flatten(1).numpy()
 
 
 def make_paper_clusterer(
@@ -93,7 +236,8 @@ def make_paper_clusterer(
     >>> mixmate.step_size, mixmate.max_iter
     (0.04, 50)
     """
-    _check_image_shape(image_shape)
+    # Eight pixels an average, and more than one average, or normalising leaves nothing.
+    _check_image_shape(image_shape, 16)
     if ssc is None:
         ssc = SparseSubspaceClustering(
             n_clusters, n_nonzero_coefs=5, n_rounds=1, dropout=0.0
@@ -144,13 +288,12 @@ def _features_and(clusterer, image_shape, device) -> Pipeline:
     )
 
 
-def _check_image_shape(image_shape) -> None:
+def _check_image_shape(image_shape, smallest_longer_side: int) -> None:
     sizes = image_shape if isinstance(image_shape, tuple | list) else ()
-    # Eight pixels an average, and more than one average, or normalising leaves nothing.
-    if len(sizes) != 2 or min(sizes) < 8 or max(sizes) < 16:
+    if len(sizes) != 2 or min(sizes) < 8 or max(sizes) < smallest_longer_side:
         raise ValueError(
             "image_shape must be (height, width), one at least 8 and the other at "
-            f"least 16 pixels, got {image_shape!r}."
+            f"least {smallest_longer_side} pixels, got {image_shape!r}."
         )
 
 

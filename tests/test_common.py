@@ -5,6 +5,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmixmate import (
     MixMateClustering,
+    MixMateImputer,
+    PartialWhitening,
     ScatteringTransform,
     SparseSubspaceClustering,
 )
@@ -14,7 +16,13 @@ from skmixmate import (
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:n_features=.* is no square number")
 @parametrize_with_checks(
-    [MixMateClustering(), ScatteringTransform(), SparseSubspaceClustering()]
+    [
+        MixMateClustering(),
+        MixMateImputer(),
+        PartialWhitening(),
+        ScatteringTransform(),
+        SparseSubspaceClustering(),
+    ]
 )
 def test_estimator_checks(estimator, check):
     check(estimator)

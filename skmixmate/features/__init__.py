@@ -1,5 +1,6 @@
 """Features of images."""
 
 from .scattering import ScatteringTransform
+from .whitening import PartialWhitening
 
-__all__ = ["ScatteringTransform"]
+__all__ = ["PartialWhitening", "ScatteringTransform"]

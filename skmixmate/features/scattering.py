@@ -46,8 +46,10 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    J : int, default=3
-        Number of scales; averages are over about ``2**J`` pixels.
+    J : int or "auto", default=3
+        Number of scales; averages are over about ``2**J`` pixels. "auto" is the largest
+        number that leaves three averages along the shorter side of an image, at least
+        one: 3 for 24 to 47 pixels.
     L : int, default=8
         Number of angles.
     image_shape : tuple of two int, default=None
@@ -151,14 +153,18 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         self._check_parameters()
         data = validate_samples(self, X, reset=True, allow_missing=False)
         self.image_shape_ = self._resolve_image_shape(data.X.shape[1])
+        if self.J == "auto":
+            J = max(1, (min(self.image_shape_) // 3).bit_length() - 1)
+        else:
+            J = int(self.J)
         # What `transform` goes by, whatever parameters are set later.
-        self._parameters = (int(self.J), int(self.L), int(self.max_order))
+        self._parameters = (J, int(self.L), int(self.max_order))
         self.paths_ = scattering_paths(*self._parameters)
-        rows, columns = (max(size >> int(self.J), 1) for size in self.image_shape_)
+        rows, columns = (max(size >> J, 1) for size in self.image_shape_)
         if self.normalize_paths and rows * columns == 1:
             raise ValueError(
                 f"normalize_paths=True leaves nothing of images of {self.image_shape_} "
-                f"pixels with J={self.J}: a path has one average only; use a smaller J."
+                f"pixels with J={J}: a path has one average only; use a smaller J."
             )
         self.output_shape_ = (len(self.paths_), rows, columns)
         return self
@@ -257,16 +263,14 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         return tags
 
     def _check_parameters(self) -> None:
-        check_integer(self.J, "J", min_val=1)
+        check_at_least_one = functools.partial(check_integer, min_val=1)
+        check_or_auto(self.J, "J", check_at_least_one, "an integer >= 1")
         check_integer(self.L, "L", min_val=1)
         if check_integer(self.max_order, "max_order", min_val=1) > 2:
             raise ValueError(f"max_order must be 1 or 2, got {self.max_order!r}.")
         check_bool(self.normalize_paths, "normalize_paths")
         check_or_auto(
-            self.batch_size,
-            "batch_size",
-            functools.partial(check_integer, min_val=1),
-            "an integer >= 1",
+            self.batch_size, "batch_size", check_at_least_one, "an integer >= 1"
         )
 
     def _resolve_image_shape(self, n_features: int) -> tuple[int, int]:

@@ -15,8 +15,8 @@ from .spectral import spectral_clustering_labels
 
 __all__ = ["SparseSubspaceClustering"]
 
-# What "auto" stands for, (n_rounds, dropout).
-_AUTO = {"omp": (10, 0.8), "lasso": (1, 0.0)}
+# What n_rounds="auto" stands for.
+_AUTO_N_ROUNDS = {"omp": 10, "lasso": 1}
 
 
 class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
@@ -45,8 +45,9 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         Number of rounds, whose representations are averaged; each does without a random
         part of the samples. "auto" is 10 for "omp" and 1 for "lasso".
     dropout : float in [0, 1) or "auto", default="auto"
-        Fraction of the samples that represent none in a round. "auto" is 0.8 for "omp"
-        and 0 for "lasso", whose representations are dense enough without. "omp" with
+        Fraction of the samples that represent none in a round. "auto" is, for "omp",
+        what leaves 500 samples, at least 0.5 and at most 0.8, and for "lasso", whose
+        representations are dense enough without, 0. "omp" with
         ``n_rounds=1, dropout=0`` is the plain method of You, Robinson and Vidal, and of
         the MixMate paper; its graphs are so sparse that clusters often fall apart.
     random_state : int, RandomState instance or None, default=None
@@ -156,6 +157,9 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
             )
         norms = np.linalg.norm(X, axis=1, keepdims=True)
         X = X / np.maximum(norms, np.finfo(X.dtype).tiny)
+        if dropout is None:
+            share_kept = float(np.clip(500 / len(X), 0.2, 0.5))
+            dropout = 1.0 - share_kept if self.method == "omp" else 0.0
         n_kept = max(2, math.ceil((1.0 - dropout) * len(X)))
         total = sparse.csr_array((len(X), len(X)), dtype=np.float64)
         for _ in range(n_rounds):
@@ -173,10 +177,13 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         return self
 
     def _check_parameters(self):
-        """Check all parameters but the seed; return ``n_rounds`` and ``dropout``."""
+        """Check all parameters but the seed; return ``n_rounds`` and ``dropout``.
+
+        The latter is None for "auto", which depends on the number of samples.
+        """
         check_integer(self.n_clusters, "n_clusters", min_val=1)
-        if not (isinstance(self.method, str) and self.method in _AUTO):
-            names = " or ".join(repr(name) for name in _AUTO)
+        if not (isinstance(self.method, str) and self.method in _AUTO_N_ROUNDS):
+            names = " or ".join(repr(name) for name in _AUTO_N_ROUNDS)
             raise ValueError(f"method must be {names}, got {self.method!r}.")
         check_integer(self.n_nonzero_coefs, "n_nonzero_coefs", min_val=1)
         check_number(self.alpha, "alpha", min_val=1.0)
@@ -189,11 +196,9 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         dropout = check_or_auto(
             self.dropout, "dropout", _check_fraction, "a number in [0, 1)"
         )
-        auto_n_rounds, auto_dropout = _AUTO[self.method]
-        return (
-            auto_n_rounds if n_rounds is None else n_rounds,
-            auto_dropout if dropout is None else dropout,
-        )
+        if n_rounds is None:
+            n_rounds = _AUTO_N_ROUNDS[self.method]
+        return n_rounds, dropout
 
 
 def _check_fraction(value, name: str) -> float:

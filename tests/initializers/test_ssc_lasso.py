@@ -185,9 +185,15 @@ def test_graph_is_that_of_the_paper():
     np.testing.assert_allclose(affinity, scaled + scaled.T)
 
 
-def test_auto_is_the_plain_method_of_each():
-    X = np.random.RandomState(0).normal(size=(50, 10))
-    for method, n_rounds, dropout in (("lasso", 1, 0.0), ("omp", 10, 0.8)):
+def test_what_auto_stands_for():
+    whole = np.random.RandomState(0).normal(size=(2500, 4))
+    for method, n_samples, n_rounds, dropout in (
+        ("lasso", 50, 1, 0.0),
+        ("omp", 50, 10, 0.5),
+        ("omp", 1250, 10, 0.6),
+        ("omp", 2500, 10, 0.8),
+    ):
+        X = whole[:n_samples]
         auto, explicit = (
             SparseSubspaceClustering(3, method=method, random_state=0, **params).fit(X)
             for params in ({}, {"n_rounds": n_rounds, "dropout": dropout})

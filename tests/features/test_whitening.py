@@ -1,0 +1,90 @@
+"""Partly whitened principal components."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.decomposition import TruncatedSVD
+
+from skmixmate import PartialWhitening
+
+
+@pytest.fixture
+def X():
+    random_state = np.random.RandomState(0)
+    scales = np.geomspace(10.0, 0.1, 12)
+    return 3.0 + random_state.standard_normal((200, 12)) * scales
+
+
+def test_power_zero_is_a_truncated_svd(X):
+    svd = TruncatedSVD(4, algorithm="arpack", random_state=0).fit(X)
+    whitening = PartialWhitening(4, power=0.0).fit(X)
+    assert_allclose(np.abs(whitening.transform(X)), np.abs(svd.transform(X)), atol=1e-8)
+    assert_allclose(
+        whitening.root_mean_squares_, svd.singular_values_ / np.sqrt(len(X))
+    )
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_components_are_divided_by_a_power_of_their_size(X, power):
+    whitening = PartialWhitening(5, power=power).fit(X)
+    Z = whitening.transform(X)
+    moments = Z.T @ Z / len(X)
+    expected = np.diag(whitening.root_mean_squares_ ** (2.0 * (1.0 - power)))
+    assert_allclose(moments, expected, atol=1e-9)
+
+
+def test_a_multiple_of_the_data_has_the_directions_of_the_data(X):
+    Z, scaled = (PartialWhitening(5).fit_transform(x) for x in (X, 100.0 * X))
+    assert_allclose(scaled, 10.0 * Z, rtol=1e-8)  # 100 to the power of one half.
+
+
+def test_wide_data_give_the_components_of_their_samples(X):
+    wide = X[:6]
+    whitening = PartialWhitening(500, power=0.0).fit(wide)
+    assert whitening.n_components_ == 6
+    Z = whitening.transform(wide)
+    assert_allclose(Z @ whitening.components_, wide, atol=1e-8)
+    assert_allclose(Z.T @ Z / 6, np.diag(whitening.root_mean_squares_**2), atol=1e-8)
+
+
+def test_directions_without_samples_are_no_components(X):
+    low_rank = X[:, :3] @ np.random.RandomState(1).standard_normal((3, 12))
+    whitening = PartialWhitening(10, power=1.0).fit(low_rank)
+    assert whitening.n_components_ == 3
+    assert_allclose(np.mean(whitening.transform(low_rank) ** 2, axis=0), 1.0)
+
+
+def test_single_precision_agrees_with_double(X):
+    double = PartialWhitening(5).fit_transform(X)
+    single = PartialWhitening(5).fit_transform(X.astype(np.float32))
+    assert single.dtype == np.float32
+    assert_allclose(single, double, rtol=1e-3, atol=1e-4)
+
+
+def test_subsample_bounds_what_is_read(X):
+    whole = PartialWhitening(5, subsample=200).fit(X)
+    assert_allclose(whole.components_, PartialWhitening(5).fit(X).components_)
+    some = PartialWhitening(5, subsample=100, random_state=0).fit(X)
+    rows = np.random.RandomState(0).permutation(200)[:100]
+    expected = PartialWhitening(5).fit(X[rows])
+    assert_allclose(some.root_mean_squares_, expected.root_mean_squares_)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_components": 0}, "n_components == 0, must be >= 1"),
+        ({"n_components": 2.5}, "n_components must be an integer"),
+        ({"power": 1.5}, r"power must be in \[0, 1\], got 1.5"),
+        ({"power": -0.1}, "power == -0.1, must be >= 0"),
+        ({"subsample": 0}, "subsample == 0, must be >= 1"),
+    ],
+)
+def test_bad_parameters_are_named(X, parameters, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        PartialWhitening(**parameters).fit(X)
+
+
+def test_blank_data_are_refused(X):
+    with pytest.raises(ValueError, match="All entries of X are zero"):
+        PartialWhitening().fit(np.zeros_like(X))
