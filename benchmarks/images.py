@@ -58,8 +58,10 @@ def main():
         name += f"_n_init_{arguments.n_init}"
     trials = []
     for seed in range(arguments.seeds):
-        mask = observed_pixels(X.shape, seed) if arguments.missing else True
-        trials.append(run_seed(np.where(mask, X, np.nan), y, seed, arguments.n_init))
+        images = X
+        if arguments.missing:
+            images = np.where(observed_pixels(X.shape, seed), X, np.nan)
+        trials.append(run_seed(images, y, seed, arguments.n_init))
         print(trials[-1], flush=True)
         result = {
             "command": f"python -m benchmarks.images {arguments.dataset} "

@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-from . import datasets, metrics, penalties, plotting, recipes
+from . import datasets, inspection, metrics, penalties, plotting, recipes
 from .features import PartialWhitening, ScatteringTransform
 from .initializers import SparseSubspaceClustering
 from .mixmate import MixMateClustering, MixMateImputer
@@ -15,6 +15,7 @@ __all__ = [
     "SparseSubspaceClustering",
     "__version__",
     "datasets",
+    "inspection",
     "metrics",
     "penalties",
     "plotting",

@@ -24,14 +24,15 @@ ALLOWED = {
     "features": {"functional", "utils"},
     "metrics": set(),
     "datasets": set(),
+    "inspection": set(),
     "plotting": set(),
     "mixmate": {
         *("functional", "penalties", "modules", "training"),
         *("initializers", "utils"),
     },
-    "recipes": {"features", "functional", "initializers", "mixmate"},
+    "recipes": {"features", "functional", "initializers", "mixmate", "utils"},
 }
-LEAVES = {"metrics", "datasets", "plotting"}
+LEAVES = {"metrics", "datasets", "inspection", "plotting"}
 WITHOUT_SKLEARN = {"functional", "penalties", "modules", "training", "utils.device"}
 FILES = sorted(ROOT.rglob("*.py"))
 

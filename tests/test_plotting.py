@@ -121,6 +121,16 @@ def test_dictionary_display_stores_atoms_by_usage(stub):
     assert display.image_shape == (2, 2)
 
 
+def test_dictionary_display_draws_other_pictures_of_the_atoms(stub):
+    pictures = np.arange(2 * 2 * 9.0).reshape(2, 2, 9)
+    display = DictionaryDisplay.from_estimator(stub, dictionaries=pictures)
+    # By usage, which is the estimator's own.
+    assert_array_equal(display.atoms, [[pictures[0, 1], pictures[0, 0]], pictures[1]])
+    assert display.image_shape == (3, 3)
+    with pytest.raises(ValueError, match=r"\(2, 2, 'n_features'\), got \(2, 9\)"):
+        DictionaryDisplay.from_estimator(stub, dictionaries=pictures[0])
+
+
 def test_dictionary_display_draws_images(stub):
     display = DictionaryDisplay.from_estimator(stub)
     assert display.axes_.shape == (2, 2)

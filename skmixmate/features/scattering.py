@@ -2,12 +2,13 @@
 
 import functools
 import math
-import warnings
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+from torch.nn.functional import interpolate
 
 from ..functional import (
     Scattering,
@@ -23,6 +24,7 @@ from ..utils.validation import (
     check_or_auto,
     validate_samples,
 )
+from .image_shape import resolve_image_shape
 
 __all__ = ["ScatteringTransform"]
 
@@ -62,6 +64,10 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         Divide the coefficients of each path of each image by the largest magnitude
         among them, which keeps where a path is strong and forgets how strong. Paths
         that are rounding error beside the largest coefficient of the image stay small.
+    min_side : int, default=1
+        Images whose shorter side has fewer pixels are enlarged first, by bicubic
+        interpolation, until it has as many: of small images few averages are left, or
+        few scales.
     batch_size : int or "auto", default="auto"
         Number of images at a time. It bounds the memory and does not change the result.
     device : str or torch.device, default="auto"
@@ -118,6 +124,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         *,
         max_order=2,
         normalize_paths=False,
+        min_side=1,
         batch_size="auto",
         device="auto",
     ):
@@ -126,6 +133,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         self.image_shape = image_shape
         self.max_order = max_order
         self.normalize_paths = normalize_paths
+        self.min_side = min_side
         self.batch_size = batch_size
         self.device = device
 
@@ -152,18 +160,21 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         data = validate_samples(self, X, reset=True, allow_missing=False)
-        self.image_shape_ = self._resolve_image_shape(data.X.shape[1])
+        self.image_shape_ = resolve_image_shape(self.image_shape, data.X.shape[1])
+        factor = max(1.0, self.min_side / min(self.image_shape_))
+        height, width = (round(factor * size) for size in self.image_shape_)
         if self.J == "auto":
-            J = max(1, (min(self.image_shape_) // 3).bit_length() - 1)
+            J = max(1, (min(height, width) // 3).bit_length() - 1)
         else:
             J = int(self.J)
         # What `transform` goes by, whatever parameters are set later.
         self._parameters = (J, int(self.L), int(self.max_order))
+        self._enlarged_shape = (height, width)
         self.paths_ = scattering_paths(*self._parameters)
-        rows, columns = (max(size >> J, 1) for size in self.image_shape_)
+        rows, columns = max(height >> J, 1), max(width >> J, 1)
         if self.normalize_paths and rows * columns == 1:
             raise ValueError(
-                f"normalize_paths=True leaves nothing of images of {self.image_shape_} "
+                f"normalize_paths=True leaves nothing of images of {(height, width)} "
                 f"pixels with J={J}: a path has one average only; use a smaller J."
             )
         self.output_shape_ = (len(self.paths_), rows, columns)
@@ -194,7 +205,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         images = (X if data.is_tensor else data.X).unflatten(1, self.image_shape_)
         J, L, max_order = self._parameters
         operators = _cached_operators(
-            self.image_shape_, J, L, dtype=data.dtype, device=device
+            self._enlarged_shape, J, L, dtype=data.dtype, device=device
         )
         output_device = images.device if data.is_tensor else torch.device("cpu")
         coefficients = torch.empty(
@@ -206,7 +217,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         with torch.set_grad_enabled(torch.is_grad_enabled() and images.requires_grad):
             for start in range(0, len(images), batch_size):
                 batch = slice(start, start + batch_size)
-                S = images[batch].to(device).to(data.dtype)
+                S = self._enlarged(images[batch].to(device).to(data.dtype))
                 S = scattering(S, operators, max_order)
                 if self.normalize_paths:
                     S = normalized_paths(S)
@@ -269,38 +280,15 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         if check_integer(self.max_order, "max_order", min_val=1) > 2:
             raise ValueError(f"max_order must be 1 or 2, got {self.max_order!r}.")
         check_bool(self.normalize_paths, "normalize_paths")
+        check_integer(self.min_side, "min_side", min_val=1)
         check_or_auto(
             self.batch_size, "batch_size", check_at_least_one, "an integer >= 1"
         )
 
-    def _resolve_image_shape(self, n_features: int) -> tuple[int, int]:
-        if self.image_shape is None:
-            side = math.isqrt(n_features)
-            if side**2 == n_features:
-                return side, side
-            warnings.warn(
-                f"n_features={n_features} is no square number, so that each row of X "
-                "is taken as an image of one row of pixels; give "
-                "image_shape=(height, width).",
-                UserWarning,
-                stacklevel=3,
-            )
-            return 1, n_features
-        try:
-            height, width = self.image_shape
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                "image_shape must be None or (height, width), got "
-                f"{self.image_shape!r}."
-            ) from error
-        height = check_integer(height, "image_shape[0]", min_val=1)
-        width = check_integer(width, "image_shape[1]", min_val=1)
-        if height * width != n_features:
-            raise ValueError(
-                f"image_shape={(height, width)} has {height * width} pixels, but X has "
-                f"{n_features} features."
-            )
-        return height, width
+    def _enlarged(self, images: Tensor) -> Tensor:
+        if self._enlarged_shape == self.image_shape_:
+            return images
+        return interpolate(images[:, None], self._enlarged_shape, mode="bicubic")[:, 0]
 
     def _batch_size(self, operators: Scattering, device: torch.device) -> int:
         if self.batch_size != "auto":

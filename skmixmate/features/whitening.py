@@ -108,7 +108,10 @@ class PartialWhitening(
             X = X[np.sort(random_state.permutation(len(X))[:subsample])]
         mean_squares, eigenvectors = _largest_moments(X, n_components)
         if not len(mean_squares):
-            raise ValueError("All entries of X are zero: there are no components.")
+            raise ValueError(
+                "All entries of X are zero, or too small to square: there are no "
+                "components."
+            )
         self.root_mean_squares_ = np.sqrt(mean_squares)
         scaled = eigenvectors / self.root_mean_squares_**power
         self.components_ = np.ascontiguousarray(scaled.T, dtype=X.dtype)
@@ -153,10 +156,12 @@ def _largest_moments(X, n_components: int):
     moments = (X @ X.T if is_wide else X.T @ X) / n_samples
     size = len(moments)
     eigenvalues, eigenvectors = scipy.linalg.eigh(
-        moments, subset_by_index=[max(size - n_components, 0), size - 1]
+        moments,
+        subset_by_index=[max(size - n_components, 0), size - 1],
+        overwrite_a=True,
     )
     eigenvalues, eigenvectors = eigenvalues[::-1], eigenvectors[:, ::-1]
-    rounding_error = size * np.finfo(np.float64).eps * eigenvalues[0]
+    rounding_error = max(X.shape) * np.finfo(np.float64).eps * eigenvalues[0]
     is_nonzero = eigenvalues > max(rounding_error, 0.0)
     eigenvalues, eigenvectors = eigenvalues[is_nonzero], eigenvectors[:, is_nonzero]
     if is_wide:

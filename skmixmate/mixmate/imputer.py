@@ -1,6 +1,5 @@
 """Missing entries filled in by a mixture, as a step of a Pipeline."""
 
-import numpy as np
 import torch
 from sklearn.base import (
     BaseEstimator,
@@ -9,9 +8,10 @@ from sklearn.base import (
     clone,
 )
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from ..utils.random import private_random_state
-from ..utils.validation import check_integer, validate_samples
+from ..utils.validation import check_bool, check_integer, validate_samples
 from .estimator import MixMateClustering
 
 __all__ = ["MixMateImputer"]
@@ -21,16 +21,20 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fill in missing entries by `MixMateClustering.impute`; pass on complete data.
 
     A mixture is fitted only if there is something missing, so that in a Pipeline this
-    step costs nothing where it is not needed.
+    step costs next to nothing where it is not needed.
 
     Parameters
     ----------
     mixmate : MixMateClustering, default=None
         Fitted, as a clone, to the samples. None is ``MixMateClustering(10)`` with at
         most ten epochs.
+    always : bool, default=False
+        Fit the mixture to complete samples too, so that `transform` can fill in others
+        later.
     subsample : int, default=10000
-        Largest number of samples, drawn at random, that it is fitted to: masked
-        training takes long, and a rough model of the pixels is enough.
+        Largest number of samples, drawn at random, that it is fitted to: a rough model
+        is enough. Complete ones alone if there are at least half as many, since masked
+        training takes ten times as long.
     random_state : int, RandomState instance or None, default=None
         Seeds the draw, and the mixture if its own is None.
     device : str or torch.device, default="auto"
@@ -58,9 +62,16 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """
 
     def __init__(
-        self, mixmate=None, *, subsample=10_000, random_state=None, device="auto"
+        self,
+        mixmate=None,
+        *,
+        always=False,
+        subsample=10_000,
+        random_state=None,
+        device="auto",
     ):
         self.mixmate = mixmate
+        self.always = always
         self.subsample = subsample
         self.random_state = random_state
         self.device = device
@@ -83,27 +94,31 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            If a parameter or X is out of range, or an image or a pixel is missing
+            If a parameter or X is out of range, or a sample or a feature is missing
             throughout.
         """
         subsample = check_integer(self.subsample, "subsample", min_val=1)
+        always = check_bool(self.always, "always")
+        if not (self.mixmate is None or isinstance(self.mixmate, MixMateClustering)):
+            raise TypeError(
+                f"mixmate must be None or a MixMateClustering, got {self.mixmate!r}."
+            )
         random_state = private_random_state(self.random_state)
-        data = validate_samples(self, X, reset=True)
+        X = validate_samples(self, X, reset=True).X
         self.mixmate_ = None
-        if not _has_missing(data.X):
+        missing = _missing(X)
+        if missing is None and not always:
             return self
-        X = data.X
-        if len(X) > subsample:
-            chosen = np.sort(random_state.permutation(len(X))[:subsample])
-            X = X[torch.from_numpy(chosen)]
+        chosen = _subsample(len(X), missing, subsample, random_state)
         if self.mixmate is None:
-            n_clusters = min(10, len(X))
-            mixmate = MixMateClustering(n_clusters, max_iter=10, device=self.device)
+            mixmate = MixMateClustering(
+                min(10, len(chosen)), max_iter=10, device=self.device
+            )
         else:
             mixmate = clone(self.mixmate)
         if mixmate.random_state is None:
             mixmate.set_params(random_state=random_state.randint(2**31 - 1))
-        self.mixmate_ = mixmate.fit(X)
+        self.mixmate_ = mixmate.fit(X[chosen])
         return self
 
     def transform(self, X):
@@ -117,7 +132,7 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray or Tensor of shape (n_samples, n_features)
-            X as it is if it is complete.
+            A copy.
 
         Raises
         ------
@@ -126,14 +141,18 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         data = validate_samples(self, X, reset=False)
-        if not _has_missing(data.X):
-            return data.X if data.is_tensor else data.X.numpy()
-        if self.mixmate_ is None:
-            raise ValueError(
-                "X has missing entries, and there were none in fit; fit with samples "
-                "that miss some, so that there is a model to fill them in."
+        missing = _missing(data.X)
+        filled = data.X.clone()
+        if missing is not None:
+            if self.mixmate_ is None:
+                raise ValueError(
+                    "X has missing entries, and there were none in fit; fit with some, "
+                    "or with always=True, so that there is a model to fill them in."
+                )
+            incomplete = missing.any(dim=1)
+            filled[incomplete] = self.mixmate_.impute(filled[incomplete]).to(
+                filled.dtype
             )
-        filled = self.mixmate_.impute(data.X)
         return filled if data.is_tensor else filled.numpy()
 
     def __sklearn_tags__(self):
@@ -144,5 +163,25 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-def _has_missing(X: torch.Tensor) -> bool:
-    return X.is_floating_point() and bool(torch.isnan(X.sum()))
+def _missing(X: Tensor) -> Tensor | None:
+    """Where X has NaN, None if nowhere."""
+    if not (X.is_floating_point() and torch.isnan(X.sum())):
+        return None
+    return torch.isnan(X)
+
+
+def _subsample(n_samples: int, missing: Tensor | None, size: int, random_state):
+    """Indices of at most ``size`` samples, and few more if a feature needs them."""
+    order = torch.from_numpy(random_state.permutation(n_samples))
+    size = min(size, n_samples)
+    if missing is None:
+        return order[:size].sort().values
+    missing = missing.cpu()
+    order_of_complete = order[~missing.any(dim=1)[order]]
+    if len(order_of_complete) >= size / 2:
+        return order_of_complete[:size].sort().values
+    chosen = order[:size]
+    unseen = missing[chosen].all(dim=0)
+    # One sample each, for a mixture takes no feature that is missing throughout.
+    witnesses = (~missing[:, unseen]).int().argmax(dim=0)
+    return torch.cat([chosen, witnesses]).unique()

@@ -64,6 +64,7 @@ class DictionaryDisplay:
         cls,
         estimator,
         *,
+        dictionaries=None,
         image_shape=None,
         n_atoms=10,
         clusters=None,
@@ -79,6 +80,10 @@ class DictionaryDisplay:
             Fitted, with `dictionaries_` of shape (n_clusters, n_atoms, n_features),
             `atom_usage_` of shape (n_clusters, n_atoms) and either `labels_` of
             shape (n_samples,) or `weights_` of shape (n_clusters,).
+        dictionaries : array-like of shape (n_clusters, n_atoms, n_features), \
+default=None
+            What to draw in place of the atoms, such as their averages in pixels from
+            `skmixmate.inspection.atom_averages`; None draws `dictionaries_`.
         image_shape : tuple of int, default=None
             ``(height, width)`` of an atom drawn as an image, ``(n_features,)`` for
             atoms drawn as lines. None guesses a square image where `n_features`
@@ -104,13 +109,20 @@ class DictionaryDisplay:
         NotFittedError
             If `estimator` has no dictionaries yet.
         ValueError
-            If `image_shape`, `n_atoms` or `clusters` do not fit the dictionaries.
+            If `dictionaries` does not fit the estimator, or `image_shape`, `n_atoms`
+            or `clusters` do not fit the dictionaries.
         ImportError
             If matplotlib is missing.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         check_fitted(estimator)
-        dictionaries = np.asarray(estimator.dictionaries_)
+        own = np.asarray(estimator.dictionaries_)
+        dictionaries = own if dictionaries is None else np.asarray(dictionaries)
+        if dictionaries.ndim != 3 or dictionaries.shape[:2] != own.shape[:2]:
+            raise ValueError(
+                "dictionaries must have shape (n_clusters, n_atoms, n_features) = "
+                f"{(*own.shape[:2], 'n_features')}, got {dictionaries.shape}."
+            )
         n_clusters, _, n_features = dictionaries.shape
         shape = resolve_image_shape(image_shape, n_features)
         if not isinstance(n_atoms, numbers.Integral) or n_atoms < 1:

@@ -642,3 +642,31 @@ def test_parameters_set_after_fit_wait_for_the_next_fit(X):
     model.set_params(J=2, L=6, max_order=1)
     np.testing.assert_array_equal(model.transform(X), S)
     assert model.fit_transform(X).shape != S.shape
+
+
+@pytest.mark.parametrize(
+    ("shape", "J"),
+    [((5, 40), 1), ((8, 8), 1), ((23, 30), 2), ((24, 24), 3), ((47, 60), 3)],
+)
+def test_auto_leaves_three_averages_along_the_shorter_side(shape, J):
+    X = np.random.RandomState(0).uniform(size=(2, shape[0] * shape[1]))
+    auto = ScatteringTransform("auto", 2, shape).fit(X)
+    np.testing.assert_array_equal(
+        auto.transform(X), ScatteringTransform(J, 2, shape).fit_transform(X)
+    )
+    assert min(auto.output_shape_[1:]) >= min(3, shape[0] // 2)
+
+
+def test_small_images_are_enlarged():
+    images = torch.rand(3, 1, 10, 15, generator=torch.Generator().manual_seed(0))
+    model = ScatteringTransform(2, 3, (10, 15), min_side=20)
+    S = model.fit_transform(images.flatten(1).numpy())
+    assert (model.image_shape_, model.output_shape_[1:]) == ((10, 15), (5, 7))
+    enlarged = torch.nn.functional.interpolate(images, (20, 30), mode="bicubic")
+    expected = ScatteringTransform(2, 3, (20, 30)).fit_transform(
+        enlarged.flatten(1).numpy()
+    )
+    np.testing.assert_array_equal(S, expected)
+    large = ScatteringTransform(2, 3, (20, 30), min_side=20)
+    assert_same = np.testing.assert_array_equal
+    assert_same(large.fit_transform(enlarged.flatten(1).numpy()), expected)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.impute import SimpleImputer
 
@@ -37,7 +38,9 @@ def test_what_is_observed_stays_and_the_rest_is_filled(digits, fitted):
     observed = ~np.isnan(X)
     assert_array_equal(filled[observed], X[observed])
     assert np.isfinite(filled).all()
-    assert_array_equal(filled, fitted.mixmate_.impute(X))
+    incomplete = np.isnan(X).any(axis=1)
+    expected = fitted.mixmate_.impute(X[incomplete])
+    assert_array_equal(filled[incomplete], expected)
 
 
 def test_better_than_the_mean_of_each_pixel(digits, fitted):
@@ -67,10 +70,10 @@ def test_the_same_seed_gives_the_same_numbers(digits, fitted):
 def test_a_given_mixture_is_cloned_and_fitted_to_some(digits):
     _, X = digits
     mixmate = MixMateClustering(3, n_atoms=5, max_iter=1, random_state=1)
-    imputer = MixMateImputer(mixmate, subsample=100, random_state=0).fit(X)
+    imputer = MixMateImputer(mixmate, subsample=40, random_state=0).fit(X)
     assert not hasattr(mixmate, "dictionaries_")
     assert imputer.mixmate_.dictionaries_.shape[:2] == (3, 5)
-    assert len(imputer.mixmate_.labels_) == 100
+    assert len(imputer.mixmate_.labels_) == 40
 
 
 def test_tensors_give_tensors(digits, fitted):
@@ -80,6 +83,54 @@ def test_tensors_give_tensors(digits, fitted):
     assert_array_equal(filled.numpy(), fitted.transform(X))
 
 
-def test_bad_subsample_is_named(digits):
-    with pytest.raises(ValueError, match="subsample == 0, must be >= 1"):
-        MixMateImputer(subsample=0).fit(digits[1])
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"subsample": 0}, "subsample == 0, must be >= 1"),
+        ({"always": "yes"}, "always must be True or False, got 'yes'"),
+        ({"mixmate": KMeans(3)}, "mixmate must be None or a MixMateClustering, got K"),
+    ],
+)
+def test_bad_parameters_are_named(digits, parameters, message):
+    for X in digits:
+        with pytest.raises((TypeError, ValueError), match=message):
+            MixMateImputer(**parameters).fit(X)
+
+
+def test_always_fills_in_what_was_complete_in_fit(digits):
+    complete, X = digits
+    imputer = MixMateImputer(always=True, random_state=0).fit(complete)
+    assert np.isfinite(imputer.transform(X)).all()
+
+
+def test_the_input_is_never_touched(digits, fitted):
+    for X in digits:
+        X = X.copy()
+        before = X.copy()
+        X.flags.writeable = False  # As memory maps are.
+        filled = fitted.transform(X)
+        filled[:] = -1.0
+        assert_array_equal(X, before)
+
+
+def test_complete_samples_are_enough_if_there_are_many(digits):
+    complete, X = digits
+    X = complete.copy()
+    X[:100, 20] = np.nan
+    imputer = MixMateImputer(subsample=400, random_state=0).fit(X)
+    assert len(imputer.mixmate_.labels_) == 400
+    alone = MixMateImputer(subsample=400, random_state=0, always=True)
+    expected = alone.fit(complete[100:])
+    # Fitted to the complete ones, in another order.
+    assert imputer.mixmate_.scale_ == pytest.approx(expected.mixmate_.scale_)
+
+
+def test_a_feature_that_few_observe_is_in_the_subsample(digits):
+    _, X = digits
+    X = X.copy()
+    X[:, 30] = np.nan
+    X[:, 31] = np.nan
+    X[490, 30] = X[491, 31] = 7.0
+    imputer = MixMateImputer(subsample=40, random_state=0).fit(X)
+    assert len(imputer.mixmate_.labels_) <= 42
+    assert np.isfinite(imputer.transform(X)).all()

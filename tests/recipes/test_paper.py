@@ -1,4 +1,4 @@
-"""The recipes: that they are what they say, and that they run."""
+"""The recipe of the paper: that it is what it says, and that it runs."""
 
 import pickle
 
@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from skmixmate import MixMateClustering, SparseSubspaceClustering
 from skmixmate.metrics import clustering_accuracy
-from skmixmate.recipes import make_image_clusterer, make_paper_clusterer
+from skmixmate.recipes import make_paper_clusterer
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,9 @@ def test_centered_atoms(digits):
 
 @pytest.mark.parametrize("image_shape", [28, None, (28,), (8, 8), (4, 32), (16, 16, 1)])
 def test_wrong_image_shape(image_shape):
-    with pytest.raises(ValueError, match=r"image_shape must be .* got"):
+    with pytest.raises(
+        ValueError, match=r"image_shape.*(must .* got|== 4, must be >= 8)"
+    ):
         make_paper_clusterer(10, image_shape)
 
 
@@ -126,79 +128,3 @@ def test_no_epoch_keeps_the_start(digits):
     np.testing.assert_allclose((atoms @ members.T).max(axis=1), 1.0, atol=1e-6)
     trained = small_paper_clusterer().fit(X)
     assert trained.loss_ < start.loss_
-
-
-@pytest.fixture(scope="module")
-def image_clusterer():
-    """A fitted image clusterer, its images and their classes."""
-    X, y = load_digits(return_X_y=True)
-    X = X.astype(np.float32)
-    clusterer = make_image_clusterer(10, n_init=2, random_state=0)
-    return clusterer.fit(X), X, y
-
-
-def test_images_are_clustered(image_clusterer):
-    clusterer, _, y = image_clusterer
-    # k-means has 0.8; 0.967 was measured.
-    assert clustering_accuracy(y, clusterer[-1].labels_) > 0.95
-    assert clusterer["scattering"].image_shape_ == (24, 24)
-
-
-def test_an_image_clusterer_predicts_its_own_labels(image_clusterer):
-    clusterer, X, _ = image_clusterer
-    np.testing.assert_array_equal(clusterer.predict(X), clusterer[-1].labels_)
-    probabilities = clusterer.predict_proba(X[:5])
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-5)
-
-
-def test_the_unit_and_the_dtype_of_the_images_do_not_matter(image_clusterer):
-    clusterer, X, _ = image_clusterer
-    features = clusterer[:-1].transform(X[:50])
-    for images in ((X[:50] * 15).astype(np.uint8), X[:50].astype(np.float64) / 16):
-        np.testing.assert_allclose(
-            clusterer[:-1].transform(images), features, atol=1e-4
-        )
-
-
-def test_the_start_of_an_image_clusterer_is_the_best_of_several():
-    clusterer = make_image_clusterer(7, (20, 30), n_init=3, random_state=5, verbose=1)
-    start = clusterer[-1].init
-    assert (start.n_clusters, start.n_init, start.max_iter) == (7, 3, 2)
-    assert start.random_state is None  # Set, draw by draw, from the seed of the last.
-    assert clusterer[-1].get_params()["random_state"] == 5
-    assert clusterer["scattering"].image_shape == (24, 36)
-
-
-def test_missing_pixels_are_filled_in_first(image_clusterer):
-    complete, X, y = image_clusterer
-    X, y = X[:800], y[:800]
-    random_state = np.random.RandomState(0)
-    missing = random_state.uniform(size=X.shape) < 0.1
-    missing[random_state.permutation(len(X))[:80]] = False
-    incomplete = np.where(missing, np.nan, X)
-    clusterer = clone(complete).fit(incomplete)
-    assert clustering_accuracy(y, clusterer[-1].labels_) > 0.85
-    agreement = clusterer.predict(X) == clusterer[-1].labels_
-    assert agreement.mean() > 0.9
-    with pytest.raises(ValueError, match="none in fit"):
-        complete.predict(incomplete[:5])
-
-
-def test_an_image_clusterer_survives_a_pickle(image_clusterer):
-    clusterer, X, _ = image_clusterer
-    again = pickle.loads(pickle.dumps(clusterer))
-    np.testing.assert_array_equal(again.predict(X[:50]), clusterer.predict(X[:50]))
-
-
-@pytest.mark.parametrize("image_shape", [(4, 30), (28,), 28, "28x28"])
-def test_an_image_clusterer_checks_its_shape(image_shape):
-    with pytest.raises(ValueError, match="image_shape must be"):
-        make_image_clusterer(10, image_shape)
-
-
-def test_images_of_another_shape_are_refused():
-    X = np.random.RandomState(0).uniform(size=(30, 100))
-    with pytest.raises(ValueError, match=r"X has 100 features.*\(12, 12\)"):
-        make_image_clusterer(2, (12, 12)).fit(X)
-    with pytest.raises(ValueError, match=r"X has 99 features"):
-        make_image_clusterer(2).fit(X[:, :99])

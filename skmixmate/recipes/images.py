@@ -1,0 +1,166 @@
+"""The clusterer for images."""
+
+import functools
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, Normalizer
+
+from ..features import PartialWhitening, ScatteringTransform
+from ..features.image_shape import check_image_shape
+from ..mixmate import MixMateClustering, MixMateImputer
+from ..utils.device import resolve_device
+from ..utils.validation import check_integer
+
+__all__ = ["make_image_clusterer"]
+
+# Features have unit norm, and far more of them matter than of pixels: less penalty and
+# smaller steps than the defaults, which are for pixels.
+_PARAMETERS = {"alpha": 0.1, "learning_rate": 2e-3, "epsilon": 1e-3}
+
+
+def make_image_clusterer(
+    n_clusters,
+    image_shape=None,
+    *,
+    n_init=4,
+    device="auto",
+    verbose=0,
+    random_state=None,
+):
+    """Make the clusterer for grey images of one kind of object each.
+
+    The same choices for all data sets, made without labels; ``benchmarks/images.py``
+    measures it. Use `MixMateClustering` itself for signals that are no images, or to
+    see the clusters' dictionaries in pixels.
+
+    Parameters
+    ----------
+    n_clusters : int
+        Number of clusters. To change it later, ``set_params(clusterer__n_clusters=7)``.
+    image_shape : tuple of two int, default=None
+        Height and width of the images in pixels, each at least 8. None takes them as
+        square. Colour has to be turned to grey first.
+    n_init : int, default=4
+        Number of starts that are tried, on at most 10,000 images and for two epochs
+        each; the labels of the one with the lowest loss are the start.
+    device : str or torch.device, default="auto"
+        "auto" is a CUDA GPU where there is one, else the CPU.
+    verbose : int, default=0
+        1 prints a line an epoch of the last step, once features and start are there.
+    random_state : int, RandomState instance or None, default=None
+        Seeds every step. The same seed gives the same result.
+
+    Returns
+    -------
+    Pipeline
+        Not fitted. It takes one image a row, in any unit, NaN for missing pixels, and
+        gives arrays. The last step is a `MixMateClustering`: ``fit_predict``,
+        ``predict``, ``predict_proba`` (mostly near 0 or 1, not calibrated),
+        ``transform`` (energies) and ``score`` of the Pipeline are its own, and
+        ``[-1].labels_`` are the labels of the training images.
+        `skmixmate.inspection.atom_averages` shows what clusters look like.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is out of range.
+
+    Notes
+    -----
+    The steps:
+
+    - ``imputer``: missing pixels are filled in by a mixture of the pixels. There must
+      be some in ``fit`` if there are to be in ``predict``, or
+      ``set_params(imputer__always=True)``.
+    - ``unit``: each image is divided by its largest magnitude, up to a power of two.
+    - ``scattering``: wavelet scattering, each path divided by its largest magnitude;
+      images of less than 24 pixels a side are enlarged.
+    - ``components``: 500 principal components about the origin, half whitened.
+    - ``normalizer``: each image to unit norm, so that faint ones count as much.
+    - ``clusterer``: `MixMateClustering`. It starts from sparse subspace clusterings of
+      5,000 images; a start may merge two classes and split a third, and then its loss
+      is higher.
+
+    All features are held at once, 1,953 numbers in single precision for an image of 28
+    by 28 pixels: 8 GB for a million.
+
+    References
+    ----------
+    Bruna and Mallat, "Invariant scattering convolution networks" (2013), for affine
+    models of scattering coefficients. Chen, Li and You, "Stochastic sparse subspace
+    clustering" (2020), for the start. Lin, Song and Ba, "Mixture Model Auto-Encoders"
+    (2022), for the model.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmixmate.metrics import clustering_accuracy
+    >>> from skmixmate.recipes import make_image_clusterer
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clusterer = make_image_clusterer(10, n_init=1, random_state=0)
+    >>> bool(clustering_accuracy(y, clusterer.fit_predict(X)) > 0.9)
+    True
+    """
+    # Before minutes of features.
+    check_integer(n_clusters, "n_clusters", min_val=1)
+    check_integer(n_init, "n_init", min_val=1)
+    resolve_device(device)
+    if image_shape is not None:
+        image_shape = check_image_shape(image_shape, min_val=8)
+    clusterer = MixMateClustering(
+        n_clusters,
+        init=functools.partial(_best_of_starts, n_init, device),
+        init_size=10_000,
+        max_iter=8,
+        random_state=random_state,
+        device=device,
+        verbose=verbose,
+        **_PARAMETERS,
+    )
+    scattering = ScatteringTransform(
+        "auto", 8, image_shape, normalize_paths=True, min_side=24, device=device
+    )
+    return Pipeline(
+        [
+            ("imputer", MixMateImputer(random_state=random_state, device=device)),
+            (
+                "unit",
+                FunctionTransformer(_in_its_unit, feature_names_out="one-to-one"),
+            ),
+            ("scattering", scattering),
+            ("components", PartialWhitening(500, random_state=random_state)),
+            ("normalizer", Normalizer()),
+            ("clusterer", clusterer),
+        ]
+    )
+
+
+def _best_of_starts(n_init, device, X, n_clusters, random_state):
+    """Labels of the sparse subspace clustering that trains to the lowest loss."""
+    mixmate = MixMateClustering(
+        n_clusters,
+        init="ssc",
+        init_size=5000,
+        n_init=n_init,
+        max_iter=2,
+        random_state=random_state.randint(np.iinfo(np.int32).max),
+        device=device,
+        **_PARAMETERS,
+    )
+    return mixmate.fit_predict(X)
+
+
+def _in_its_unit(X):
+    """Images in single precision with a largest magnitude from 0.5 to 1.
+
+    Features do not depend on it but for tiny or huge numbers, which single precision
+    would lose. Powers of two leave the digits as they are.
+    """
+    X = np.asarray(X)
+    if X.dtype.kind != "f":
+        X = X.astype(np.float32)
+    # Without a copy for magnitudes.
+    largest = np.maximum(X.max(axis=1, keepdims=True), -X.min(axis=1, keepdims=True))
+    _, exponent = np.frexp(largest)
+    return np.ldexp(X, -exponent).astype(np.float32, copy=False)

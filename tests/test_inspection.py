@@ -1,0 +1,89 @@
+"""Averages by cluster and by atom."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.cluster import KMeans
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+
+from skmixmate import MixMateClustering
+from skmixmate.datasets import make_dictionary_mixture
+from skmixmate.inspection import atom_averages
+
+
+@pytest.fixture(scope="module")
+def mixture():
+    """A mixture of two dictionaries and its samples."""
+    X = make_dictionary_mixture(
+        300, n_clusters=2, n_atoms=4, n_features=12, random_state=0
+    ).data
+    mixmate = MixMateClustering(2, n_atoms=6, init="k-means", max_iter=3)
+    return mixmate.set_params(random_state=0).fit(X), X
+
+
+def test_atoms_are_averages_of_the_samples_that_use_them_most(mixture):
+    mixmate, X = mixture
+    averages = atom_averages(mixmate, X, n_samples=5)
+    codes = mixmate.encode(X)
+    for cluster in range(2):
+        members = mixmate.labels_ == cluster
+        assert_allclose(averages.cluster_means[cluster], X[members].mean(axis=0))
+        for atom in range(6):
+            code = np.where(members, codes[:, atom], -np.inf)
+            users = [i for i in np.argsort(-code)[:5] if code[i] > 0.0]
+            expected = X[users].mean(axis=0) if users else np.zeros(12)
+            assert_allclose(averages.atom_means[cluster, atom], expected)
+
+
+def test_batches_do_not_matter(mixture, monkeypatch):
+    mixmate, X = mixture
+    whole = atom_averages(mixmate, X)
+    monkeypatch.setattr("skmixmate.inspection._BATCH_SIZE", 37)
+    for batched, expected in zip(atom_averages(mixmate, X), whole, strict=True):
+        assert_allclose(batched, expected)
+
+
+def test_a_pipeline_of_one_step_is_its_step(mixture):
+    mixmate, X = mixture
+    for piped, expected in zip(
+        atom_averages(make_pipeline(mixmate), X), atom_averages(mixmate, X), strict=True
+    ):
+        assert_array_equal(piped, expected)
+
+
+def test_data_frames_keep_their_names(mixture):
+    pandas = pytest.importorskip("pandas")
+    mixmate, X = mixture
+    frame = pandas.DataFrame(X, columns=[f"feature {i}" for i in range(12)])
+    named = MixMateClustering(2, n_atoms=6, init="k-means", max_iter=3, random_state=0)
+    averages = atom_averages(named.fit(frame), frame)  # Warnings are errors.
+    assert_array_equal(averages.cluster_means, atom_averages(mixmate, X).cluster_means)
+
+
+def test_missing_entries_are_left_out(mixture):
+    mixmate, X = mixture
+    incomplete = X.copy()
+    incomplete[::3, 2] = np.nan
+    averages = atom_averages(mixmate, incomplete)
+    labels = mixmate.predict(incomplete)
+    expected = [np.nanmean(incomplete[labels == k], axis=0) for k in range(2)]
+    assert_allclose(averages.cluster_means, expected)
+    assert np.isfinite(averages.atom_means).all()
+
+
+def test_a_cluster_without_samples_is_zero(mixture):
+    mixmate, X = mixture
+    averages = atom_averages(mixmate, X[mixmate.labels_ == 1])
+    assert_array_equal(averages.cluster_means[0], 0.0)
+    assert_array_equal(averages.atom_means[0], 0.0)
+
+
+def test_other_clusterers_are_refused(mixture):
+    _, X = mixture
+    with pytest.raises(TypeError, match="clusterer must be a MixMateClustering"):
+        atom_averages(KMeans(2).fit(X), X)
+    with pytest.raises(NotFittedError):
+        atom_averages(MixMateClustering(2), X)
+    with pytest.raises(ValueError, match="n_samples == 0, must be >= 1"):
+        atom_averages(MixMateClustering(2), X, n_samples=0)
