@@ -127,7 +127,7 @@ def _autoencoder_codes(X, n_codes, seed, n_epochs=50, batch_size=256):
     """Codes of the fully connected autoencoder of DEC and N2D."""
     sizes = [X.shape[1], 500, 500, 2000, n_codes]
     with torch.random.fork_rng():
-        torch.manual_seed(seed)  # noqa: TID251: layers draw from no other.
+        torch.manual_seed(seed)  # noqa: TID251 (layers draw from no other)
         encoder, decoder = (_layers(s) for s in (sizes, sizes[::-1]))
         samples = torch.from_numpy(X)
         parameters = [*encoder.parameters(), *decoder.parameters()]
