@@ -2,7 +2,15 @@
 
 __version__ = "0.1.0"
 
-from . import datasets, inspection, metrics, penalties, plotting, recipes
+from . import (
+    datasets,
+    inspection,
+    metrics,
+    model_selection,
+    penalties,
+    plotting,
+    recipes,
+)
 from .features import PartialWhitening, ScatteringTransform
 from .initializers import SparseSubspaceClustering
 from .mixmate import MixMateClustering, MixMateImputer
@@ -17,6 +25,7 @@ __all__ = [
     "datasets",
     "inspection",
     "metrics",
+    "model_selection",
     "penalties",
     "plotting",
     "recipes",

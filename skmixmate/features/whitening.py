@@ -41,10 +41,10 @@ class PartialWhitening(
 
     Attributes
     ----------
-    components_ : ndarray of shape (n_components_, n_features)
+    components_ : ndarray of shape (n_components, n_features)
         ``transform`` is ``X @ components_.T``: the eigenvectors of the second moments
         of X, divided by ``root_mean_squares_ ** power``.
-    root_mean_squares_ : ndarray of shape (n_components_,)
+    root_mean_squares_ : ndarray of shape (n_components,)
         Root mean square of the samples along each eigenvector.
     n_components_ : int
         Number of components; directions in which all samples are zero, up to rounding,
@@ -128,7 +128,7 @@ class PartialWhitening(
 
         Returns
         -------
-        ndarray of shape (n_samples, n_components_)
+        ndarray of shape (n_samples, n_components)
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])

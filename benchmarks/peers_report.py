@@ -1,0 +1,82 @@
+"""Tables and picture of the comparison: ``python -m benchmarks.peers_report``.
+
+Reads ``benchmarks/results/peers_*.json``; writes docs/tables/peers_DATASET.csv for each
+and docs/_static/peers.png, accuracy against seconds.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+from .common import DATASETS, RESULTS
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def write_table(dataset: str, methods: dict) -> None:
+    """One row a method; a reason where there are no scores."""
+    rows = [
+        ["method", "ACC", "NMI", "ARI", "seconds", "peak memory (MiB)", "parameters"]
+    ]
+    for name, result in methods.items():
+        if "reason" in result:
+            rows.append([name, result["reason"], *[""] * 5])
+            continue
+        mean = result["scores"]["mean"]
+        n_parameters = result["n_parameters"]
+        rows.append(
+            [
+                name,
+                *(f"{mean[key]:.3f}" for key in ("acc", "nmi", "ari")),
+                result["mean_seconds"],
+                result["peak_memory_mib"],
+                "" if n_parameters is None else f"{n_parameters:,}",
+            ]
+        )
+    path = DOCS / "tables" / f"peers_{dataset}.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    print(f"wrote {path.relative_to(DOCS.parent)}")
+
+
+def draw(results: dict) -> None:
+    """Accuracy against seconds, a panel a data set."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(
+        1, len(results), figsize=(5.2 * len(results), 4), squeeze=False, sharey=True
+    )
+    for ax, (dataset, methods) in zip(axes[0], results.items(), strict=True):
+        for name, result in methods.items():
+            if "reason" in result:
+                continue
+            is_ours = "mixmate" in name.lower() or name.startswith("make_")
+            point = (result["mean_seconds"], result["scores"]["mean"]["acc"])
+            ax.semilogx(*point, "o", color="C3" if is_ours else "0.5")
+            ax.annotate(
+                name, point, xytext=(4, 4), textcoords="offset points", fontsize="small"
+            )
+        ax.set(title=dataset, xlabel="seconds")
+        ax.margins(x=0.25, y=0.1)
+    axes[0, 0].set_ylabel("ACC")
+    figure.tight_layout()
+    path = DOCS / "_static" / "peers.png"
+    figure.savefig(path, dpi=90)
+    print(f"wrote {path.relative_to(DOCS.parent)}")
+
+
+def main():
+    results = {}
+    for dataset in DATASETS:
+        path = RESULTS / f"peers_{dataset}.json"
+        if path.exists():
+            results[dataset] = json.loads(path.read_text())["methods"]
+            write_table(dataset, results[dataset])
+    draw(results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""How many clusters there are, as far as the data say."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.metrics import adjusted_rand_score
+from sklearn.utils import _safe_indexing, check_scalar
+
+from .utils.random import private_random_state
+
+__all__ = ["cluster_stability"]
+
+
+def cluster_stability(clusterer, X, *, n_repeats=2, random_state=None) -> np.ndarray:
+    """Agreement of clusterers that were fitted to different samples.
+
+    X is split into three parts at random. Two clones of the clusterer are fitted, each
+    to one part, and label the third; the score is the adjusted Rand index of their
+    labels. A number of clusters that the data have is found again in other samples;
+    with too many, it is chance which cluster is split, and with too few which ones are
+    merged. Scores of several values of ``n_clusters`` are to be compared, or plotted.
+
+    Parameters
+    ----------
+    clusterer : clusterer
+        With ``fit`` and ``predict``. Its ``random_state`` parameters, nested ones too,
+        are set anew for each fit.
+    X : array-like of shape (n_samples, n_features)
+        At least nine samples.
+    n_repeats : int, default=2
+        Number of random splits.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the splits and the fits.
+
+    Returns
+    -------
+    ndarray of shape (n_repeats,)
+        Scores, at most one; about zero where the labels have nothing in common.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n_repeats`` is not a positive integer, the clusterer cannot predict, or X
+        has too few samples.
+
+    References
+    ----------
+    Lange, Roth, Braun and Buhmann, "Stability-based validation of clustering solutions"
+    (Neural Computation 16, 2004), with two fits in place of a fit and a classifier.
+
+    Examples
+    --------
+    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.datasets import make_blobs
+    >>> from skmixmate.model_selection import cluster_stability
+    >>> X, _ = make_blobs(600, centers=[[0, 0], [9, 0], [0, 9]], random_state=0)
+    >>> scores = [
+    ...     cluster_stability(KMeans(k), X, random_state=0).mean() for k in (2, 3, 4)
+    ... ]
+    >>> int(np.argmax(scores)) + 2
+    3
+    """
+    check_scalar(n_repeats, "n_repeats", int, min_val=1)
+    if not (hasattr(clusterer, "fit") and hasattr(clusterer, "predict")):
+        raise TypeError(f"clusterer must have fit and predict, got {clusterer!r}.")
+    random_state = private_random_state(random_state)
+    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+    if n_samples < 9:
+        raise ValueError(f"X must have at least 9 samples, got {n_samples}.")
+    scores = np.empty(n_repeats)
+    for repeat in range(n_repeats):
+        *parts, held_out = np.array_split(random_state.permutation(n_samples), 3)
+        samples = _safe_indexing(X, held_out)
+        labels = [
+            _seeded_clone(clusterer, random_state)
+            .fit(_safe_indexing(X, part))
+            .predict(samples)
+            for part in parts
+        ]
+        scores[repeat] = adjusted_rand_score(*labels)
+    return scores
+
+
+def _seeded_clone(clusterer, random_state):
+    clusterer = clone(clusterer)
+    names = [
+        name
+        for name in sorted(clusterer.get_params())
+        if name.split("__")[-1] == "random_state"
+    ]
+    return clusterer.set_params(
+        **{name: random_state.randint(np.iinfo(np.int32).max) for name in names}
+    )
