@@ -48,7 +48,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
     parser.add_argument("--n-init", type=int, default=4, help="number of starts")
     parser.add_argument("--missing", action="store_true", help="incomplete images")
-    parser.add_argument("--threads", type=int, default=2, help="torch threads")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
@@ -56,6 +56,9 @@ def main():
     name = f"images_{arguments.dataset}" + "_missing" * arguments.missing
     if arguments.n_init != 4:
         name += f"_n_init_{arguments.n_init}"
+    if arguments.threads != 1:
+        # Another number of threads rounds differently, and is about time.
+        name += f"_{arguments.threads}_threads"
     trials = []
     for seed in range(arguments.seeds):
         images = X
