@@ -56,8 +56,14 @@ def draw(results: dict) -> None:
             is_ours = "mixmate" in name.lower() or name.startswith("make_")
             point = (result["mean_seconds"], result["scores"]["mean"]["acc"])
             ax.semilogx(*point, "o", color="C3" if is_ours else "0.5")
+            # Ours to the left, peers to the right, so that fewer names overlap.
             ax.annotate(
-                name, point, xytext=(4, 4), textcoords="offset points", fontsize="small"
+                name,
+                point,
+                xytext=(-4 if is_ours else 4, 4),
+                textcoords="offset points",
+                ha="right" if is_ours else "left",
+                fontsize="small",
             )
         ax.set(title=dataset, xlabel="seconds")
         ax.margins(x=0.25, y=0.1)
