@@ -28,13 +28,18 @@ def check_image_shape(image_shape, *, min_val: int = 1) -> tuple[int, int]:
     )
 
 
-def resolve_image_shape(image_shape, n_features: int) -> tuple[int, int]:
+def resolve_image_shape(
+    image_shape, n_features: int, *, allow_row: bool = True
+) -> tuple[int, int]:
     """Height and width of images of ``n_features`` pixels; None takes a square.
+
+    Where there is none, an image is one row of pixels if ``allow_row``.
 
     Raises
     ------
     TypeError, ValueError
-        If ``image_shape`` is not two sizes with that product.
+        If ``image_shape`` is not two sizes with that product, or there is no square
+        and a row is not allowed.
 
     Warns
     -----
@@ -45,6 +50,11 @@ def resolve_image_shape(image_shape, n_features: int) -> tuple[int, int]:
         side = math.isqrt(n_features)
         if side**2 == n_features:
             return side, side
+        if not allow_row:
+            raise ValueError(
+                f"n_features={n_features} is no square number; give image_shape=("
+                "height, width)."
+            )
         warnings.warn(
             f"n_features={n_features} is no square number, so that each row of X is "
             "taken as an image of one row of pixels; give image_shape=(height, width).",

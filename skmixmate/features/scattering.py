@@ -160,7 +160,12 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         data = validate_samples(self, X, reset=True, allow_missing=False)
-        self.image_shape_ = resolve_image_shape(self.image_shape, data.X.shape[1])
+        self.image_shape_ = resolve_image_shape(
+            # Enlarging one row of pixels would make thousands of columns of it.
+            self.image_shape,
+            data.X.shape[1],
+            allow_row=self.min_side == 1,
+        )
         factor = max(1.0, self.min_side / min(self.image_shape_))
         height, width = (round(factor * size) for size in self.image_shape_)
         if self.J == "auto":

@@ -34,7 +34,7 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     subsample : int, default=10000
         Largest number of samples, drawn at random, that it is fitted to: a rough model
         is enough. Complete ones alone if there are at least half as many, since masked
-        training takes ten times as long.
+        training takes many times as long.
     random_state : int, RandomState instance or None, default=None
         Seeds the draw, and the mixture if its own is None.
     device : str or torch.device, default="auto"
@@ -165,9 +165,8 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 def _missing(X: Tensor) -> Tensor | None:
     """Where X has NaN, None if nowhere."""
-    if not (X.is_floating_point() and torch.isnan(X.sum())):
-        return None
-    return torch.isnan(X)
+    missing = torch.isnan(X)
+    return missing if missing.any() else None
 
 
 def _subsample(n_samples: int, missing: Tensor | None, size: int, random_state):

@@ -76,6 +76,14 @@ def test_a_given_mixture_is_cloned_and_fitted_to_some(digits):
     assert len(imputer.mixmate_.labels_) == 40
 
 
+def test_huge_numbers_are_not_missing():
+    # Their sum is no number. (A tensor, since scikit-learn warns of such arrays.)
+    X = torch.tensor([[1e308, 1e308, -1e308, -1e308, 1.0]] * 3, dtype=torch.float64)
+    imputer = MixMateImputer().fit(X)
+    assert imputer.mixmate_ is None
+    assert_array_equal(imputer.transform(X), X)
+
+
 def test_tensors_give_tensors(digits, fitted):
     _, X = digits
     filled = fitted.transform(torch.from_numpy(X))
