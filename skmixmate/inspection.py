@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array, check_scalar
+from sklearn.utils import _safe_indexing, check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 __all__ = ["AtomAverages", "atom_averages"]
@@ -100,7 +100,7 @@ def _labels_and_codes(clusterer, mixmate, X):
     labels, codes = [], []
     for start in range(0, len(X), _BATCH_SIZE):
         rows = slice(start, start + _BATCH_SIZE)
-        batch = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+        batch = _safe_indexing(X, rows)
         if clusterer is not mixmate and len(clusterer) > 1:
             batch = clusterer[:-1].transform(batch)
         labels.append(mixmate.predict(batch))

@@ -1,11 +1,10 @@
 """How many clusters there are, as far as the data say."""
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import _safe_indexing, check_scalar
 
-from .utils.random import private_random_state
+from .utils.random import private_random_state, seeded_clone
 
 __all__ = ["cluster_stability"]
 
@@ -71,22 +70,10 @@ def cluster_stability(clusterer, X, *, n_repeats=2, random_state=None) -> np.nda
         *parts, held_out = np.array_split(random_state.permutation(n_samples), 3)
         samples = _safe_indexing(X, held_out)
         labels = [
-            _seeded_clone(clusterer, random_state)
+            seeded_clone(clusterer, random_state, only_unset=False)
             .fit(_safe_indexing(X, part))
             .predict(samples)
             for part in parts
         ]
         scores[repeat] = adjusted_rand_score(*labels)
     return scores
-
-
-def _seeded_clone(clusterer, random_state):
-    clusterer = clone(clusterer)
-    names = [
-        name
-        for name in sorted(clusterer.get_params())
-        if name.split("__")[-1] == "random_state"
-    ]
-    return clusterer.set_params(
-        **{name: random_state.randint(np.iinfo(np.int32).max) for name in names}
-    )

@@ -1,14 +1,12 @@
 """The first labels, whatever ``init`` is."""
 
-import copy
 import warnings
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.cluster import KMeans
 
-from ..utils.random import private_random_state
+from ..utils.random import private_random_state, seeded_clone
 from .dictionaries import InitializationWarning
 from .spectral import spectral_labels
 from .ssc import SparseSubspaceClustering
@@ -80,7 +78,7 @@ def initial_labels(init, X, n_clusters: int, random_state=None) -> np.ndarray:
             return np.zeros(len(X), dtype=np.intp)
         labels = NAMED_INITIALIZERS[init](X, n_clusters, random_state)
     elif hasattr(init, "fit_predict"):
-        labels = _seeded_clone(init, random_state).fit_predict(X)
+        labels = seeded_clone(init, random_state).fit_predict(X)
     elif callable(init):
         labels = init(X, n_clusters, random_state)
     else:
@@ -96,19 +94,6 @@ def _unknown_init(init) -> ValueError:
         f"(X, n_clusters, random_state) -> labels, or an array of shape "
         f"(n_clusters, n_atoms, n_features), got {init!r}."
     )
-
-
-def _seeded_clone(clusterer, random_state):
-    """A copy whose unset ``random_state`` parameters, nested ones too, are set."""
-    if not hasattr(clusterer, "get_params"):
-        return copy.deepcopy(clusterer)
-    clusterer = clone(clusterer)
-    unset = {
-        name: random_state.randint(np.iinfo(np.int32).max)
-        for name, value in sorted(clusterer.get_params().items())
-        if value is None and name.split("__")[-1] == "random_state"
-    }
-    return clusterer.set_params(**unset)
 
 
 def _check_labels(labels, n_samples: int) -> np.ndarray:

@@ -71,7 +71,7 @@ def make_paper_clusterer(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If ``image_shape`` is not two sizes, of at least 8 and 16 pixels.
 
     Notes

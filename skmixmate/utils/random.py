@@ -1,10 +1,13 @@
 """Random numbers that leave the global generators alone."""
 
+import copy
+
 import numpy as np
 import torch
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-__all__ = ["private_random_state", "torch_generator"]
+__all__ = ["private_random_state", "seeded_clone", "torch_generator"]
 
 
 def private_random_state(random_state) -> np.random.RandomState:
@@ -40,3 +43,20 @@ def torch_generator(
     """Return a CPU generator seeded by a draw from ``random_state`` and an offset."""
     seed = int(random_state.randint(2**31 - 1)) + offset
     return torch.Generator("cpu").manual_seed(seed)
+
+
+def seeded_clone(estimator, random_state: np.random.RandomState, *, only_unset=True):
+    """Return a copy whose ``random_state`` parameters, nested ones too, are set.
+
+    Those that are None, or with ``only_unset=False`` all. What has no parameters is
+    copied as it is.
+    """
+    if not hasattr(estimator, "get_params"):
+        return copy.deepcopy(estimator)
+    estimator = clone(estimator)
+    seeds = {
+        name: random_state.randint(np.iinfo(np.int32).max)
+        for name, value in sorted(estimator.get_params().items())
+        if name.split("__")[-1] == "random_state" and (value is None or not only_unset)
+    }
+    return estimator.set_params(**seeds)
