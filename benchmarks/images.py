@@ -1,7 +1,7 @@
 """Pixels to labels by one call: ``python -m benchmarks.images mnist --seeds 5``.
 
 Clusters a whole data set with `skmixmate.recipes.make_image_clusterer` and stores
-accuracy, NMI, ARI, seconds of each step, peak memory and the number of parameters as
+accuracy, NMI, ARI, seconds, peak memory and the number of parameters as
 ``benchmarks/results/images_DATASET.json`` after every seed. ``--missing`` takes out
 25 % of the pixels of 90 % of the images first. Labels are used for scoring alone.
 """

@@ -4,6 +4,7 @@ Every method with the settings that its authors recommend or that its documentat
 shows for such images, the same for all data sets.
 """
 
+import functools
 import itertools
 import math
 import sys
@@ -90,9 +91,6 @@ def image_clusterer(X, n_clusters, seed):
     return model[-1].labels_, model[-1].n_parameters_ + n_components
 
 
-# Kept here, or the declared names go with it.
-_TORCHVISION: list[torch.library.Library] = []
-
 METHODS = {
     "KMeans": k_means,
     "PCA + GaussianMixture": gaussian_mixture,
@@ -171,13 +169,19 @@ def _let_torchvision_load():
     try:
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError):
-        _TORCHVISION.append(torch.library.Library("torchvision", "DEF"))
-        for operator in (
-            "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-            "roi_align(Tensor input, Tensor rois, float spatial_scale, "
-            "SymInt pooled_height, SymInt pooled_width, int sampling_ratio, "
-            "bool aligned) -> Tensor",
-        ):
-            _TORCHVISION[0].define(operator)
+        _declared_operators()
         for name in [name for name in sys.modules if name.startswith("torchvision")]:
             del sys.modules[name]
+
+
+@functools.cache  # Keeps the library: the names go with it.
+def _declared_operators() -> torch.library.Library:
+    library = torch.library.Library("torchvision", "DEF")
+    for operator in (
+        "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+        "roi_align(Tensor input, Tensor rois, float spatial_scale, "
+        "SymInt pooled_height, SymInt pooled_width, int sampling_ratio, "
+        "bool aligned) -> Tensor",
+    ):
+        library.define(operator)
+    return library

@@ -102,9 +102,9 @@ def main():
     parser.add_argument("--into", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     dataset, threads = arguments.dataset, arguments.threads
+    torch.set_num_threads(threads)
 
     if arguments.into:
-        torch.set_num_threads(threads)
         result = run_one(dataset, arguments.method[0], arguments.first_seed)
         Path(arguments.into).write_text(json.dumps(result))
         return
@@ -126,7 +126,6 @@ def main():
             methods[method]["mean_seconds"],
         )
         print(f"{method}: {shown}", flush=True)
-        torch.set_num_threads(threads)
         result = {
             "command": f"python -m benchmarks.peers {dataset} --seeds "
             f"{arguments.seeds} --threads {threads} --limit {arguments.limit}",
