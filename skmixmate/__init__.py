@@ -12,14 +12,17 @@ from . import (
     recipes,
 )
 from .features import PartialWhitening, ScatteringTransform
+from .group_sparse import GroupSparseAutoencoder, SparseAutoencoder
 from .initializers import SparseSubspaceClustering
 from .mixmate import MixMateClustering, MixMateImputer
 
 __all__ = [
+    "GroupSparseAutoencoder",
     "MixMateClustering",
     "MixMateImputer",
     "PartialWhitening",
     "ScatteringTransform",
+    "SparseAutoencoder",
     "SparseSubspaceClustering",
     "__version__",
     "datasets",

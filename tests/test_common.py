@@ -4,10 +4,12 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmixmate import (
+    GroupSparseAutoencoder,
     MixMateClustering,
     MixMateImputer,
     PartialWhitening,
     ScatteringTransform,
+    SparseAutoencoder,
     SparseSubspaceClustering,
 )
 
@@ -17,10 +19,12 @@ from skmixmate import (
 @pytest.mark.filterwarnings("ignore:n_features=.* is no square number")
 @parametrize_with_checks(
     [
+        GroupSparseAutoencoder(),
         MixMateClustering(),
         MixMateImputer(),
         PartialWhitening(),
         ScatteringTransform(),
+        SparseAutoencoder(),
         SparseSubspaceClustering(),
     ]
 )

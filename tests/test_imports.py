@@ -26,9 +26,14 @@ ALLOWED = {
     "datasets": set(),
     "inspection": set(),
     "plotting": set(),
+    "estimation": {"functional", "modules", "training", "utils"},
     "mixmate": {
         *("functional", "penalties", "modules", "training"),
-        *("initializers", "utils"),
+        *("initializers", "estimation", "utils"),
+    },
+    "group_sparse": {
+        *("functional", "penalties", "modules", "training"),
+        *("initializers", "estimation", "utils"),
     },
     "model_selection": {"utils"},
     "recipes": {"features", "functional", "initializers", "mixmate", "utils"},

@@ -1,6 +1,4 @@
-"""From the fitted attributes back to a network, its samples and its outputs."""
-
-from collections.abc import Iterator
+"""From the fitted attributes back to a network, its samples and its answers."""
 
 import numpy as np
 import torch
@@ -13,32 +11,12 @@ from ..utils.validation import Input
 
 __all__ = [
     "assigned_codes",
-    "batched_outputs",
     "build_network",
     "decode",
     "decode_by_label",
     "fitted_network",
     "fitted_samples",
 ]
-
-# Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
-# products, small enough to stay near the processor.
-_CODES_PER_BATCH = 2**19
-
-
-def batched_outputs(
-    module: DictionaryMixture, samples: Samples
-) -> Iterator[tuple[slice, MixtureOutput]]:
-    """Yield the slice and the forward pass of all samples, in order.
-
-    The batches depend on the shape of the model alone, so that the same samples give
-    the same numbers whoever asks.
-    """
-    n_clusters, n_atoms, _ = module.dictionaries.shape
-    batch_size = max(16, _CODES_PER_BATCH // (n_clusters * n_atoms))
-    with torch.no_grad():
-        for index in samples.slices(batch_size):
-            yield index, module(*samples.batch(index))
 
 
 def build_network(

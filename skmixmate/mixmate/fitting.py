@@ -5,22 +5,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ..modules import DictionaryMixture
-from ..training import (
-    Callback,
-    DeadAtomReseeding,
-    EarlyStopping,
-    PrintProgress,
-    Samples,
-    Trainer,
-)
-from ..training.optimizer_state import load_optimizer_state, optimizer_state
-from ..utils.random import private_random_state, torch_generator
-from .fit_warnings import (
+from ..estimation.fit_warnings import (
     warn_of_empty_clusters,
     warn_of_interrupt,
     warn_of_unstable_encoder,
 )
+from ..estimation.training import (
+    ContextCallback,
+    history_arrays,
+    joined_histories,
+    new_trainer,
+    trained_parameters,
+)
+from ..modules import DictionaryMixture
+from ..training import DeadAtomReseeding, EarlyStopping, PrintProgress, Trainer
+from ..training.optimizer_state import load_optimizer_state, optimizer_state
+from ..utils.random import private_random_state, torch_generator
 from .fitted import build_network, fitted_network
 from .last_pass import LastPass, last_pass
 from .parameters import MixtureParameters
@@ -112,7 +112,9 @@ def fit_mixture(estimator, parameters: MixtureParameters, data, *, continued, co
             break
     warn_of_empty_clusters(best)
     if continued:
-        best = replace(best, history_=_joined(estimator.history_, best.history_))
+        best = replace(
+            best, history_=joined_histories(estimator.history_, best.history_)
+        )
     return best
 
 
@@ -129,12 +131,16 @@ def _run(estimator, parameters, start, random_state, context, prefix):
     early_stopping = EarlyStopping(estimator.tol, estimator.n_iter_no_change)
     callbacks = [
         early_stopping,
-        _ContextCallback(context, estimator, start),
+        ContextCallback(
+            context,
+            estimator,
+            lambda t: _fitted(t.module, start, t, converged=False).attributes(),
+        ),
         DeadAtomReseeding(),
     ]
     if estimator.verbose:
         callbacks.append(PrintProgress(prefix))
-    trainer = _trainer(
+    trainer = new_trainer(
         estimator,
         module,
         start.samples,
@@ -166,7 +172,7 @@ def partial_fit_mixture(estimator, parameters: MixtureParameters, data):
     start = draw_start(estimator, parameters, samples, random_state, continued)
     module = _network(estimator, parameters, start)
     n_earlier = estimator.n_iter_ if continued else 0
-    trainer = _trainer(
+    trainer = new_trainer(
         estimator,
         module,
         samples,
@@ -184,7 +190,9 @@ def partial_fit_mixture(estimator, parameters: MixtureParameters, data):
         n_iter_=n_earlier + trainer.epoch,
     )
     if continued:
-        fitted = replace(fitted, history_=_joined(estimator.history_, fitted.history_))
+        fitted = replace(
+            fitted, history_=joined_histories(estimator.history_, fitted.history_)
+        )
     fitted = _with_last_pass(estimator, fitted, start)
     if continued and hasattr(estimator, "cluster_sizes_"):
         fitted = replace(fitted, last=fitted.last.joined(estimator))
@@ -206,27 +214,6 @@ def _network(estimator, parameters, start: MixtureStart) -> DictionaryMixture:
     )
 
 
-def _trainer(
-    estimator, module, samples: Samples, generator, callbacks, max_iter
-) -> Trainer:
-    trained = [p for p in module.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(
-        trained,
-        lr=float(estimator.learning_rate),
-        eps=float(estimator.epsilon),
-        fused=True,
-    )
-    return Trainer(
-        module,
-        optimizer,
-        samples.replaced(dtype=torch.float32),
-        max_iter=max_iter,
-        batch_size=estimator.batch_size,
-        generator=generator,
-        callbacks=callbacks,
-    )
-
-
 def _fitted(module, start: MixtureStart, trainer: Trainer, converged) -> FittedMixture:
     """The attributes that training determines, in the dtype of the data."""
     dtype = start.samples.dtype
@@ -243,11 +230,8 @@ def _fitted(module, start: MixtureStart, trainer: Trainer, converged) -> FittedM
         center_=None if center is None else center.to("cpu", dtype).numpy(),
         scale_=start.samples.scale,
         intercept_scaling_=start.samples.intercept_scaling,
-        n_parameters_=sum(p.numel() for p in module.parameters() if p.requires_grad),
-        history_={
-            name: np.array(values, dtype=int if name.startswith("n_") else float)
-            for name, values in trainer.history.items()
-        },
+        n_parameters_=sum(p.numel() for p in trained_parameters(module)),
+        history_=history_arrays(trainer),
         n_iter_=trainer.epoch,
         converged_=bool(converged),
     )
@@ -256,39 +240,3 @@ def _fitted(module, start: MixtureStart, trainer: Trainer, converged) -> FittedM
 def _with_last_pass(estimator, fitted: FittedMixture, start) -> FittedMixture:
     module = fitted_network(fitted, estimator, start.samples.device)
     return replace(fitted, last=last_pass(module, start.samples))
-
-
-def _joined(first: dict, second: dict) -> dict[str, np.ndarray]:
-    return {name: np.concatenate([first[name], second[name]]) for name in second}
-
-
-class _ContextCallback(Callback):
-    """Tell scikit-learn's callbacks about epochs."""
-
-    def __init__(self, context, estimator, start: MixtureStart):
-        self.parent = context
-        self.estimator = estimator
-        self.start = start
-
-    def on_train_begin(self, trainer) -> None:
-        self.run = self.parent.subcontext(
-            task_name="run", max_subtasks=trainer.max_iter
-        ).call_on_fit_task_begin(estimator=self.estimator)
-
-    def on_epoch_begin(self, trainer) -> None:
-        self.epoch = self.run.subcontext(task_name="epoch").call_on_fit_task_begin(
-            estimator=self.estimator
-        )
-
-    def on_epoch_end(self, trainer) -> bool:
-        def attributes():
-            fitted = _fitted(trainer.module, self.start, trainer, converged=False)
-            return fitted.attributes()
-
-        return self.epoch.call_on_fit_task_end(
-            estimator=self.estimator, reconstruction_attributes=attributes
-        )
-
-    def on_train_end(self, trainer) -> None:
-        if hasattr(self, "run"):  # An interrupt may come before `on_train_begin`.
-            self.run.call_on_fit_task_end(estimator=self.estimator)

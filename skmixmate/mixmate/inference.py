@@ -8,13 +8,13 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from ..estimation.batches import compute_in_batches, like_input
 from ..modules import DictionaryMixture, MixtureOutput
 from ..utils.device import resolve_device
 from ..utils.random import private_random_state
 from ..utils.validation import Input, check_integer, validate_samples
 from .fitted import (
     assigned_codes,
-    batched_outputs,
     decode,
     decode_by_label,
     fitted_network,
@@ -215,7 +215,9 @@ class MixtureInferenceMixin(TransformerMixin):
             observed &= data.mask
         # Where the model is single precision, observed doubles stay as they are.
         dtype = torch.promote_types(data.dtype, filled.dtype)
-        return _like(data, torch.where(observed, data.X.to(dtype), filled.to(dtype)))
+        return like_input(
+            data, torch.where(observed, data.X.to(dtype), filled.to(dtype))
+        )
 
     def sample(self, n_samples=1):
         """Draw new samples that look like the clusters.
@@ -288,23 +290,14 @@ class MixtureInferenceMixin(TransformerMixin):
         """Apply ``function`` to the outputs, batch by batch, on the device of X."""
         device = resolve_device(self.device)
         samples = fitted_samples(self, data, device)
-        result = None
-        for index, output in batched_outputs(self._module(device), samples):
-            values = function(output)
-            if result is None:
-                shape = (len(samples), *values.shape[1:])
-                result = torch.empty(shape, dtype=values.dtype, device=data.X.device)
-            result[index] = values
-        return result
+        return compute_in_batches(
+            self._module(device), samples, function, data.X.device
+        )
 
     def _map(self, X, mask, function: Callable):
         """Validate, compute and return what the user gave: an array or a tensor."""
         data = self._validate(X, mask)
-        return _like(data, self._compute(data, function))
-
-
-def _like(data: Input, values: Tensor):
-    return values if data.is_tensor else values.numpy()
+        return like_input(data, self._compute(data, function))
 
 
 def _check_clusters(clusters) -> None:

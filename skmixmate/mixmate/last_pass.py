@@ -5,9 +5,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
+from ..estimation.batches import batched_outputs
 from ..modules import DictionaryMixture
 from ..training import Samples
-from .fitted import assigned_codes, batched_outputs
+from .fitted import assigned_codes
 
 __all__ = ["LastPass", "last_pass"]
 

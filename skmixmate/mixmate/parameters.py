@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..estimation.parameters import check_shared_parameters
 from ..penalties import Penalty, resolve_penalty
 from ..utils.device import resolve_device
 from ..utils.validation import (
@@ -41,25 +42,10 @@ class MixtureParameters:
         TypeError, ValueError
             Naming the parameter, what it got and what it accepts.
         """
-        for name, min_val in (
-            ("n_clusters", 1),
-            ("init_size", 1),
-            ("n_init", 1),
-            ("n_fista_iter", 1),
-            ("batch_size", 1),
-            ("max_iter", 0),
-            ("n_iter_no_change", 1),
-            ("verbose", 0),
-        ):
-            value = getattr(estimator, name)
-            if name == "verbose" and isinstance(value, bool):
-                continue
-            check_integer(value, name, min_val=min_val)
-        check_number(estimator.learning_rate, "learning_rate")
-        check_number(estimator.epsilon, "epsilon")
-        check_number(estimator.alpha, "alpha", include_boundaries="left")
-        check_number(estimator.tol, "tol", include_boundaries="left")
-        for name in ("fit_intercept", "fit_weights", "warm_start"):
+        check_integer(estimator.n_clusters, "n_clusters", min_val=1)
+        check_integer(estimator.n_init, "n_init", min_val=1)
+        check_shared_parameters(estimator)
+        for name in ("fit_intercept", "fit_weights"):
             check_bool(getattr(estimator, name), name)
         penalty = resolve_penalty(estimator.penalty)
         n_atoms = check_or_auto(
@@ -70,7 +56,6 @@ class MixtureParameters:
                 f"n_atoms must be a multiple of the penalty's group_size="
                 f"{penalty.group_size}, got {n_atoms}."
             )
-        check_or_auto(estimator.step_size, "step_size", check_number)
         return cls(
             penalty=penalty,
             device=resolve_device(estimator.device),

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..estimation.scaling import check_size, resolve_scale
+from ..estimation.subset import initialization_subset
 from ..initializers import (
     InitializationWarning,
     dictionaries_from_labels,
@@ -142,17 +144,8 @@ def _scaled_samples(estimator, parameters, data: Input) -> Samples:
     """Samples with the centre, the scale and the intercept of the model."""
     raw = Samples(data.X, data.mask, dtype=data.dtype, device=parameters.device)
     center, mean_squared_norm = _center_and_size(raw, bool(estimator.fit_intercept))
-    if not np.isfinite(mean_squared_norm) or (
-        mean_squared_norm == 0.0 and center is None and bool(raw.X.nan_to_num().any())
-    ):
-        raise ValueError(
-            f"The mean squared norm of the samples in X is {mean_squared_norm} in "
-            "double precision; choose a unit in which X is not so large or so small."
-        )
-    scale = parameters.scale
-    if scale is None:
-        # Data that are the same throughout have no scale.
-        scale = (mean_squared_norm / SCALED_SQUARED_NORM) ** 0.5 or 1.0
+    check_size(raw.replaced(center=center), mean_squared_norm)
+    scale = resolve_scale(parameters.scale, mean_squared_norm, SCALED_SQUARED_NORM)
     intercept = (mean_squared_norm**0.5 / scale) or SCALED_SQUARED_NORM**0.5
     return raw.replaced(
         center=center,
@@ -203,7 +196,7 @@ def _check_points(points, estimator, parameters, samples: Samples) -> np.ndarray
 
 def _points_from_labels(estimator, parameters, samples, random_state) -> np.ndarray:
     """Members of first clusters, (n_clusters, n_atoms, n_features)."""
-    X = _initialization_subset(samples, estimator.init_size, random_state)
+    X = initialization_subset(samples, estimator.init_size, random_state)
     if len(X) < estimator.n_clusters:
         raise ValueError(
             f"init_size={estimator.init_size} must be at least n_clusters="
@@ -231,34 +224,6 @@ def _points_from_labels(estimator, parameters, samples, random_state) -> np.ndar
         # Under "auto" the number is a rule's, not the user's: nothing to tell.
         warn=parameters.n_atoms is not None,
     )
-
-
-def _initialization_subset(samples: Samples, size: int, random_state) -> np.ndarray:
-    """At most ``size`` random samples, complete ones if there are enough.
-
-    Enough is half of what is asked for; otherwise missing entries are filled with the
-    mean of their feature.
-    """
-    order = random_state.permutation(len(samples))
-    size = min(size, len(samples))
-    if samples.has_missing:
-        complete = _complete_rows(samples)[order]
-        if complete.sum() >= size / 2:
-            order = order[complete]
-    X, observed = samples.raw(torch.from_numpy(order[:size]))
-    if observed is not None:
-        means = X.sum(0) / observed.sum(0).clamp(min=1.0)
-        X = torch.where(observed > 0, X, means)
-    return X.cpu().numpy()
-
-
-def _complete_rows(samples: Samples) -> np.ndarray:
-    complete = np.ones(len(samples), dtype=bool)
-    for index in samples.slices(4096):
-        observed = samples.raw(index).observed
-        if observed is not None:
-            complete[index] = (observed > 0).all(dim=1).cpu().numpy()
-    return complete
 
 
 def _atoms(points: np.ndarray, samples: Samples, random_state) -> Tensor:

@@ -234,7 +234,7 @@ def test_a_step_that_is_too_large_for_the_start_warns(X):
         2, init=atoms_alike(), fit_intercept=False, scale=1.0, max_iter=1
     )
     limit = 4.0 / 3.0 / 6.0
-    message = r"first atoms of 1 of 2 clusters.* at most 0\.17"
+    message = r"first atoms of 1 of 2 dictionaries.* at most 0\.17"
     with pytest.warns(ConvergenceWarning, match=message) as record:
         model.set_params(step_size=1.02 * limit).fit(X)
     assert record[0].filename == __file__

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-import skmixmate.mixmate.fitting as fitting
+from skmixmate.estimation.training import ContextCallback
 from skmixmate.training import (
     Callback,
     DeadAtomReseeding,
@@ -32,12 +32,7 @@ class FakeContext:
 
 
 def context_callback():
-    samples = SimpleNamespace(
-        dtype=torch.float32, center=None, scale=1.0, intercept_scaling=None
-    )
-    return fitting._ContextCallback(
-        FakeContext(), object(), SimpleNamespace(samples=samples)
-    )
+    return ContextCallback(FakeContext(), object(), lambda trainer: {})
 
 
 FACTORIES = {
@@ -45,7 +40,7 @@ FACTORIES = {
     DeadAtomReseeding: DeadAtomReseeding,
     EarlyStopping: lambda: EarlyStopping(1e-3, 2),
     PrintProgress: lambda: PrintProgress("run 1/2, "),
-    fitting._ContextCallback: context_callback,
+    ContextCallback: context_callback,
 }
 
 

@@ -1,23 +1,13 @@
-"""The networks: parameters and the forward pass over the functional core."""
+"""The mixture of dictionaries: energies of all clusters and the training loss."""
 
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from .functional import (
-    DataTerm,
-    energies,
-    expected_energy,
-    fista,
-    gram_matrix,
-    gram_term,
-    lipschitz_constant,
-    masked_term,
-    residual_term,
-    responsibilities,
-)
-from .penalties import L1, Penalty
+from ..functional import energies, expected_energy, responsibilities
+from ..penalties import Penalty
+from .encoder import EncoderOutput, UnfoldedEncoder
 
 __all__ = ["DictionaryMixture", "MixtureOutput"]
 
@@ -32,20 +22,12 @@ class MixtureOutput(NamedTuple):
     codes: Tensor
 
 
-class _Terms(NamedTuple):
-    """Codes (K, n, P) of n samples for each cluster, and their terms of the energy."""
-
-    codes: Tensor
-    squared_residuals: Tensor
-    penalties: Tensor
-
-
 # More than this share of the samples in a cluster's backward pass, and encoding them
 # twice costs more than the shorter backward pass saves.
 _LARGEST_SHARE = 0.6
 
 
-class DictionaryMixture(nn.Module):
+class DictionaryMixture(UnfoldedEncoder):
     """A mixture of sparse dictionaries with unfolded FISTA encoders.
 
     Parameters
@@ -101,18 +83,17 @@ class DictionaryMixture(nn.Module):
         form: Literal["gram", "residual"] = "gram",
         min_responsibility: float = 0.0,
     ):
-        super().__init__()
-        if n_fista_iter < 1:
-            raise ValueError(f"n_fista_iter must be at least 1, got {n_fista_iter!r}.")
-        self.penalty = L1() if penalty is None else penalty
-        self.alpha = alpha
-        self.n_fista_iter = n_fista_iter
-        self.step_size = step_size
-        self.form = form
+        super().__init__(
+            dictionaries,
+            penalty=penalty,
+            alpha=alpha,
+            n_fista_iter=n_fista_iter,
+            step_size=step_size,
+            form=form,
+        )
         self.min_responsibility = min_responsibility
         # Share of the samples in the last backward pass of the busiest cluster.
         self._last_share = 0.0
-        self.dictionaries = nn.Parameter(dictionaries.detach().clone())
         n_clusters = dictionaries.shape[0]
         if weights is None:
             weights = dictionaries.new_full((n_clusters,), 1.0 / n_clusters)
@@ -120,43 +101,11 @@ class DictionaryMixture(nn.Module):
             weights.detach().clamp(min=torch.finfo(weights.dtype).tiny).log(),
             requires_grad=fit_weights,
         )
-        self.normalize_()
 
     @property
     def log_weights(self) -> Tensor:
         """``log pi``, (n_clusters,)."""
         return torch.log_softmax(self.weight_logits, dim=0)
-
-    @torch.no_grad()
-    def normalize_(self) -> None:
-        """Scale every atom to unit norm in place, as after each optimiser step.
-
-        Not in the MixMate paper; in its authors' code.
-        """
-        norms = torch.linalg.vector_norm(self.dictionaries, dim=-1, keepdim=True)
-        self.dictionaries /= norms.clamp(min=torch.finfo(norms.dtype).tiny)
-
-    def _steps(self, gram: Tensor) -> Tensor:
-        """Step size of each cluster's encoder, (n_clusters, 1, 1)."""
-        if self.step_size == "auto":
-            return lipschitz_constant(gram).reciprocal()[:, None, None]
-        return gram.new_full((gram.shape[0], 1, 1), self.step_size)
-
-    def _data_term(
-        self, X: Tensor, observed: Tensor | None, gram: Tensor, step: Tensor
-    ) -> DataTerm:
-        """The data term of a batch in the form that suits it."""
-        if observed is not None:
-            return masked_term(X, self.dictionaries, step, observed)
-        if self.form == "residual":
-            return residual_term(X, self.dictionaries, step)
-        return gram_term(X, self.dictionaries, gram, step)
-
-    def _prox(self, V: Tensor, step: Tensor) -> Tensor:
-        """Proximal step on codes in units of the step size."""
-        if self.penalty.is_norm:
-            return self.penalty.prox(V, self.alpha)
-        return self.penalty.prox(step * V, step * self.alpha) / step
 
     def forward(self, X: Tensor, observed: Tensor | None = None) -> MixtureOutput:
         """Encode a batch against every dictionary and compute its energies.
@@ -176,39 +125,24 @@ class DictionaryMixture(nn.Module):
         ----------
         MixMate (ICASSP 2022), eqs. 4 and 5.
         """
-        gram = gram_matrix(self.dictionaries)
-        step = self._steps(gram)
+        gram, step = self.gram_and_steps()
         may_leave_out = self.min_responsibility > 0.0 and torch.is_grad_enabled()
         if may_leave_out and X.device.type == "cpu":
             terms = self._terms_that_matter(X, observed, gram, step)
         else:
-            terms = self._terms(X, observed, gram, step)
+            terms = self.encode(X, observed, gram, step)
         return MixtureOutput(
             energies(terms.squared_residuals, terms.penalties, self.log_weights),
             terms.codes,
         )
 
-    def _terms(
-        self, X: Tensor, observed: Tensor | None, gram: Tensor, step: Tensor
-    ) -> _Terms:
-        """Encode samples (B, M), or others (K, n, M) for each cluster."""
-        term = self._data_term(X, observed, gram, step)
-        # FISTA runs on codes in units of the step size; see `DataTerm`.
-        codes = step * fista(
-            term.gradient_step,
-            lambda V: self._prox(V, step),
-            None,
-            self.n_fista_iter,
-        )
-        return _Terms(codes, term.value(codes), self.alpha * self.penalty.value(codes))
-
     def _terms_that_matter(
         self, X: Tensor, observed: Tensor | None, gram: Tensor, step: Tensor
-    ) -> _Terms:
-        """The same terms, with gradients where ``min_responsibility`` is reached."""
+    ) -> EncoderOutput:
+        """`encode`, with gradients where ``min_responsibility`` is reached."""
         encodes_twice = self._last_share <= _LARGEST_SHARE
         with torch.set_grad_enabled(not encodes_twice):
-            terms = self._terms(X, observed, gram, step)
+            terms = self.encode(X, observed, gram, step)
         with torch.no_grad():
             p = responsibilities(
                 energies(terms.squared_residuals, terms.penalties, self.log_weights)
@@ -219,10 +153,10 @@ class DictionaryMixture(nn.Module):
             index = p.T.topk(n_most, sorted=False).indices
         if not encodes_twice:
             return terms._replace(codes=terms.codes.detach())
-        again = self._terms(
+        again = self.encode(
             X[index], None if observed is None else observed[index], gram, step
         )
-        return _Terms(
+        return EncoderOutput(
             terms.codes,
             terms.squared_residuals.scatter(1, index, again.squared_residuals),
             terms.penalties.scatter(1, index, again.penalties),

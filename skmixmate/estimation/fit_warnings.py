@@ -6,14 +6,15 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from ..functional import gram_matrix
-from ..modules import DictionaryMixture
+from ..modules import UnfoldedEncoder
 
 __all__ = ["warn_of_empty_clusters", "warn_of_interrupt", "warn_of_unstable_encoder"]
 
 
-def warn_of_unstable_encoder(module: DictionaryMixture) -> None:
+def warn_of_unstable_encoder(module: UnfoldedEncoder, stacklevel: int = 7) -> None:
     """Warn of a fixed step with which FISTA would diverge in the end."""
-    if module.step_size == "auto":
+    # One iteration cannot diverge.
+    if module.step_size == "auto" or module.n_fista_iter == 1:
         return
     gram = gram_matrix(module.dictionaries.detach())
     curvature = torch.linalg.eigvalsh(gram)[:, -1]
@@ -23,16 +24,16 @@ def warn_of_unstable_encoder(module: DictionaryMixture) -> None:
     if unstable.any():
         warnings.warn(
             f"step_size={module.step_size} is too large for the first atoms of "
-            f"{int(unstable.sum())} of {len(unstable)} clusters, which are too much "
-            "alike: their encoders diverge, and the clusters may lose all samples. Use "
-            f"step_size='auto', or at most {1.0 / float(curvature.max()):.2g}.",
+            f"{int(unstable.sum())} of {len(unstable)} dictionaries, which are too "
+            "much alike: their encoders diverge, and clusters may lose all samples. "
+            f"Use step_size='auto', or at most {1.0 / float(curvature.max()):.2g}.",
             ConvergenceWarning,
-            stacklevel=7,
+            stacklevel=stacklevel,
         )
 
 
 def warn_of_interrupt(best, run: int, n_runs: int) -> None:
-    """Say what is kept of an interrupted fit, a `FittedMixture`."""
+    """Say what is kept of an interrupted fit, whose last pass may be None."""
     message = (
         f"Fitting was interrupted in run {run + 1} of {n_runs}; the estimator keeps "
         f"the best that it had learned, after {best.n_iter_} epochs."

@@ -1,0 +1,1 @@
+"""What the estimators over networks share: starts, training runs, inference."""

@@ -1,0 +1,53 @@
+"""A network over all samples, batch by batch."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from ..modules import UnfoldedEncoder
+from ..training import Samples
+from ..utils.validation import Input
+
+__all__ = ["batched_outputs", "compute_in_batches", "like_input"]
+
+# Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
+# products, small enough to stay near the processor.
+_CODES_PER_BATCH = 2**19
+
+
+def batched_outputs(
+    module: UnfoldedEncoder, samples: Samples
+) -> Iterator[tuple[slice, tuple]]:
+    """Yield the slice and the forward pass of all samples, in order.
+
+    The batches depend on the shape of the model alone, so that the same samples give
+    the same numbers whoever asks.
+    """
+    n_dictionaries, n_atoms, _ = module.dictionaries.shape
+    batch_size = max(16, _CODES_PER_BATCH // (n_dictionaries * n_atoms))
+    with torch.no_grad():
+        for index in samples.slices(batch_size):
+            yield index, module(*samples.batch(index))
+
+
+def compute_in_batches(
+    module: UnfoldedEncoder,
+    samples: Samples,
+    function: Callable,
+    device: torch.device,
+) -> Tensor:
+    """Apply ``function`` to the output of each batch; return all on ``device``."""
+    result = None
+    for index, output in batched_outputs(module, samples):
+        values = function(output)
+        if result is None:
+            shape = (len(samples), *values.shape[1:])
+            result = torch.empty(shape, dtype=values.dtype, device=device)
+        result[index] = values
+    return result
+
+
+def like_input(data: Input, values: Tensor):
+    """Return a tensor to whoever passed one, else an array."""
+    return values if data.is_tensor else values.numpy()

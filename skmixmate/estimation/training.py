@@ -1,0 +1,108 @@
+"""A training run of an estimator: Adam, its history, scikit-learn's callbacks."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..training import Callback, Samples, Trainer
+
+__all__ = [
+    "ContextCallback",
+    "history_arrays",
+    "joined_histories",
+    "new_trainer",
+    "trained_parameters",
+]
+
+
+def trained_parameters(module: nn.Module) -> list[nn.Parameter]:
+    """The parameters that training changes."""
+    return [p for p in module.parameters() if p.requires_grad]
+
+
+def new_trainer(
+    estimator, module: nn.Module, samples: Samples, generator, callbacks, max_iter: int
+) -> Trainer:
+    """A `Trainer` by Adam in single precision, as the estimator's parameters ask for.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Has ``learning_rate``, ``epsilon`` and ``batch_size``.
+    module : nn.Module
+    samples : Samples
+    generator : torch.Generator
+    callbacks : list of Callback
+    max_iter : int
+    """
+    optimizer = torch.optim.Adam(
+        trained_parameters(module),
+        lr=float(estimator.learning_rate),
+        eps=float(estimator.epsilon),
+        fused=True,
+    )
+    return Trainer(
+        module,
+        optimizer,
+        samples.replaced(dtype=torch.float32),
+        max_iter=max_iter,
+        batch_size=estimator.batch_size,
+        generator=generator,
+        callbacks=callbacks,
+    )
+
+
+def history_arrays(trainer: Trainer) -> dict[str, np.ndarray]:
+    """The history of a run, one array a quantity."""
+    return {
+        name: np.array(values, dtype=int if name.startswith("n_") else float)
+        for name, values in trainer.history.items()
+    }
+
+
+def joined_histories(first: dict, second: dict) -> dict[str, np.ndarray]:
+    """One history after another."""
+    return {name: np.concatenate([first[name], second[name]]) for name in second}
+
+
+class ContextCallback(Callback):
+    """Tell scikit-learn's callbacks about epochs.
+
+    Parameters
+    ----------
+    context : callback context of scikit-learn
+    estimator : estimator
+    attributes : callable
+        Fitted attributes, a dict, from a `Trainer`.
+    """
+
+    def __init__(self, context, estimator, attributes: Callable[[Trainer], dict]):
+        self.parent = context
+        self.estimator = estimator
+        self.attributes = attributes
+
+    def on_train_begin(self, trainer) -> None:
+        """Begin a run."""
+        self.run = self.parent.subcontext(
+            task_name="run", max_subtasks=trainer.max_iter
+        ).call_on_fit_task_begin(estimator=self.estimator)
+
+    def on_epoch_begin(self, trainer) -> None:
+        """Begin an epoch."""
+        self.epoch = self.run.subcontext(task_name="epoch").call_on_fit_task_begin(
+            estimator=self.estimator
+        )
+
+    def on_epoch_end(self, trainer) -> bool:
+        """End an epoch and return whether a callback asks to stop."""
+        return self.epoch.call_on_fit_task_end(
+            estimator=self.estimator,
+            reconstruction_attributes=lambda: self.attributes(trainer),
+        )
+
+    def on_train_end(self, trainer) -> None:
+        """End the run."""
+        if hasattr(self, "run"):  # An interrupt may come before `on_train_begin`.
+            self.run.call_on_fit_task_end(estimator=self.estimator)

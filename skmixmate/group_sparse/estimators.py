@@ -1,0 +1,340 @@
+"""The group-sparse autoencoder and, with groups of one atom, the sparse one."""
+
+from .base import BaseSparseAutoencoder
+
+__all__ = ["GroupSparseAutoencoder", "SparseAutoencoder"]
+
+
+class GroupSparseAutoencoder(BaseSparseAutoencoder):
+    """Learn a dictionary whose atoms are used in groups, and group samples by them.
+
+    A sample is coded by an unfolded FISTA encoder with the group ReLU, which uses whole
+    groups of atoms or leaves them unused, and decoded by the same dictionary. Codes
+    feed k-means or spectral clustering; the strongest group is a cluster by itself.
+
+    Parameters
+    ----------
+    n_groups : int, default=10
+        Number of groups of atoms.
+    group_size : int, default=16
+        Number of atoms of each group.
+    alpha : float, default=0.2
+        Strength of the penalty ``sum_g ||z_g||``, the threshold of the group ReLU, in
+        units of ``scale_``: with "auto" scaling, most of what a unit-norm atom can
+        explain of a sample is between 0 and 1.
+    nonnegative : bool, default=False
+        Restrict codes to nonnegative values.
+    n_fista_iter : int, default=15
+        Number of layers of the encoder, FISTA iterations. 1 is the paper's shallow
+        network, eq. 11.
+    step_size : float or "auto", default="auto"
+        Step of FISTA. "auto" computes it from the dictionary so that the encoder cannot
+        diverge; for a single iteration it is 1, as in eq. 11.
+    loss : {"penalized", "reconstruction"}, default="penalized"
+        What training lowers: half the squared residual plus the penalty (eq. 8), which
+        is also what the encoder minimises, or half the squared residual alone (eq. 13,
+        the paper's choice).
+    normalize_atoms : bool, default=True
+        Keep atoms at unit norm. Without, the penalised loss has no minimum: atoms grow
+        while codes shrink.
+    scale : float or "auto", default="auto"
+        What X is divided by. "auto" makes the mean squared norm of a sample 1, so that
+        ``alpha`` does not depend on the unit of X.
+    init : str, clusterer, callable or array, default="cluster"
+        The first atoms.
+
+        - "cluster": members of the clusters that spectral clustering finds, a group a
+          cluster;
+        - any object with ``fit_predict``, a Pipeline too: members of its clusters;
+        - "data": samples; "random": Gaussian noise;
+        - a callable ``(X, n_groups, random_state)`` that gives labels, or atoms as an
+          array;
+        - an array (n_groups * group_size, n_features) of atoms in the unit of X.
+    init_size : int, default=5000
+        Largest number of samples that the first atoms are drawn from.
+    learning_rate : float, default=0.001
+        Step size of Adam.
+    epsilon : float, default=1e-8
+        Adam's epsilon, added to the root of the mean squared gradient.
+    batch_size : int, default=256
+        Number of samples of a gradient step.
+    max_iter : int, default=50
+        Largest number of epochs. 0 keeps the start as it is.
+    tol : float, default=1e-3
+        An epoch that does not lower the loss by this fraction is one without change.
+    n_iter_no_change : int, default=3
+        Number of consecutive epochs without change that ends training.
+    warm_start : bool, default=False
+        Continue from the last fit instead of starting anew.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the start and the batches. The same seed gives the same result.
+    device : str or torch.device, default="auto"
+        "auto" is a CUDA GPU where there is one, else the CPU.
+    verbose : int, default=0
+        1 prints a line an epoch.
+
+    Attributes
+    ----------
+    dictionary_ : ndarray of shape (n_groups * group_size, n_features)
+        The atoms, those of a group side by side.
+    labels_ : ndarray of shape (n_samples,)
+        Strongest group of each training sample, the same as ``predict`` gives.
+    group_usage_ : ndarray of shape (n_groups,)
+        Share of the training samples whose code uses the group.
+    loss_ : float
+        Mean loss of the training samples.
+    history_ : dict of str to ndarray
+        One entry an epoch: "loss", "seconds", "n_reseeded_atoms" (none ever).
+    n_iter_ : int
+        Number of epochs of the last fit.
+    converged_ : bool
+        Whether training ended because the loss no longer fell, and not at ``max_iter``.
+    n_parameters_ : int
+        Number of learned numbers.
+    scale_ : float
+        What X is divided by.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, if X had string names.
+
+    See Also
+    --------
+    SparseAutoencoder : Groups of one atom.
+    MixMateClustering : A dictionary for each cluster; better clusters.
+    skmixmate.recovery.support_recovery_range : For which alpha codes are recovered.
+
+    Notes
+    -----
+    Missing entries are NaN in X, or False in ``mask``, or both; they are left out of
+    the model, not filled in.
+
+    Interrupting ``fit`` from the keyboard ends it and keeps what was learned until
+    then; interrupting ``partial_fit`` keeps it as well and raises KeyboardInterrupt.
+
+    References
+    ----------
+    Theodosis, Tolooshams, Tankala, Tasissa and Ba, "On the convergence of group-sparse
+    autoencoders", arXiv:2102.07003, 2021.
+
+    Examples
+    --------
+    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skmixmate import GroupSparseAutoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = GroupSparseAutoencoder(group_size=8, max_iter=5, random_state=0)
+    >>> autoencoder.fit_transform(X).shape
+    (1797, 80)
+    >>> clusterer = make_pipeline(autoencoder, KMeans(10, random_state=0))
+    >>> clusterer.fit_predict(X).shape
+    (1797,)
+    """
+
+    _size_names = ("n_groups", "group_size")
+
+    def __init__(
+        self,
+        n_groups=10,
+        group_size=16,
+        *,
+        alpha=0.2,
+        nonnegative=False,
+        n_fista_iter=15,
+        step_size="auto",
+        loss="penalized",
+        normalize_atoms=True,
+        scale="auto",
+        init="cluster",
+        init_size=5000,
+        learning_rate=1e-3,
+        epsilon=1e-8,
+        batch_size=256,
+        max_iter=50,
+        tol=1e-3,
+        n_iter_no_change=3,
+        warm_start=False,
+        random_state=None,
+        device="auto",
+        verbose=0,
+    ):
+        self.n_groups = n_groups
+        self.group_size = group_size
+        self.alpha = alpha
+        self.nonnegative = nonnegative
+        self.n_fista_iter = n_fista_iter
+        self.step_size = step_size
+        self.loss = loss
+        self.normalize_atoms = normalize_atoms
+        self.scale = scale
+        self.init = init
+        self.init_size = init_size
+        self.learning_rate = learning_rate
+        self.epsilon = epsilon
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    @property
+    def _n_groups(self):
+        return self.n_groups
+
+    @property
+    def _group_size(self):
+        return self.group_size
+
+
+class SparseAutoencoder(BaseSparseAutoencoder):
+    """Learn a dictionary of which each sample uses few atoms.
+
+    A `GroupSparseAutoencoder` with groups of one atom, the baseline of its paper: the
+    penalty is the l1 norm and the activation is soft thresholding.
+
+    Parameters
+    ----------
+    n_atoms : int, default=160
+        Number of atoms.
+    alpha : float, default=0.03
+        Strength of the penalty ``sum |z|``; see `GroupSparseAutoencoder`.
+    nonnegative : bool, default=False
+        Restrict codes to nonnegative values.
+    n_fista_iter : int, default=15
+        Number of layers of the encoder, FISTA iterations.
+    step_size : float or "auto", default="auto"
+        Step of FISTA. "auto" computes it from the dictionary so that the encoder cannot
+        diverge; for a single iteration it is 1.
+    loss : {"penalized", "reconstruction"}, default="penalized"
+        What training lowers; see `GroupSparseAutoencoder`.
+    normalize_atoms : bool, default=True
+        Keep atoms at unit norm.
+    scale : float or "auto", default="auto"
+        What X is divided by. "auto" makes the mean squared norm of a sample 1.
+    init : str, clusterer, callable or array, default="data"
+        The first atoms; see `GroupSparseAutoencoder`. Each atom is a group here.
+    init_size : int, default=5000
+        Largest number of samples that the first atoms are drawn from.
+    learning_rate : float, default=0.001
+        Step size of Adam.
+    epsilon : float, default=1e-8
+        Adam's epsilon, added to the root of the mean squared gradient.
+    batch_size : int, default=256
+        Number of samples of a gradient step.
+    max_iter : int, default=50
+        Largest number of epochs. 0 keeps the start as it is.
+    tol : float, default=1e-3
+        An epoch that does not lower the loss by this fraction is one without change.
+    n_iter_no_change : int, default=3
+        Number of consecutive epochs without change that ends training.
+    warm_start : bool, default=False
+        Continue from the last fit instead of starting anew.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the start and the batches. The same seed gives the same result.
+    device : str or torch.device, default="auto"
+        "auto" is a CUDA GPU where there is one, else the CPU.
+    verbose : int, default=0
+        1 prints a line an epoch.
+
+    Attributes
+    ----------
+    dictionary_ : ndarray of shape (n_atoms, n_features)
+        The atoms.
+    labels_ : ndarray of shape (n_samples,)
+        Strongest atom of each training sample, the same as ``predict`` gives.
+    group_usage_ : ndarray of shape (n_atoms,)
+        Share of the training samples whose code uses the atom.
+    loss_ : float
+        Mean loss of the training samples.
+    history_ : dict of str to ndarray
+        One entry an epoch: "loss", "seconds", "n_reseeded_atoms" (none ever).
+    n_iter_ : int
+        Number of epochs of the last fit.
+    converged_ : bool
+        Whether training ended because the loss no longer fell, and not at ``max_iter``.
+    n_parameters_ : int
+        Number of learned numbers.
+    scale_ : float
+        What X is divided by.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, if X had string names.
+
+    See Also
+    --------
+    GroupSparseAutoencoder : Atoms that are used in groups.
+    sklearn.decomposition.MiniBatchDictionaryLearning : Dictionary learning without
+        backpropagation.
+
+    References
+    ----------
+    Theodosis, Tolooshams, Tankala, Tasissa and Ba, "On the convergence of group-sparse
+    autoencoders", arXiv:2102.07003, 2021, section 4.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmixmate import SparseAutoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = SparseAutoencoder(n_atoms=40, max_iter=5, random_state=0).fit(X)
+    >>> codes = autoencoder.transform(X)
+    >>> autoencoder.inverse_transform(codes).shape
+    (1797, 64)
+    """
+
+    _size_names = ("n_atoms",)
+    _group_size = 1
+
+    def __init__(
+        self,
+        n_atoms=160,
+        *,
+        alpha=0.03,
+        nonnegative=False,
+        n_fista_iter=15,
+        step_size="auto",
+        loss="penalized",
+        normalize_atoms=True,
+        scale="auto",
+        init="data",
+        init_size=5000,
+        learning_rate=1e-3,
+        epsilon=1e-8,
+        batch_size=256,
+        max_iter=50,
+        tol=1e-3,
+        n_iter_no_change=3,
+        warm_start=False,
+        random_state=None,
+        device="auto",
+        verbose=0,
+    ):
+        self.n_atoms = n_atoms
+        self.alpha = alpha
+        self.nonnegative = nonnegative
+        self.n_fista_iter = n_fista_iter
+        self.step_size = step_size
+        self.loss = loss
+        self.normalize_atoms = normalize_atoms
+        self.scale = scale
+        self.init = init
+        self.init_size = init_size
+        self.learning_rate = learning_rate
+        self.epsilon = epsilon
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    @property
+    def _n_groups(self):
+        return self.n_atoms

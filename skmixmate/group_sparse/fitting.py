@@ -1,0 +1,269 @@
+"""Fit a sparse autoencoder: training, and the last pass over the samples."""
+
+import warnings
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from ..estimation.batches import batched_outputs
+from ..estimation.fit_warnings import warn_of_interrupt, warn_of_unstable_encoder
+from ..estimation.training import (
+    ContextCallback,
+    history_arrays,
+    joined_histories,
+    new_trainer,
+)
+from ..functional import group_norms
+from ..modules import AutoencoderOutput, DictionaryAutoencoder
+from ..penalties import L1, GroupL2
+from ..training import EarlyStopping, PrintProgress, Samples, Trainer
+from ..training.optimizer_state import load_optimizer_state, optimizer_state
+from ..utils.random import private_random_state, torch_generator
+from .parameters import AutoencoderParameters
+from .start import first_dictionary, fitted_samples, scaled_samples
+
+__all__ = [
+    "FittedAutoencoder",
+    "LastPass",
+    "build_network",
+    "fit_autoencoder",
+    "partial_fit_autoencoder",
+    "strongest_groups",
+]
+
+
+@dataclass(frozen=True)
+class LastPass:
+    """Fitted attributes of an autoencoder that describe the training samples."""
+
+    labels_: np.ndarray
+    loss_: float
+    group_usage_: np.ndarray
+
+
+@dataclass(frozen=True)
+class FittedAutoencoder:
+    """Fitted attributes of an autoencoder: the dictionary and its training.
+
+    ``last`` is None if the last pass was interrupted.
+    """
+
+    dictionary_: np.ndarray
+    scale_: float
+    n_parameters_: int
+    history_: dict[str, np.ndarray]
+    n_iter_: int
+    converged_: bool
+    _optimizer_state: list | None = None
+    last: LastPass | None = None
+
+    def attributes(self) -> dict:
+        """Return name and value of every fitted attribute."""
+        attributes = dict(vars(self))
+        del attributes["last"]
+        return attributes | ({} if self.last is None else vars(self.last))
+
+    def store(self, estimator) -> None:
+        """Set every attribute on the estimator, in place of those of earlier fits."""
+        for field in fields(LastPass):
+            vars(estimator).pop(field.name, None)
+        for name, value in self.attributes().items():
+            setattr(estimator, name, value)
+
+
+def build_network(estimator, dictionary: Tensor) -> DictionaryAutoencoder:
+    """Build the network that an estimator's parameters ask for."""
+    nonnegative = bool(estimator.nonnegative)
+    group_size = estimator._group_size
+    return DictionaryAutoencoder(
+        dictionary,
+        loss_name=estimator.loss,
+        penalty=L1(nonnegative)
+        if group_size == 1
+        else GroupL2(group_size, nonnegative),
+        alpha=float(estimator.alpha),
+        n_fista_iter=estimator.n_fista_iter,
+        step_size=estimator.step_size,
+        normalize_atoms=bool(estimator.normalize_atoms),
+    )
+
+
+def strongest_groups(output: AutoencoderOutput, group_size: int) -> Tensor:
+    """Group of the largest norm of each code, (B,); -1 for codes that are zero."""
+    largest, labels = group_norms(output.codes, group_size).max(dim=1)
+    return torch.where(largest > 0, labels, -1)
+
+
+# Whatever mode the caller has set, training needs gradients.
+@torch.inference_mode(False)
+def fit_autoencoder(
+    estimator, parameters: AutoencoderParameters, data, *, continued: bool, context
+) -> FittedAutoencoder:
+    """Train an autoencoder, from its start or, if ``continued``, from where it is."""
+    random_state = private_random_state(estimator.random_state)
+    samples, module = _prepare(estimator, parameters, data, continued, random_state)
+    warn_of_unstable_encoder(module)
+    early_stopping = EarlyStopping(estimator.tol, estimator.n_iter_no_change)
+    callbacks = [
+        early_stopping,
+        ContextCallback(
+            context,
+            estimator,
+            lambda t: _fitted(t, samples, converged=False).attributes(),
+        ),
+    ]
+    if estimator.verbose:
+        callbacks.append(PrintProgress())
+    trainer = new_trainer(
+        estimator,
+        module,
+        samples,
+        torch_generator(random_state),
+        callbacks,
+        estimator.max_iter,
+    ).run()
+    fitted = _fitted(trainer, samples, early_stopping.converged)
+    interrupted = trainer.interrupted
+    try:
+        fitted = _with_last_pass(estimator, fitted, samples)
+    except KeyboardInterrupt:
+        interrupted = True
+    if interrupted:
+        warn_of_interrupt(fitted, run=0, n_runs=1)
+    _warn_of_unused_groups(fitted)
+    if continued:
+        fitted = _joined(estimator, fitted)
+    return fitted
+
+
+@torch.inference_mode(False)
+def partial_fit_autoencoder(
+    estimator, parameters: AutoencoderParameters, data
+) -> tuple[FittedAutoencoder, bool]:
+    """Take one epoch over a batch of samples, going on from earlier batches.
+
+    Returns
+    -------
+    fitted : FittedAutoencoder
+        Its labels are those of the batch.
+    interrupted : bool
+        Whether a KeyboardInterrupt cut the epoch short.
+    """
+    random_state = private_random_state(estimator.random_state)
+    continued = hasattr(estimator, "dictionary_")
+    samples, module = _prepare(estimator, parameters, data, continued, random_state)
+    n_earlier = estimator.n_iter_ if continued else 0
+    trainer = new_trainer(
+        estimator,
+        module,
+        samples,
+        # Another order in each call, also from the same seed.
+        torch_generator(random_state, offset=n_earlier),
+        [PrintProgress()] if estimator.verbose else [],
+        max_iter=1,
+    )
+    if continued:
+        load_optimizer_state(trainer.optimizer, estimator._optimizer_state)
+    trainer.run()
+    fitted = replace(
+        _fitted(trainer, samples, converged=False),
+        _optimizer_state=optimizer_state(trainer.optimizer),
+        n_iter_=n_earlier + trainer.epoch,
+    )
+    if continued:
+        fitted = _joined(estimator, fitted)
+    return _with_last_pass(estimator, fitted, samples), trainer.interrupted
+
+
+def _prepare(
+    estimator, parameters, data, continued: bool, random_state
+) -> tuple[Samples, DictionaryAutoencoder]:
+    """The samples and the network to train, in single precision."""
+    if continued:
+        _check_same_model(estimator, parameters)
+        samples = fitted_samples(estimator, data, parameters.device)
+        D = torch.tensor(estimator.dictionary_)
+    else:
+        samples = scaled_samples(parameters, data)
+        D = first_dictionary(estimator, parameters, samples, random_state)
+    D = D.to(parameters.device, torch.float32)
+    return samples, build_network(estimator, D)
+
+
+def _check_same_model(estimator, parameters: AutoencoderParameters) -> None:
+    for name, fitted, wanted in (
+        ("atoms", len(estimator.dictionary_), parameters.n_atoms),
+        ("scale", estimator.scale_, parameters.scale or estimator.scale_),
+    ):
+        if fitted != wanted:
+            raise ValueError(
+                f"An estimator fitted with {name}={fitted} cannot go on with "
+                f"{name}={wanted}; fit a clone of it instead."
+            )
+
+
+def _fitted(trainer: Trainer, samples: Samples, converged) -> FittedAutoencoder:
+    """The attributes that training determines, in the dtype of the data."""
+    module = trainer.module
+    D = module.dictionary.detach().to("cpu", samples.dtype, copy=True)
+    if module.normalize_atoms:
+        # In that dtype, so that the attributes are the model exactly.
+        D = torch.nn.functional.normalize(D, eps=torch.finfo(D.dtype).tiny)
+    return FittedAutoencoder(
+        dictionary_=D.numpy(),
+        scale_=samples.scale,
+        n_parameters_=D.numel(),
+        history_=history_arrays(trainer),
+        n_iter_=trainer.epoch,
+        converged_=bool(converged),
+    )
+
+
+def _with_last_pass(estimator, fitted: FittedAutoencoder, samples: Samples):
+    """The same with what its network, built as `predict` builds it, says of samples."""
+    D = torch.tensor(fitted.dictionary_, device=samples.device)
+    module = build_network(estimator, D)
+    loss = torch.zeros((), dtype=torch.float64, device=samples.device)
+    n_users = torch.zeros(estimator._n_groups, dtype=torch.long, device=samples.device)
+    labels = []
+    for _, output in batched_outputs(module, samples):
+        loss += module.loss(output).double() * len(output.codes)
+        labels.append(strongest_groups(output, estimator._group_size))
+        n_users += (group_norms(output.codes, estimator._group_size) > 0).sum(0)
+    loss = float(loss) / len(samples)
+    # Double precision may get through where single precision, in training, did not.
+    if not loss <= torch.finfo(torch.float32).max:
+        raise ValueError(
+            f"The encoder diverges with step_size={module.step_size!r}: the loss of "
+            "the samples is not finite. Use step_size='auto', or a smaller number."
+        )
+    last = LastPass(
+        labels_=torch.cat(labels).cpu().numpy(),
+        loss_=loss,
+        group_usage_=n_users.cpu().numpy() / len(samples),
+    )
+    return replace(fitted, last=last)
+
+
+def _warn_of_unused_groups(fitted: FittedAutoencoder) -> None:
+    if fitted.last is None:
+        return
+    usage = fitted.last.group_usage_
+    n_unused = int((usage == 0).sum())
+    if n_unused:
+        warnings.warn(
+            f"{n_unused} of {len(usage)} groups are used by no training sample; "
+            "a smaller alpha, fewer groups or init='cluster' may help.",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+
+
+def _joined(estimator, fitted: FittedAutoencoder) -> FittedAutoencoder:
+    """The same with the history of earlier fits before its own."""
+    return replace(
+        fitted, history_=joined_histories(estimator.history_, fitted.history_)
+    )

@@ -1,0 +1,104 @@
+"""The sparse autoencoder: one dictionary that encodes and decodes."""
+
+from typing import Literal, NamedTuple
+
+from torch import Tensor
+
+from ..penalties import Penalty
+from .encoder import UnfoldedEncoder
+
+__all__ = ["AutoencoderOutput", "DictionaryAutoencoder"]
+
+
+class AutoencoderOutput(NamedTuple):
+    """What one forward pass of `DictionaryAutoencoder` gives for B samples.
+
+    ``codes`` is (B, P), ``squared_residuals`` and ``penalties`` are (B,).
+    """
+
+    codes: Tensor
+    squared_residuals: Tensor
+    penalties: Tensor
+
+
+class DictionaryAutoencoder(UnfoldedEncoder):
+    """An unfolded sparse encoder with a tied linear decoder, ``x ~ z D``.
+
+    Parameters
+    ----------
+    dictionary : Tensor of shape (n_atoms, n_features)
+        First atoms.
+    loss_name : {"penalized", "reconstruction"}, default="penalized"
+        What training lowers: ``0.5 * ||x - z D||^2 + alpha * Omega(z)`` (eq. 8), which
+        is what the encoder minimises too, or its first term alone (eq. 13).
+    penalty, alpha, n_fista_iter, form, normalize_atoms
+        See `UnfoldedEncoder`.
+    step_size : float or "auto", default="auto"
+        FISTA's step. "auto" is one for a single iteration, which makes the encoder the
+        shallow network ``prox_alpha(x D^T)`` of eq. 11; else a step with which the
+        encoder cannot diverge.
+
+    References
+    ----------
+    Group-sparse autoencoders (arXiv:2102.07003), section 3.1.
+    """
+
+    def __init__(
+        self,
+        dictionary: Tensor,
+        *,
+        loss_name: Literal["penalized", "reconstruction"] = "penalized",
+        penalty: Penalty | None = None,
+        alpha: float = 0.2,
+        n_fista_iter: int = 15,
+        step_size: float | Literal["auto"] = "auto",
+        form: Literal["gram", "residual"] = "gram",
+        normalize_atoms: bool = True,
+    ):
+        super().__init__(
+            dictionary.unsqueeze(0),
+            penalty=penalty,
+            alpha=alpha,
+            n_fista_iter=n_fista_iter,
+            step_size=1.0 if step_size == "auto" and n_fista_iter == 1 else step_size,
+            form=form,
+            normalize_atoms=normalize_atoms,
+        )
+        self.loss_name = loss_name
+
+    @property
+    def dictionary(self) -> Tensor:
+        """The atoms, (n_atoms, n_features)."""
+        return self.dictionaries[0]
+
+    def forward(self, X: Tensor, observed: Tensor | None = None) -> AutoencoderOutput:
+        """Encode a batch and compare it with what its codes decode to.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, n_features)
+            Finite everywhere, also where an entry is missing.
+        observed : Tensor of shape (n_samples, n_features), default=None
+            1 where observed, 0 where missing, in the dtype of ``X``; None if complete.
+
+        Returns
+        -------
+        AutoencoderOutput
+
+        References
+        ----------
+        Group-sparse autoencoders (arXiv:2102.07003), eqs. 11 and 12.
+        """
+        codes, squared_residuals, penalties = self.encode(
+            X, observed, *self.gram_and_steps()
+        )
+        return AutoencoderOutput(codes[0], squared_residuals[0], penalties[0])
+
+    def losses(self, output: AutoencoderOutput) -> Tensor:
+        """Loss of each sample of a batch, (B,)."""
+        losses = 0.5 * output.squared_residuals
+        return losses + output.penalties if self.loss_name == "penalized" else losses
+
+    def loss(self, output: AutoencoderOutput) -> Tensor:
+        """Mean loss of a batch, the training loss, a scalar."""
+        return self.losses(output).mean()
