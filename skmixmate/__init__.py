@@ -10,6 +10,7 @@ from . import (
     penalties,
     plotting,
     recipes,
+    recovery,
 )
 from .features import PartialWhitening, ScatteringTransform
 from .group_sparse import GroupSparseAutoencoder, SparseAutoencoder
@@ -32,4 +33,5 @@ __all__ = [
     "penalties",
     "plotting",
     "recipes",
+    "recovery",
 ]

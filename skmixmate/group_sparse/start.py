@@ -136,7 +136,7 @@ def _given(labels, X, n_clusters, random_state):
 def _check_points(points, shape: tuple[int, int]) -> np.ndarray:
     """First atoms that the user gave, in the space of X."""
     if isinstance(points, Tensor):
-        points = points.detach().cpu()
+        points = points.detach().cpu().numpy()
     points = np.array(points, dtype=np.float64)
     if points.shape != shape or not np.isfinite(points).all():
         raise ValueError(

@@ -1,0 +1,103 @@
+"""What a fitted autoencoder answers."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.cluster import KMeans
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import adjusted_rand_score
+from sklearn.pipeline import make_pipeline
+
+from skmixmate import GroupSparseAutoencoder
+from skmixmate.modules import DictionaryAutoencoder
+from skmixmate.penalties import GroupL2
+
+from .conftest import small_model
+
+
+def test_codes_and_labels_by_the_network(fitted, X):
+    network = DictionaryAutoencoder(
+        torch.from_numpy(fitted.dictionary_), penalty=GroupL2(2), alpha=fitted.alpha
+    )
+    output = network(torch.from_numpy(X / fitted.scale_))
+    codes = output.codes.detach().numpy()
+    np.testing.assert_allclose(fitted.transform(X), codes, atol=1e-12)
+    norms = np.linalg.norm(codes.reshape(-1, 5, 2), axis=2)
+    expected = np.where(norms.max(axis=1) > 0, norms.argmax(axis=1), -1)
+    np.testing.assert_array_equal(fitted.predict(X), expected)
+    losses = network.losses(output).detach().numpy()
+    np.testing.assert_allclose(fitted.score_samples(X), -losses)
+    weights = np.arange(len(X))
+    assert fitted.score(X, sample_weight=weights) == pytest.approx(
+        -np.average(losses, weights=weights)
+    )
+
+
+def test_inverse_transform_decodes(fitted, X):
+    codes = fitted.transform(X)
+    decoded = fitted.inverse_transform(codes)
+    np.testing.assert_allclose(decoded, codes @ fitted.dictionary_ * fitted.scale_)
+    as_tensor = fitted.inverse_transform(torch.from_numpy(codes))
+    np.testing.assert_allclose(as_tensor.numpy(), decoded)
+    with pytest.raises(ValueError, match=r"codes of shape \(n_samples, 10\), got"):
+        fitted.inverse_transform(X)
+
+
+def test_nonnegative_codes(X):
+    assert (small_model(nonnegative=True).fit_transform(X) >= 0).all()
+    assert (small_model().fit_transform(X) < 0).any()
+
+
+def test_fit_and_transform_and_predict_agree(X):
+    model = small_model()
+    np.testing.assert_array_equal(model.fit_transform(X), model.transform(X))
+    np.testing.assert_array_equal(model.fit_predict(X), model.predict(X))
+    assert model.get_feature_names_out()[-1] == "groupsparseautoencoder9"
+
+
+def test_tensors_in_tensors_out(fitted, X):
+    for method in ("transform", "predict", "score_samples"):
+        array = getattr(fitted, method)(X)
+        tensor = getattr(fitted, method)(torch.from_numpy(X))
+        assert isinstance(tensor, torch.Tensor)
+        np.testing.assert_array_equal(tensor.numpy(), array)
+
+
+def test_missing_entries_are_left_out(X):
+    observed = np.random.RandomState(0).uniform(size=X.shape) < 0.8
+    with_nan = np.where(observed, X, np.nan)
+    garbage = np.where(observed, X, 1e3)
+    model = small_model(max_iter=8).fit(with_nan)
+    by_mask = small_model(max_iter=8).fit(garbage, mask=observed)
+    np.testing.assert_allclose(by_mask.dictionary_, model.dictionary_, atol=1e-6)
+    np.testing.assert_allclose(
+        model.transform(garbage, mask=observed), model.transform(with_nan)
+    )
+    np.testing.assert_array_equal(model.labels_, model.predict(with_nan))
+    # The codes of what is observed tell what is not.
+    filled = model.inverse_transform(model.transform(with_nan))
+    missing = ~observed
+    error = np.square(filled - X)[missing].mean()
+    assert error < 0.5 * np.square(X)[missing].mean()
+
+
+def test_at_the_end_of_and_in_a_pipeline(groups, X):
+    truth = np.abs(groups.codes).reshape(200, 5, 2).max(axis=2).argmax(axis=1)
+    pipeline = make_pipeline(
+        small_model(init="cluster", max_iter=40), KMeans(5, n_init=5, random_state=0)
+    )
+    assert pipeline.fit_predict(X).shape == (200,)
+    model = make_pipeline(small_model(init="cluster", max_iter=40))
+    assert adjusted_rand_score(truth, model.fit(X).predict(X)) > 0.9
+
+
+def test_single_precision_stays_single(X):
+    model = small_model().fit(X.astype(np.float32))
+    assert model.dictionary_.dtype == np.float32
+    assert model.transform(X.astype(np.float32)).dtype == np.float32
+
+
+def test_what_is_not_fitted_says_so(X):
+    for method in ("transform", "predict", "score_samples", "inverse_transform"):
+        with pytest.raises(NotFittedError):
+            getattr(GroupSparseAutoencoder(), method)(X)
