@@ -3,7 +3,6 @@
 import time
 
 import numpy as np
-import torch
 from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
