@@ -13,6 +13,7 @@ from .functional import (
     gram_matrix,
     gram_term,
     lipschitz_constant,
+    masked_encode,
     masked_term,
     residual_term,
     responsibilities,
@@ -66,8 +67,10 @@ class DictionaryMixture(nn.Module):
     fit_weights : bool, default=False
         Whether the mixture weights are learned.
     form : {"gram", "residual"}, default="gram"
-        How the data term is computed where no entry is missing: through Gram matrices,
-        or through residuals, the plain reference that gives the same numbers.
+        How the data term of a complete sample is computed: through Gram matrices, or
+        through residuals, the plain reference that gives the same numbers. On a CPU,
+        incomplete samples are encoded by `skmixmate.functional.masked_encode` with
+        "gram", and by the plain reference with "residual".
     min_responsibility : float, default=0.0
         For training by `loss`: where the responsibility of a cluster for a sample is
         below this, the gradient may be left out; that is nearly everywhere, and the
@@ -110,8 +113,9 @@ class DictionaryMixture(nn.Module):
         self.step_size = step_size
         self.form = form
         self.min_responsibility = min_responsibility
-        # Share of the samples in the last backward pass of the busiest cluster.
-        self._last_share = 0.0
+        # Share of the samples in the last backward pass of the busiest cluster, of
+        # complete samples (False) and of masked ones (True).
+        self._last_share = {False: 0.0, True: 0.0}
         self.dictionaries = nn.Parameter(dictionaries.detach().clone())
         n_clusters = dictionaries.shape[0]
         if weights is None:
@@ -178,49 +182,92 @@ class DictionaryMixture(nn.Module):
         """
         gram = gram_matrix(self.dictionaries)
         step = self._steps(gram)
-        may_leave_out = self.min_responsibility > 0.0 and torch.is_grad_enabled()
-        if may_leave_out and X.device.type == "cpu":
-            terms = self._terms_that_matter(X, observed, gram, step)
-        else:
-            terms = self._terms(X, observed, gram, step)
+        terms = self._mixed_terms(X, observed, gram, step)
         return MixtureOutput(
             energies(terms.squared_residuals, terms.penalties, self.log_weights),
             terms.codes,
+        )
+
+    def _mixed_terms(
+        self, X: Tensor, observed: Tensor | None, gram: Tensor, step: Tensor
+    ) -> _Terms:
+        """Encode samples (B, M), each in the way that suits it, whatever the others."""
+        may_leave_out = self.min_responsibility > 0.0 and torch.is_grad_enabled()
+        encode = self._terms
+        if may_leave_out and X.device.type == "cpu":
+            encode = self._terms_that_matter
+        if observed is None:
+            return encode(X, None, gram, step)
+        is_complete = observed.all(dim=1)
+        complete = is_complete.nonzero().flatten()
+        if len(complete) == 0:
+            return encode(X, observed, gram, step)
+        if len(complete) == len(X):
+            return encode(X, None, gram, step)
+        incomplete = (~is_complete).nonzero().flatten()
+        parts = (
+            encode(X[complete], None, gram, step),
+            encode(X[incomplete], observed[incomplete], gram, step),
+        )
+        order = torch.cat([complete, incomplete]).argsort()
+        return _Terms(
+            *(torch.cat(pair, dim=1)[:, order] for pair in zip(*parts, strict=True))
         )
 
     def _terms(
         self, X: Tensor, observed: Tensor | None, gram: Tensor, step: Tensor
     ) -> _Terms:
         """Encode samples (B, M), or others (K, n, M) for each cluster."""
-        term = self._data_term(X, observed, gram, step)
-        # FISTA runs on codes in units of the step size; see `DataTerm`.
-        codes = step * fista(
-            term.gradient_step,
-            lambda V: self._prox(V, step),
-            None,
-            self.n_fista_iter,
-        )
-        return _Terms(codes, term.value(codes), self.alpha * self.penalty.value(codes))
+        if self._has_own_backward(X, observed):
+            codes, squared_residuals = masked_encode(
+                X, observed, self.dictionaries, step, self._prox, self.n_fista_iter
+            )
+        else:
+            term = self._data_term(X, observed, gram, step)
+            # FISTA runs on codes in units of the step size; see `DataTerm`.
+            codes = step * fista(
+                term.gradient_step,
+                lambda V: self._prox(V, step),
+                None,
+                self.n_fista_iter,
+            )
+            squared_residuals = term.value(codes)
+        return _Terms(codes, squared_residuals, self.alpha * self.penalty.value(codes))
+
+    def _has_own_backward(self, X: Tensor, observed: Tensor | None) -> bool:
+        """Whether `masked_encode` is to be used, whose tiles suit a CPU's cache."""
+        return observed is not None and self.form == "gram" and X.device.type == "cpu"
 
     def _terms_that_matter(
         self, X: Tensor, observed: Tensor | None, gram: Tensor, step: Tensor
     ) -> _Terms:
         """The same terms, with gradients where ``min_responsibility`` is reached."""
-        encodes_twice = self._last_share <= _LARGEST_SHARE
+        finds_what_matters = self._has_own_backward(X, observed)
+        is_masked = observed is not None
+        encodes_twice = (
+            not finds_what_matters and self._last_share[is_masked] <= _LARGEST_SHARE
+        )
         with torch.set_grad_enabled(not encodes_twice):
             terms = self._terms(X, observed, gram, step)
         with torch.no_grad():
             p = responsibilities(
                 energies(terms.squared_residuals, terms.penalties, self.log_weights)
+            ).T
+            matters = p >= self.min_responsibility
+            n_most = int(matters.sum(1).max())
+            self._last_share[is_masked] = n_most / max(len(X), 1)
+        if finds_what_matters:
+            # Its backward pass leaves out where the gradient is zero.
+            return _Terms(
+                terms.codes.detach(),
+                *(term.where(matters, term.detach()) for term in terms[1:]),
             )
-            n_most = int((p >= self.min_responsibility).sum(0).max())
-            self._last_share = n_most / max(len(X), 1)
-            # As many samples of each cluster, so that they are one array.
-            index = p.T.topk(n_most, sorted=False).indices
         if not encodes_twice:
             return terms._replace(codes=terms.codes.detach())
+        # As many samples of each cluster, so that they are one array.
+        index = p.topk(n_most, sorted=False).indices
         again = self._terms(
-            X[index], None if observed is None else observed[index], gram, step
+            X[index], observed[index] if is_masked else None, gram, step
         )
         return _Terms(
             terms.codes,
