@@ -39,6 +39,13 @@ def close(actual, expected, tolerance=1e-10):
     torch.testing.assert_close(actual, expected, rtol=tolerance, atol=tolerance)
 
 
+def outputs_and_gradients(module, X, mask):
+    """Energies, codes, and the gradients of the loss."""
+    output = module(X, mask)
+    module.loss(output).backward()
+    return (*output, module.dictionaries.grad, module.weight_logits.grad)
+
+
 @every_penalty
 def test_energies_by_the_formula(penalty):
     X, D, observed = problem()
@@ -109,13 +116,40 @@ def test_all_forms_agree(penalty, seed, step_size):
         ("gram", torch.ones_like(X)),
     ]:
         module = DictionaryMixture(D, form=form, fit_weights=True, **options)
-        output = module(X, mask)
-        module.loss(output).backward()
-        grads = (module.dictionaries.grad, module.weight_logits.grad)
-        results.append((*output, *grads))
+        results.append(outputs_and_gradients(module, X, mask))
     for other in results[1:]:
         for actual, expected in zip(other, results[0], strict=True):
             close(actual, expected)
+
+
+@every_penalty
+@pytest.mark.parametrize("n_complete", [0, 1, 20, 40])
+@pytest.mark.parametrize("min_responsibility", [0.0, 1e-300])
+def test_masked_samples_by_residuals_and_as_they_run(
+    penalty, n_complete, min_responsibility
+):
+    """Of mixed batches too, whose complete samples go through Gram matrices."""
+    X, D, observed = problem(n_samples=40, n_features=12)
+    X, observed[:n_complete] = 0.1 * X, 1.0
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(0))
+    options = {"penalty": penalty, "alpha": 0.1, "fit_weights": True}
+    reference = DictionaryMixture(D, form="residual", **options)
+    module = DictionaryMixture(D, min_responsibility=min_responsibility, **options)
+    for actual, expected in zip(
+        outputs_and_gradients(module, X[order], observed[order]),
+        outputs_and_gradients(reference, X[order], observed[order]),
+        strict=True,
+    ):
+        close(actual, expected)
+
+
+def test_complete_samples_are_the_same_beside_incomplete_ones():
+    X, D, observed = problem(n_samples=6)
+    observed[::2] = 1.0
+    module = DictionaryMixture(D)
+    mixed, complete = module(X, observed), module(X[::2])
+    assert torch.equal(mixed.energies[::2], complete.energies)
+    assert torch.equal(mixed.codes[:, ::2], complete.codes)
 
 
 @every_penalty
@@ -294,7 +328,7 @@ def test_leaving_out_small_responsibilities(penalty, form, is_masked):
     close(shorter.energies, exact.energies)
     close(shorter.codes, exact.codes)
     # It did leave something out, and not much was lost by it.
-    assert 0.0 < module._last_share < 1.0
+    assert 0.0 < module._last_share[is_masked] < 1.0
     expected = exact_module.dictionaries.grad
     error = torch.linalg.vector_norm(module.dictionaries.grad - expected)
     assert 0.0 < error < 1e-4 * torch.linalg.vector_norm(expected)
@@ -310,5 +344,5 @@ def test_nothing_is_left_out_where_all_clusters_matter():
             module.zero_grad()
             module.loss(module(0.01 * X)).backward()
         gradients[min_responsibility] = module.dictionaries.grad
-    assert module._last_share == 1.0
+    assert module._last_share[False] == 1.0
     close(gradients[1e-5], gradients[0.0])

@@ -5,6 +5,7 @@ dictionary, M features. ``X`` (B, M), ``D`` (K, P, M), codes ``Z`` (K, B, P).
 """
 
 from .fista import fista
+from .masked_fista import Encoded, masked_encode
 from .mixture import energies, expected_energy, responsibilities
 from .omp import orthogonal_matching_pursuit
 from .prox import (
@@ -29,6 +30,7 @@ from .scattering_operators import scattering_operators
 
 __all__ = [
     "DataTerm",
+    "Encoded",
     "Scattering",
     "block_soft_threshold",
     "correlate",
@@ -40,6 +42,7 @@ __all__ = [
     "gram_term",
     "group_norms",
     "lipschitz_constant",
+    "masked_encode",
     "masked_term",
     "nonnegative_block_soft_threshold",
     "nonnegative_soft_threshold",

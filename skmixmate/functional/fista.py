@@ -1,7 +1,7 @@
 """The fast iterative shrinkage-thresholding algorithm, unfolded."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -44,15 +44,21 @@ def fista(
     Beck and Teboulle (2009); MixMate (ICASSP 2022), eq. 4.
     """
     codes = extrapolated = start
-    t = 1.0
-    for iteration in range(n_iter):
+    for iteration, momentum in enumerate(momenta(n_iter)):
         previous, codes = codes, prox(gradient_step(extrapolated))
-        if iteration == n_iter - 1:
-            break
-        t_previous, t = t, (1.0 + math.sqrt(1.0 + 4.0 * t * t)) / 2.0
-        momentum = (t_previous - 1.0) / t
-        # lerp(a, b, 1 + m) = b + m * (b - a) in one kernel; the first momentum is zero.
-        extrapolated = (
-            torch.lerp(previous, codes, 1.0 + momentum) if momentum else codes
-        )
+        if iteration < n_iter - 1:
+            extrapolated = extrapolate(previous, codes, momentum)
     return codes
+
+
+def momenta(n_iter: int) -> Iterator[float]:
+    """Yield ``(t_{l-1} - 1) / t_l`` for l from 1 to ``n_iter``; the first is zero."""
+    t = 1.0
+    for _ in range(n_iter):
+        t_previous, t = t, (1.0 + math.sqrt(1.0 + 4.0 * t * t)) / 2.0
+        yield (t_previous - 1.0) / t
+
+
+def extrapolate(previous: Tensor | None, codes: Tensor, momentum: float) -> Tensor:
+    """``codes + momentum * (codes - previous)``, in one kernel."""
+    return torch.lerp(previous, codes, 1.0 + momentum) if momentum else codes

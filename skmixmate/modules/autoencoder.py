@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor
 
 from ..penalties import Penalty
-from .encoder import UnfoldedEncoder
+from .encoder import UnfoldedEncoder, encode_by_completeness
 
 __all__ = ["AutoencoderOutput", "DictionaryAutoencoder"]
 
@@ -89,8 +89,8 @@ class DictionaryAutoencoder(UnfoldedEncoder):
         ----------
         Group-sparse autoencoders (arXiv:2102.07003), eqs. 11 and 12.
         """
-        codes, squared_residuals, penalties = self.encode(
-            X, observed, *self.gram_and_steps()
+        codes, squared_residuals, penalties = encode_by_completeness(
+            self.encode, X, observed, *self.gram_and_steps()
         )
         return AutoencoderOutput(codes[0], squared_residuals[0], penalties[0])
 

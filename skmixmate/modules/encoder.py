@@ -1,5 +1,6 @@
 """The unfolded FISTA encoder that the networks share."""
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
@@ -11,12 +12,13 @@ from ..functional import (
     gram_matrix,
     gram_term,
     lipschitz_constant,
+    masked_encode,
     masked_term,
     residual_term,
 )
 from ..penalties import L1, Penalty
 
-__all__ = ["EncoderOutput", "UnfoldedEncoder"]
+__all__ = ["EncoderOutput", "UnfoldedEncoder", "encode_by_completeness"]
 
 
 class EncoderOutput(NamedTuple):
@@ -48,8 +50,10 @@ class UnfoldedEncoder(nn.Module):
         FISTA's step; "auto" is the inverse of a bound on the Lipschitz constant of each
         dictionary's gradient, with which the encoder cannot diverge.
     form : {"gram", "residual"}, default="gram"
-        How the data term is computed where no entry is missing: through Gram matrices,
-        or through residuals, the plain reference that gives the same numbers.
+        How the data term of a complete sample is computed: through Gram matrices, or
+        through residuals, the plain reference that gives the same numbers. On a CPU,
+        incomplete samples are encoded by `skmixmate.functional.masked_encode` with
+        "gram", and by the plain reference with "residual".
     normalize_atoms : bool, default=True
         Whether atoms have unit norm, from the start and after each optimiser step.
 
@@ -145,14 +149,65 @@ class UnfoldedEncoder(nn.Module):
         ----------
         MixMate (ICASSP 2022), eq. 4.
         """
-        term = self._data_term(X, observed, gram, step)
-        # FISTA runs on codes in units of the step size; see `DataTerm`.
-        codes = step * fista(
-            term.gradient_step,
-            lambda V: self._prox(V, step),
-            None,
-            self.n_fista_iter,
-        )
+        if self.has_own_backward(X, observed):
+            codes, squared_residuals = masked_encode(
+                X, observed, self.dictionaries, step, self._prox, self.n_fista_iter
+            )
+        else:
+            term = self._data_term(X, observed, gram, step)
+            # FISTA runs on codes in units of the step size; see `DataTerm`.
+            codes = step * fista(
+                term.gradient_step,
+                lambda V: self._prox(V, step),
+                None,
+                self.n_fista_iter,
+            )
+            squared_residuals = term.value(codes)
         return EncoderOutput(
-            codes, term.value(codes), self.alpha * self.penalty.value(codes)
+            codes, squared_residuals, self.alpha * self.penalty.value(codes)
         )
+
+    def has_own_backward(self, X: Tensor, observed: Tensor | None) -> bool:
+        """Whether `encode` uses `masked_encode`, whose tiles suit a CPU's cache."""
+        return observed is not None and self.form == "gram" and X.device.type == "cpu"
+
+
+def encode_by_completeness(
+    encode: Callable[..., EncoderOutput],
+    X: Tensor,
+    observed: Tensor | None,
+    gram: Tensor,
+    step: Tensor,
+) -> EncoderOutput:
+    """Encode samples (B, M), each in the way that suits it, whatever the others.
+
+    Parameters
+    ----------
+    encode : callable
+        `UnfoldedEncoder.encode` or the like, which gets complete samples without a
+        mask and the others with theirs.
+    X, observed, gram, step
+        See `UnfoldedEncoder.encode`.
+
+    Returns
+    -------
+    EncoderOutput
+        In the order of the samples.
+    """
+    if observed is None:
+        return encode(X, None, gram, step)
+    is_complete = observed.all(dim=1)
+    complete = is_complete.nonzero().flatten()
+    if len(complete) == 0:
+        return encode(X, observed, gram, step)
+    if len(complete) == len(X):
+        return encode(X, None, gram, step)
+    incomplete = (~is_complete).nonzero().flatten()
+    parts = (
+        encode(X[complete], None, gram, step),
+        encode(X[incomplete], observed[incomplete], gram, step),
+    )
+    order = torch.cat([complete, incomplete]).argsort()
+    return EncoderOutput(
+        *(torch.cat(pair, dim=1)[:, order] for pair in zip(*parts, strict=True))
+    )

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..functional import energies, expected_energy, responsibilities
 from ..penalties import Penalty
-from .encoder import EncoderOutput, UnfoldedEncoder
+from .encoder import EncoderOutput, UnfoldedEncoder, encode_by_completeness
 
 __all__ = ["DictionaryMixture", "MixtureOutput"]
 
@@ -48,8 +48,7 @@ class DictionaryMixture(UnfoldedEncoder):
     fit_weights : bool, default=False
         Whether the mixture weights are learned.
     form : {"gram", "residual"}, default="gram"
-        How the data term is computed where no entry is missing: through Gram matrices,
-        or through residuals, the plain reference that gives the same numbers.
+        See `UnfoldedEncoder`.
     min_responsibility : float, default=0.0
         For training by `loss`: where the responsibility of a cluster for a sample is
         below this, the gradient may be left out; that is nearly everywhere, and the
@@ -92,8 +91,9 @@ class DictionaryMixture(UnfoldedEncoder):
             form=form,
         )
         self.min_responsibility = min_responsibility
-        # Share of the samples in the last backward pass of the busiest cluster.
-        self._last_share = 0.0
+        # Share of the samples in the last backward pass of the busiest cluster, of
+        # complete samples (False) and of masked ones (True).
+        self._last_share = {False: 0.0, True: 0.0}
         n_clusters = dictionaries.shape[0]
         if weights is None:
             weights = dictionaries.new_full((n_clusters,), 1.0 / n_clusters)
@@ -127,34 +127,44 @@ class DictionaryMixture(UnfoldedEncoder):
         """
         gram, step = self.gram_and_steps()
         may_leave_out = self.min_responsibility > 0.0 and torch.is_grad_enabled()
-        if may_leave_out and X.device.type == "cpu":
-            terms = self._terms_that_matter(X, observed, gram, step)
-        else:
-            terms = self.encode(X, observed, gram, step)
+        leaves_out = may_leave_out and X.device.type == "cpu"
+        encode = self._encode_what_matters if leaves_out else self.encode
+        terms = encode_by_completeness(encode, X, observed, gram, step)
         return MixtureOutput(
             energies(terms.squared_residuals, terms.penalties, self.log_weights),
             terms.codes,
         )
 
-    def _terms_that_matter(
+    def _encode_what_matters(
         self, X: Tensor, observed: Tensor | None, gram: Tensor, step: Tensor
     ) -> EncoderOutput:
         """`encode`, with gradients where ``min_responsibility`` is reached."""
-        encodes_twice = self._last_share <= _LARGEST_SHARE
+        is_masked = observed is not None
+        finds_what_matters = self.has_own_backward(X, observed)
+        encodes_twice = (
+            not finds_what_matters and self._last_share[is_masked] <= _LARGEST_SHARE
+        )
         with torch.set_grad_enabled(not encodes_twice):
             terms = self.encode(X, observed, gram, step)
         with torch.no_grad():
             p = responsibilities(
                 energies(terms.squared_residuals, terms.penalties, self.log_weights)
+            ).T
+            matters = p >= self.min_responsibility
+            n_most = int(matters.sum(1).max())
+            self._last_share[is_masked] = n_most / max(len(X), 1)
+        if finds_what_matters:
+            # Its backward pass leaves out where the gradient is zero.
+            return EncoderOutput(
+                terms.codes.detach(),
+                *(term.where(matters, term.detach()) for term in terms[1:]),
             )
-            n_most = int((p >= self.min_responsibility).sum(0).max())
-            self._last_share = n_most / max(len(X), 1)
-            # As many samples of each cluster, so that they are one array.
-            index = p.T.topk(n_most, sorted=False).indices
         if not encodes_twice:
             return terms._replace(codes=terms.codes.detach())
+        # As many samples of each cluster, so that they are one array.
+        index = p.topk(n_most, sorted=False).indices
         again = self.encode(
-            X[index], None if observed is None else observed[index], gram, step
+            X[index], observed[index] if is_masked else None, gram, step
         )
         return EncoderOutput(
             terms.codes,
