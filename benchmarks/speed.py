@@ -5,8 +5,8 @@ and the ratio to the floor that `benchmarks.roofline` derives. Compared things a
 measured in turn, and a ratio is the median of the ratios of neighbours. With one
 thread, times are those in which the process ran, whatever else the machine does. The
 dictionaries are those of two epochs on 10,000 images of MNIST, since responsibilities
-decide how long a backward pass is. Then growth, by `benchmarks.growth`. Takes six
-minutes and stores ``benchmarks/results/speed.json``, or ``speed_N_threads.json``.
+decide how long a backward pass is. Then growth, by `benchmarks.growth`. Takes five to
+eight minutes. Stores ``benchmarks/results/speed.json``, or ``speed_N_threads.json``.
 """
 
 import argparse
