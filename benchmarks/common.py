@@ -4,6 +4,7 @@ import json
 import platform
 import resource
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,19 @@ def machine() -> dict:
     }
 
 
+def clock() -> float:
+    """Seconds, with one thread only those in which this process ran."""
+    one_thread = torch.get_num_threads() == 1
+    return time.process_time() if one_thread else time.perf_counter()
+
+
 def peak_memory_mib() -> float:
     """Largest resident size of this process until now."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # On Linux, rusage of a new program goes on from what started it.
+        (line,) = [s for s in status.read_text().splitlines() if s.startswith("VmHWM")]
+        return int(line.split()[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 

@@ -1,0 +1,155 @@
+"""Tables of speed for the docs: ``python -m benchmarks.speed_report``.
+
+Writes docs/tables/speed*.csv from ``benchmarks/results/speed.json``.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+from . import roofline
+from .common import RESULTS
+
+TABLES = Path(__file__).parent.parent / "docs" / "tables"
+
+# What was aimed at: name, key of the measured ratio, bound, whether it is a least one.
+GOALS = (
+    ("textbook step / training step", "textbook_over_step", 30, True),
+    ("masked step / training step", "masked_step_over_step", 3, False),
+    ("predict, 70,000 images / X D^T", "predict_over_product", 2, False),
+    ("error of the gradient / gradient", "gradient_error", 1e-4, False),
+    ("the same of a masked step", "masked_gradient_error", 1e-4, False),
+)
+OTHERS = (
+    ("textbook masked step / masked step", "textbook_masked_over_masked_step"),
+    ("inference, 256 images / X D^T", "inference_over_product"),
+)
+SYMBOLS = {
+    "n_samples": "N",
+    "n_features": "M",
+    "n_clusters": "K",
+    "n_atoms": "P",
+    "n_fista_iter": "L",
+}
+# Assumed of one H100 in single precision without TF32: a rate that products reach, and
+# the memory's.
+GPU_OPERATIONS, GPU_BYTES = 50e12, 3e12
+# How often the kernels of an iteration read or write codes: a product, a threshold and
+# an extrapolation forward, about twice as often back.
+INFERENCE_PASSES, TRAINING_PASSES = 8, 24
+
+
+def write(name: str, header: str, rows: list[list]) -> None:
+    path = TABLES / f"{name}.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header.split(","))
+        writer.writerows(rows)
+    print(f"wrote {path.relative_to(TABLES.parent.parent)}")
+
+
+def roofline_rows(result: dict) -> list[list]:
+    return [
+        [
+            row["work"],
+            f"{row['giga_operations']:,.2f}",
+            f"{row['mebibytes']:,.1f}",
+            f"{row['floor_ms']:,.1f}",
+            f"{row['ms']:,.1f}",
+            f"{row['ratio']:.1f}",
+        ]
+        for row in result["rows"]
+    ]
+
+
+def goal_rows(comparisons: dict) -> list[list]:
+    rows = []
+    for name, key, bound, is_least in GOALS:
+        ratio = comparisons[key]
+        is_met = ratio >= bound if is_least else ratio <= bound
+        wanted = f"at {'least' if is_least else 'most'} {bound}"
+        measured = f"{ratio:.1f}" if ratio > 0.1 else f"{ratio:.0e}"
+        rows.append([name, measured, wanted, "met" if is_met else "missed"])
+    return rows + [[name, f"{comparisons[key]:.1f}", "", ""] for name, key in OTHERS]
+
+
+def growth_rows(growth: dict) -> list[list]:
+    def listed(values, form):
+        return " / ".join(format(value, form) for value in values)
+
+    return [
+        [
+            SYMBOLS[row["size"]],
+            listed(row["values"], ","),
+            listed(row["seconds"], ".1f"),
+            f"{row['exponent_of_seconds']:.2f}",
+            listed(row["memory_mib"], ".0f"),
+            f"{row['exponent_of_memory']:.2f}",
+        ]
+        for row in growth["rows"]
+    ]
+
+
+def gpu_rows() -> list[list]:
+    """Counts, not measurements; on a GPU all samples have a backward pass."""
+    n_samples, n_epochs, n_images = roofline.N_SAMPLES, 50, 70_000
+    codes = 4 * n_samples * roofline.N_CLUSTERS * roofline.N_ATOMS
+    iterations = roofline.N_FISTA_ITER * codes
+    step, inference = roofline.training_step(1.0), roofline.inference()
+    step = step._replace(bytes=step.bytes + TRAINING_PASSES * iterations)
+    inference = inference._replace(
+        bytes=inference.bytes + INFERENCE_PASSES * iterations
+    )
+    rows = []
+    for name, work, n_batches in (
+        ("one epoch, 70,000 images", step, n_images / n_samples),
+        ("50 epochs", step, n_epochs * n_images / n_samples),
+        ("inference, 1,000,000 images", inference, 1_000_000 / n_samples),
+    ):
+        total = work.times(n_batches)
+        rows.append(
+            [
+                name,
+                f"{total.operations / 1e12:,.2f}",
+                f"{total.bytes / 1e9:,.0f}",
+                f"{total.operations / GPU_OPERATIONS:.3f}",
+                f"{total.bytes / GPU_BYTES:.3f}",
+            ]
+        )
+    return rows
+
+
+def main():
+    result = json.loads((RESULTS / "speed.json").read_text())
+    write(
+        "speed",
+        "work,10⁹ operations,MiB,floor (ms),taken (ms),taken / floor",
+        roofline_rows(result),
+    )
+    comparisons = result["comparisons"]
+    write("speed_goals", "ratio,measured,wanted,", goal_rows(comparisons))
+    write(
+        "speed_growth",
+        "size,values,seconds,exponent,memory (MiB),exponent of memory",
+        growth_rows(result["growth"]),
+    )
+    write(
+        "speed_gpu",
+        "work,10¹² operations,GB,seconds of products,seconds of memory",
+        gpu_rows(),
+    )
+    rates = result["giga_a_second"]
+    products = ("products as large as X D^T", "of one cluster", "of an iteration")
+    write(
+        "speed_rates",
+        "rate,",
+        [
+            [f"{name} (10⁹ operations a second)", f"{rates[key]:.0f}"]
+            for name, key in zip(products, ("wide", "narrow", "small"), strict=True)
+        ]
+        + [["copying (GB a second)", f"{rates['bytes']:.1f}"]],
+    )
+
+
+if __name__ == "__main__":
+    main()
