@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import kneighbors_graph
 
-from skmixmate import MixMateClustering
+from skmixmate import GroupSparseAutoencoder, MixMateClustering
 from skmixmate.datasets import fetch_fashion_mnist, fetch_mnist, fetch_usps
 from skmixmate.initializers import spectral_clustering_labels
 from skmixmate.metrics import clustering_accuracy
@@ -94,3 +94,13 @@ def test_the_papers_recipe_on_usps():
     assert clustering_accuracy(y, start.labels_) > 0.72
     assert clustering_accuracy(y, trained.labels_) > 0.77
     assert trained.n_parameters_ == 76_800
+
+
+def test_groups_of_the_autoencoder_are_like_digits():
+    X, y = fetch_mnist(subset="test", return_X_y=True)
+    for init, at_least in (("cluster", 0.6), ("random", 0.4)):
+        model = GroupSparseAutoencoder(init=init, max_iter=10, random_state=0).fit(X)
+        assert clustering_accuracy(y, model.labels_) > at_least
+        assert model.group_usage_.min() > 0.1
+    start = model.history_["loss"][0]
+    assert model.loss_ < 0.8 * start

@@ -56,8 +56,7 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         Step size of Adam.
     epsilon : float, default=1e-4
         Adam's epsilon, added to the root of the mean squared gradient. A much smaller
-        one ends at a higher loss, see `MixMateClustering`; but from ``init="random"``
-        it is what keeps groups alive that no sample uses at first.
+        one ends at a higher loss, see `MixMateClustering`.
     batch_size : int, default=256
         Number of samples of a gradient step.
     max_iter : int, default=50
@@ -86,7 +85,8 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
     loss_ : float
         Mean loss of the training samples.
     history_ : dict of str to ndarray
-        One entry an epoch: "loss", "seconds", "n_reseeded_atoms" (none ever).
+        One entry an epoch: "loss", "seconds", "n_reseeded_atoms", the number of atoms
+        that no sample used and that became badly explained samples.
     n_iter_ : int
         Number of epochs of the last fit.
     converged_ : bool
@@ -225,8 +225,7 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         Step size of Adam.
     epsilon : float, default=1e-4
         Adam's epsilon, added to the root of the mean squared gradient. A much smaller
-        one ends at a higher loss, see `MixMateClustering`; but from ``init="random"``
-        it is what keeps groups alive that no sample uses at first.
+        one ends at a higher loss, see `MixMateClustering`.
     batch_size : int, default=256
         Number of samples of a gradient step.
     max_iter : int, default=50
@@ -255,7 +254,8 @@ class SparseAutoencoder(BaseSparseAutoencoder):
     loss_ : float
         Mean loss of the training samples.
     history_ : dict of str to ndarray
-        One entry an epoch: "loss", "seconds", "n_reseeded_atoms" (none ever).
+        One entry an epoch: "loss", "seconds", "n_reseeded_atoms", the number of atoms
+        that no sample used and that became badly explained samples.
     n_iter_ : int
         Number of epochs of the last fit.
     converged_ : bool

@@ -19,7 +19,7 @@ from ..estimation.training import (
 from ..functional import group_norms
 from ..modules import AutoencoderOutput, DictionaryAutoencoder
 from ..penalties import L1, GroupL2
-from ..training import EarlyStopping, PrintProgress, Samples, Trainer
+from ..training import DeadAtomReseeding, EarlyStopping, PrintProgress, Samples, Trainer
 from ..training.optimizer_state import load_optimizer_state, optimizer_state
 from ..utils.random import private_random_state, torch_generator
 from .parameters import AutoencoderParameters
@@ -114,6 +114,7 @@ def fit_autoencoder(
             estimator,
             lambda t: _fitted(t, samples, converged=False).attributes(),
         ),
+        DeadAtomReseeding(),
     ]
     if estimator.verbose:
         callbacks.append(PrintProgress())

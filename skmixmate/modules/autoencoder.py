@@ -20,6 +20,11 @@ class AutoencoderOutput(NamedTuple):
     squared_residuals: Tensor
     penalties: Tensor
 
+    @property
+    def energies(self) -> Tensor:
+        """Squared residuals plus penalties, (B, 1), as of a mixture of one."""
+        return (self.squared_residuals + self.penalties).unsqueeze(1)
+
 
 class DictionaryAutoencoder(UnfoldedEncoder):
     """An unfolded sparse encoder with a tied linear decoder, ``x ~ z D``.

@@ -20,7 +20,7 @@ class DeadAtomReseeding(Callback):
 
     Each atom is re-seeded at most once in a run, so a dictionary larger than the data
     need settles down, and never after the last epoch: callbacks that may stop training
-    go before this one.
+    go before this one. A single dictionary is one cluster.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class DeadAtomReseeding(Callback):
         """Add up usage; nothing leaves the device."""
         energies = output.energies.detach()
         weights = torch.softmax(-energies, dim=-1).T.unsqueeze(1)
-        self.usage += (weights @ output.codes.detach().abs()).squeeze(1)
+        self.usage += (weights @ self._codes(output).abs()).squeeze(1)
         indices = indices.to(energies.device)
         self.energy[indices], self.label[indices] = energies.min(dim=-1)
 
@@ -82,7 +82,7 @@ class DeadAtomReseeding(Callback):
         if batch.observed is not None:
             output = trainer.module(*batch)
             rows = torch.arange(len(chosen), device=chosen.device)
-            codes = output.codes[self.label[chosen], rows]
+            codes = self._codes(output)[self.label[chosen], rows]
             D = trainer.module.dictionaries[self.label[chosen]]
             explained = (codes.unsqueeze(1) @ D).squeeze(1)
             seeds = torch.where(batch.observed > 0, seeds, explained)
@@ -96,6 +96,11 @@ class DeadAtomReseeding(Callback):
             if moment in state:
                 state[moment][cluster, atoms[usable]] = 0.0
         return int(usable.sum())
+
+    def _codes(self, output) -> Tensor:
+        """Codes (K, B, P); those of a single dictionary may come as (B, P)."""
+        codes = output.codes.detach()
+        return codes if codes.ndim == 3 else codes.unsqueeze(0)
 
     def _badly_explained(self, cluster: int) -> Tensor:
         """Indices of the worse explained half of a cluster's samples."""

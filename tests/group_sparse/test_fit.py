@@ -130,6 +130,22 @@ def test_a_pickle_predicts_the_same(fitted, X):
     np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
 
 
+@pytest.mark.parametrize("with_nan", [False, True])
+def test_groups_that_no_sample_uses_begin_anew(X, with_nan):
+    # The data lie in the first six features, two of five groups in the others.
+    X = np.concatenate([X[:, :6], np.zeros((200, 6))], axis=1)
+    start = np.eye(12)[[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]
+    if with_nan:
+        X[::2, 0] = X[1::3, 4] = np.nan
+    model = small_model(init=start, max_iter=8).fit(X)
+    # Once each, after the first epoch.
+    assert model.history_["n_reseeded_atoms"].tolist() == [4, *[0] * 7]
+    assert (model.group_usage_ > 0).all()
+    assert np.isfinite(model.dictionary_).all()
+    with pytest.warns(ConvergenceWarning, match="2 of 5 groups are used by no"):
+        small_model(init=start, max_iter=1).fit(X)
+
+
 def test_an_alpha_that_leaves_groups_unused_warns(X):
     with pytest.warns(ConvergenceWarning, match="5 of 5 groups are used by") as record:
         model = small_model(alpha=10.0).fit(X)

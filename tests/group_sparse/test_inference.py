@@ -101,3 +101,14 @@ def test_what_is_not_fitted_says_so(X):
     for method in ("transform", "predict", "score_samples", "inverse_transform"):
         with pytest.raises(NotFittedError):
             getattr(GroupSparseAutoencoder(), method)(X)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
+def test_cuda(X):
+    tensor = torch.tensor(X, device="cuda")
+    model = small_model(device="cuda").fit(tensor)
+    assert isinstance(model.dictionary_, np.ndarray)
+    codes = model.transform(tensor)
+    assert codes.device.type == "cuda"
+    on_cpu = model.set_params(device="cpu").transform(X)
+    np.testing.assert_allclose(codes.cpu().numpy(), on_cpu, rtol=1e-6, atol=1e-8)
