@@ -88,6 +88,7 @@ def train(data, penalty, alpha, loss_name, epochs: int, seed: int):
         penalty=penalty,
         alpha=alpha,
         n_fista_iter=1,
+        step_size=1.0,
         loss_name=loss_name,
         # The penalised loss has no minimum with free atoms.
         normalize_atoms=loss_name == "penalized",

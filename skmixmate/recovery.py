@@ -36,7 +36,7 @@ def block_coherence(dictionary, group_size: int) -> float:
     Parameters
     ----------
     dictionary : array-like of shape (n_groups * group_size, n_features)
-        Atoms of unit norm, those of a group side by side.
+        The atoms of a group side by side.
     group_size : int
         Number of atoms of each group.
 
@@ -44,7 +44,8 @@ def block_coherence(dictionary, group_size: int) -> float:
     -------
     float
         ``max_{g != h} ||D_g D_h^T||_2 / group_size``, the largest singular value of
-        any product of two groups; between 0 and 1. Zero for a single group.
+        any product of two groups; between 0 and 1 for unit-norm atoms. Zero for a
+        single group.
 
     Raises
     ------
@@ -73,10 +74,11 @@ def support_recovery_range(
     n_active_groups: int,
     norm_range: tuple[float, float],
     distance: float = 0.0,
+    noise_norm: float = 0.0,
 ) -> SupportRecovery:
     """Range of ``alpha`` for which one encoder iteration finds the active groups.
 
-    Whatever the codes within the given bounds, of noiseless samples ``x = z D*``, the
+    Whatever the codes within the given bounds, of samples ``x = z D*`` plus noise, the
     shallow encoder ``prox_alpha(x D^T)`` (``n_fista_iter=1``) then is nonzero in
     exactly the groups in which z is.
 
@@ -94,6 +96,8 @@ def support_recovery_range(
     distance : float, default=0.0
         Largest Frobenius norm of the difference between a group of D and the same group
         of the generating dictionary D*.
+    noise_norm : float, default=0.0
+        Largest Euclidean norm of what else is in a sample.
 
     Returns
     -------
@@ -112,8 +116,8 @@ def support_recovery_range(
     ``delta``, ``c = max_{g != h} ||D_g D_h^T||_2``, and, over all groups, ``s`` the
     largest singular value and ``l`` the smallest eigenvalue of ``D_g D_g^T``::
 
-        idle groups    ||D_v x|| <= gamma * B_max * (c + s * delta)
-        active groups  ||D_g x|| >= B_min * (l - s * delta)
+        idle groups    ||D_v x|| <= gamma * B_max * (c + s * delta) + s * noise
+        active groups  ||D_g x|| >= B_min * (l - s * delta) - s * noise
                                     - (gamma - 1) * B_max * (c + s * delta)
 
     The paper's Lemma 1 is about orthonormal groups, for which s and l are one, and
@@ -140,25 +144,38 @@ def support_recovery_range(
     check_scalar(
         n_active_groups, "n_active_groups", Integral, min_val=1, max_val=len(groups)
     )
-    check_scalar(distance, "distance", Real, min_val=0.0)
-    smallest, largest = norm_range
+    for name, value in (("distance", distance), ("noise_norm", noise_norm)):
+        if not (isinstance(value, Real) and 0.0 <= value < np.inf):
+            raise ValueError(f"{name} must be a finite number >= 0, got {value!r}.")
+    smallest, largest = _check_norm_range(norm_range)
+    singular_values = np.linalg.svd(groups, compute_uv=False)
+    # Fewer features than atoms in a group: some codes of it vanish.
+    is_wide = groups.shape[2] >= groups.shape[1]
+    own = singular_values[:, -1].min() ** 2 if is_wide else 0.0
+    norm = singular_values[:, 0].max()
+    blur, noise = norm * distance, norm * noise_norm
+    coherence = _largest_cross_norm(groups)
+    cross = largest * (coherence + blur)
+    return SupportRecovery(
+        lowest_alpha=float(n_active_groups * cross + noise),
+        highest_alpha=float(
+            smallest * (own - blur) - (n_active_groups - 1) * cross - noise
+        ),
+        block_coherence=coherence / groups.shape[1],
+    )
+
+
+def _check_norm_range(norm_range) -> tuple[float, float]:
+    try:
+        smallest, largest = (float(value) for value in norm_range)
+    except (TypeError, ValueError):
+        smallest = largest = np.nan
     if not 0 < smallest <= largest < np.inf:
         raise ValueError(
             "norm_range must be two finite numbers, 0 < smallest <= largest, got "
             f"{norm_range!r}."
         )
-    singular_values = np.linalg.svd(groups, compute_uv=False)
-    # Fewer features than atoms in a group: some codes of it vanish.
-    is_wide = groups.shape[2] >= groups.shape[1]
-    own = singular_values[:, -1].min() ** 2 if is_wide else 0.0
-    blur = singular_values[:, 0].max() * distance
-    coherence = _largest_cross_norm(groups)
-    cross = largest * (coherence + blur)
-    return SupportRecovery(
-        lowest_alpha=float(n_active_groups * cross),
-        highest_alpha=float(smallest * (own - blur) - (n_active_groups - 1) * cross),
-        block_coherence=coherence / groups.shape[1],
-    )
+    return smallest, largest
 
 
 def _groups(dictionary, group_size: int) -> np.ndarray:

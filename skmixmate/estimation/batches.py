@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,7 +10,7 @@ from ..modules import UnfoldedEncoder
 from ..training import Samples
 from ..utils.validation import Input
 
-__all__ = ["batched_outputs", "compute_in_batches", "like_input"]
+__all__ = ["batched_outputs", "compute_in_batches", "like_input", "mean_score"]
 
 # Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
 # products, small enough to stay near the processor.
@@ -51,3 +52,20 @@ def compute_in_batches(
 def like_input(data: Input, values: Tensor):
     """Return a tensor to whoever passed one, else an array."""
     return values if data.is_tensor else values.numpy()
+
+
+def mean_score(scores, sample_weight=None) -> float:
+    """Weighted mean of the scores of samples, an array or a tensor.
+
+    Raises
+    ------
+    ValueError
+        If ``sample_weight`` does not have one number a sample.
+    """
+    scores = np.asarray(torch.as_tensor(scores).cpu())
+    if sample_weight is not None and np.shape(sample_weight) != scores.shape:
+        raise ValueError(
+            f"sample_weight must have shape ({len(scores)},), one number a sample, got "
+            f"{np.shape(sample_weight)}."
+        )
+    return float(np.average(scores, weights=sample_weight))

@@ -5,7 +5,12 @@ import torch
 
 from ..training import Samples
 
-__all__ = ["initialization_subset"]
+__all__ = ["initialization_subset", "is_array"]
+
+
+def is_array(init) -> bool:
+    """Whether ``init`` gives the first atoms; NumPy's strings, from a grid, do not."""
+    return hasattr(init, "__array__") and not isinstance(init, str)
 
 
 def initialization_subset(samples: Samples, size: int, random_state) -> np.ndarray:

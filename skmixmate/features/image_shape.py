@@ -1,8 +1,8 @@
 """The shape of images that come as rows of pixels."""
 
 import math
-import warnings
 
+from ..utils.user_warnings import warn_user
 from ..utils.validation import check_integer
 
 __all__ = ["check_image_shape", "resolve_image_shape"]
@@ -55,11 +55,10 @@ def resolve_image_shape(
                 f"n_features={n_features} is no square number; give image_shape=("
                 "height, width)."
             )
-        warnings.warn(
+        warn_user(
             f"n_features={n_features} is no square number, so that each row of X is "
             "taken as an image of one row of pixels; give image_shape=(height, width).",
             UserWarning,
-            stacklevel=3,
         )
         return 1, n_features
     height, width = check_image_shape(image_shape)

@@ -1,5 +1,6 @@
 """Sparse and group-sparse autoencoders over the modules."""
 
-from .estimators import GroupSparseAutoencoder, SparseAutoencoder
+from .group_sparse import GroupSparseAutoencoder
+from .sparse import SparseAutoencoder
 
 __all__ = ["GroupSparseAutoencoder", "SparseAutoencoder"]

@@ -12,7 +12,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
-from ..estimation.batches import compute_in_batches, like_input
+from ..estimation.batches import compute_in_batches, like_input, mean_score
 from ..modules import AutoencoderOutput, DictionaryAutoencoder
 from ..utils.callbacks import CallbackSupportMixin, with_callbacks
 from ..utils.device import resolve_device
@@ -69,8 +69,10 @@ class BaseSparseAutoencoder(
 
         Warns
         -----
+        InitializationWarning
+            If the first atoms had to be mended.
         ConvergenceWarning
-            If a group is used by no training sample.
+            If a group is used by no training sample, or ``step_size`` is too large.
         RuntimeWarning
             If fitting was interrupted, or ended because the loss was not finite.
         """
@@ -103,7 +105,9 @@ class BaseSparseAutoencoder(
         ndarray of shape (n_samples,)
             See `predict`.
         """
-        return self.fit(X, mask=mask).labels_
+        self.fit(X, mask=mask)
+        # An interrupt may have come before there were labels.
+        return self.labels_ if hasattr(self, "labels_") else self.predict(X, mask)
 
     def fit_transform(self, X, y=None, mask=None):
         """Fit to X and return its codes.
@@ -192,11 +196,15 @@ class BaseSparseAutoencoder(
         Raises
         ------
         ValueError
-            If X has another number of columns than there are atoms.
+            If X is not finite, or has another number of columns than there are atoms.
         """
         check_is_fitted(self)
         is_tensor = isinstance(X, Tensor)
-        if not is_tensor:
+        if is_tensor:
+            X = X.to(torch.promote_types(X.dtype, torch.float32))
+            if not X.isfinite().all():
+                raise ValueError("Input X contains NaN or infinity; codes are finite.")
+        else:
             X = check_array(X, dtype=[np.float64, np.float32])
         if X.ndim != 2 or X.shape[1] != len(self.dictionary_):
             raise ValueError(
@@ -224,7 +232,7 @@ class BaseSparseAutoencoder(
             The group with the largest Euclidean norm, from 0; -1 for a sample whose
             code is zero, which no group explains better than nothing.
         """
-        return self._map(X, mask, lambda out: strongest_groups(out, self._group_size))
+        return self._map(X, mask, lambda out: strongest_groups(out, self.group_size_))
 
     def score_samples(self, X, mask=None):
         """How well each sample is explained, minus its share of the training loss.
@@ -242,8 +250,8 @@ class BaseSparseAutoencoder(
             The higher, the better; in units of ``scale_`` squared. Compare only models
             that share ``loss``, ``alpha`` and ``scale_``.
         """
-        module = self._module(torch.device("cpu"))
-        return self._map(X, mask, lambda output: -module.losses(output))
+        is_penalized = self.loss == "penalized"
+        return self._map(X, mask, lambda output: -output.losses(is_penalized))
 
     def score(self, X, y=None, sample_weight=None, mask=None):
         """Mean of `score_samples`: the higher, the better.
@@ -263,12 +271,12 @@ class BaseSparseAutoencoder(
         -------
         float
         """
-        scores = np.asarray(torch.as_tensor(self.score_samples(X, mask)).cpu())
-        return float(np.average(scores, weights=sample_weight))
+        return mean_score(self.score_samples(X, mask), sample_weight)
 
     def _module(self, device: torch.device) -> DictionaryAutoencoder:
         check_is_fitted(self)
-        return build_network(self, torch.tensor(self.dictionary_, device=device))
+        D = torch.tensor(self.dictionary_, device=device)
+        return build_network(self, D, self.group_size_)
 
     def _map(self, X, mask, function: Callable[[AutoencoderOutput], Tensor]):
         """Validate, compute and return what the user gave: an array or a tensor."""

@@ -1,7 +1,6 @@
 """Fit a sparse autoencoder: training, and the last pass over the samples."""
 
-import warnings
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from ..estimation.batches import batched_outputs
 from ..estimation.fit_warnings import warn_of_interrupt, warn_of_unstable_encoder
+from ..estimation.fitted import FittedAttributes
 from ..estimation.training import (
     ContextCallback,
     history_arrays,
@@ -22,6 +22,7 @@ from ..penalties import L1, GroupL2
 from ..training import DeadAtomReseeding, EarlyStopping, PrintProgress, Samples, Trainer
 from ..training.optimizer_state import load_optimizer_state, optimizer_state
 from ..utils.random import private_random_state, torch_generator
+from ..utils.user_warnings import warn_user
 from .parameters import AutoencoderParameters
 from .start import first_dictionary, fitted_samples, scaled_samples
 
@@ -45,13 +46,16 @@ class LastPass:
 
 
 @dataclass(frozen=True)
-class FittedAutoencoder:
+class FittedAutoencoder(FittedAttributes):
     """Fitted attributes of an autoencoder: the dictionary and its training.
 
     ``last`` is None if the last pass was interrupted.
     """
 
+    last_pass_type = LastPass
+
     dictionary_: np.ndarray
+    group_size_: int
     scale_: float
     n_parameters_: int
     history_: dict[str, np.ndarray]
@@ -60,24 +64,12 @@ class FittedAutoencoder:
     _optimizer_state: list | None = None
     last: LastPass | None = None
 
-    def attributes(self) -> dict:
-        """Return name and value of every fitted attribute."""
-        attributes = dict(vars(self))
-        del attributes["last"]
-        return attributes | ({} if self.last is None else vars(self.last))
 
-    def store(self, estimator) -> None:
-        """Set every attribute on the estimator, in place of those of earlier fits."""
-        for field in fields(LastPass):
-            vars(estimator).pop(field.name, None)
-        for name, value in self.attributes().items():
-            setattr(estimator, name, value)
-
-
-def build_network(estimator, dictionary: Tensor) -> DictionaryAutoencoder:
+def build_network(
+    estimator, dictionary: Tensor, group_size: int
+) -> DictionaryAutoencoder:
     """Build the network that an estimator's parameters ask for."""
     nonnegative = bool(estimator.nonnegative)
-    group_size = estimator._group_size
     return DictionaryAutoencoder(
         dictionary,
         loss_name=estimator.loss,
@@ -105,7 +97,6 @@ def fit_autoencoder(
     """Train an autoencoder, from its start or, if ``continued``, from where it is."""
     random_state = private_random_state(estimator.random_state)
     samples, module = _prepare(estimator, parameters, data, continued, random_state)
-    warn_of_unstable_encoder(module)
     early_stopping = EarlyStopping(estimator.tol, estimator.n_iter_no_change)
     callbacks = [
         early_stopping,
@@ -176,7 +167,10 @@ def partial_fit_autoencoder(
     )
     if continued:
         fitted = _joined(estimator, fitted)
-    return _with_last_pass(estimator, fitted, samples), trainer.interrupted
+    try:
+        return _with_last_pass(estimator, fitted, samples), trainer.interrupted
+    except KeyboardInterrupt:
+        return fitted, True
 
 
 def _prepare(
@@ -191,12 +185,20 @@ def _prepare(
         samples = scaled_samples(parameters, data)
         D = first_dictionary(estimator, parameters, samples, random_state)
     D = D.to(parameters.device, torch.float32)
-    return samples, build_network(estimator, D)
+    module = build_network(estimator, D, parameters.group_size)
+    if not continued:
+        warn_of_unstable_encoder(module)
+    return samples, module
 
 
 def _check_same_model(estimator, parameters: AutoencoderParameters) -> None:
     for name, fitted, wanted in (
-        ("atoms", len(estimator.dictionary_), parameters.n_atoms),
+        ("group_size", estimator.group_size_, parameters.group_size),
+        (
+            estimator._size_names[0],
+            len(estimator.dictionary_) // estimator.group_size_,
+            parameters.n_groups,
+        ),
         ("scale", estimator.scale_, parameters.scale or estimator.scale_),
     ):
         if fitted != wanted:
@@ -215,6 +217,7 @@ def _fitted(trainer: Trainer, samples: Samples, converged) -> FittedAutoencoder:
         D = torch.nn.functional.normalize(D, eps=torch.finfo(D.dtype).tiny)
     return FittedAutoencoder(
         dictionary_=D.numpy(),
+        group_size_=module.penalty.group_size,
         scale_=samples.scale,
         n_parameters_=D.numel(),
         history_=history_arrays(trainer),
@@ -226,21 +229,19 @@ def _fitted(trainer: Trainer, samples: Samples, converged) -> FittedAutoencoder:
 def _with_last_pass(estimator, fitted: FittedAutoencoder, samples: Samples):
     """The same with what its network, built as `predict` builds it, says of samples."""
     D = torch.tensor(fitted.dictionary_, device=samples.device)
-    module = build_network(estimator, D)
+    module = build_network(estimator, D, fitted.group_size_)
     loss = torch.zeros((), dtype=torch.float64, device=samples.device)
-    n_users = torch.zeros(estimator._n_groups, dtype=torch.long, device=samples.device)
+    n_groups = len(D) // fitted.group_size_
+    n_users = torch.zeros(n_groups, dtype=torch.long, device=samples.device)
     labels = []
     for _, output in batched_outputs(module, samples):
         loss += module.loss(output).double() * len(output.codes)
-        labels.append(strongest_groups(output, estimator._group_size))
-        n_users += (group_norms(output.codes, estimator._group_size) > 0).sum(0)
+        labels.append(strongest_groups(output, fitted.group_size_))
+        n_users += (group_norms(output.codes, fitted.group_size_) > 0).sum(0)
     loss = float(loss) / len(samples)
     # Double precision may get through where single precision, in training, did not.
     if not loss <= torch.finfo(torch.float32).max:
-        raise ValueError(
-            f"The encoder diverges with step_size={module.step_size!r}: the loss of "
-            "the samples is not finite. Use step_size='auto', or a smaller number."
-        )
+        raise ValueError(_not_finite(estimator, fitted))
     last = LastPass(
         labels_=torch.cat(labels).cpu().numpy(),
         loss_=loss,
@@ -249,17 +250,30 @@ def _with_last_pass(estimator, fitted: FittedAutoencoder, samples: Samples):
     return replace(fitted, last=last)
 
 
+def _not_finite(estimator, fitted: FittedAutoencoder) -> str:
+    if estimator.step_size != "auto":
+        return (
+            f"The encoder diverges with step_size={estimator.step_size!r}: the loss of "
+            "the samples is not finite. Use step_size='auto', or a smaller number."
+        )
+    return (
+        "The loss of the samples is not finite with "
+        f"learning_rate={estimator.learning_rate!r}, "
+        f"normalize_atoms={estimator.normalize_atoms!r} and scale_={fitted.scale_!r}. "
+        "Use a smaller learning_rate, normalize_atoms=True or scale='auto'."
+    )
+
+
 def _warn_of_unused_groups(fitted: FittedAutoencoder) -> None:
     if fitted.last is None:
         return
     usage = fitted.last.group_usage_
     n_unused = int((usage == 0).sum())
     if n_unused:
-        warnings.warn(
+        warn_user(
             f"{n_unused} of {len(usage)} groups are used by no training sample; "
             "a smaller alpha, fewer groups or init='cluster' may help.",
             ConvergenceWarning,
-            stacklevel=6,
         )
 
 

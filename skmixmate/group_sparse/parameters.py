@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import torch
 
 from ..estimation.parameters import check_shared_parameters
+from ..modules import LOSSES
 from ..utils.device import resolve_device
 from ..utils.validation import check_bool, check_integer, check_number, check_or_auto
 
 __all__ = ["AutoencoderParameters"]
-
-LOSSES = ("penalized", "reconstruction")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Where the training of a sparse autoencoder starts: scaled samples, first atoms."""
 
-import warnings
+import reprlib
 from functools import partial
 
 import numpy as np
@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from ..estimation.scaling import check_size, resolve_scale
-from ..estimation.subset import initialization_subset
+from ..estimation.subset import initialization_subset, is_array
 from ..initializers import (
     InitializationWarning,
     dictionaries_from_labels,
     initial_labels,
 )
 from ..training import Samples
+from ..utils.user_warnings import warn_user
 from ..utils.validation import Input
 from .parameters import AutoencoderParameters
 
@@ -23,6 +24,9 @@ __all__ = ["first_dictionary", "fitted_samples", "scaled_samples"]
 # Mean squared norm of a sample after scaling: with unit-norm atoms, no code of an
 # ordinary sample is much larger than one, and ``alpha`` is a fraction of that.
 _SCALED_SQUARED_NORM = 1.0
+
+# Names of ``init``, and those of `initial_labels` that they stand for.
+_CLUSTERERS = {"cluster": "spectral", "ssc": "ssc", "k-means": "k-means"}
 
 
 def scaled_samples(parameters: AutoencoderParameters, data: Input) -> Samples:
@@ -69,29 +73,32 @@ def first_dictionary(
     """
     shape = (parameters.n_atoms, samples.X.shape[1])
     init = estimator.init
-    if hasattr(init, "__array__"):
+    if is_array(init):
         points = _check_points(init, shape) / samples.scale
     elif isinstance(init, str) and init == "random":
         # Unit norm on average.
         points = random_state.standard_normal(shape) / np.sqrt(shape[1])
     else:
         X = initialization_subset(samples, estimator.init_size, random_state)
-        points = _points_from_samples(init, X, parameters, random_state)
+        points = _points_from_samples(
+            init, X, estimator.init_size, parameters, random_state
+        )
         points = _check_points(points, shape) / samples.scale
     zero = np.linalg.norm(points, axis=1) == 0
     if zero.any():
-        warnings.warn(
+        warn_user(
             f"{zero.sum()} initial atoms are zero and have no direction; they start as "
             "random ones.",
             InitializationWarning,
-            stacklevel=6,
         )
         noise = random_state.standard_normal((zero.sum(), shape[1]))
         points[zero] = noise / np.sqrt(shape[1])
     return torch.from_numpy(points).to(samples.dtype)
 
 
-def _points_from_samples(init, X: np.ndarray, parameters, random_state) -> np.ndarray:
+def _points_from_samples(
+    init, X: np.ndarray, init_size: int, parameters, random_state
+) -> np.ndarray:
     """Samples, or what ``init`` makes of them, (n_atoms, n_features)."""
     if isinstance(init, str) and init == "data":
         labels = np.zeros(len(X), dtype=np.intp)
@@ -102,18 +109,20 @@ def _points_from_samples(init, X: np.ndarray, parameters, random_state) -> np.nd
         if getattr(found, "ndim", 1) == 2:
             return found
         init = partial(_given, found)
-    elif isinstance(init, str) and init == "cluster":
-        init = "spectral"
+    elif isinstance(init, str) and init in _CLUSTERERS:
+        init = _CLUSTERERS[init]
     elif not hasattr(init, "fit_predict") or isinstance(init, type):
+        names = ", ".join(map(repr, (*_CLUSTERERS, "data", "random")))
         raise ValueError(
-            "init must be 'cluster', 'data', 'random', an object with fit_predict, a "
-            "callable (X, n_groups, random_state) -> labels or atoms, or an array of "
-            f"shape (n_atoms, n_features), got {init!r}."
+            f"init must be one of {names}, an object with fit_predict, a callable "
+            "(X, n_groups, random_state) -> labels or atoms, or an array of shape "
+            f"(n_atoms, n_features), got {reprlib.repr(init)}."
         )
     if len(X) < parameters.n_groups:
         raise ValueError(
-            f"init needs at least one sample a group: there are n_samples={len(X)} "
-            f"to start from and {parameters.n_groups} groups; use init='random'."
+            f"init needs a sample for each of {parameters.n_groups} groups, and has "
+            f"{len(X)} of the samples (init_size={init_size}); use more, fewer groups, "
+            "or init='random'."
         )
     labels = initial_labels(init, X, parameters.n_groups, random_state)
     points = dictionaries_from_labels(

@@ -1,10 +1,9 @@
 """The first atoms: members of the clusters."""
 
-import warnings
-
 import numpy as np
 
 from ..utils.random import private_random_state
+from ..utils.user_warnings import warn_user
 
 __all__ = ["InitializationWarning", "dictionaries_from_labels"]
 
@@ -59,12 +58,11 @@ def dictionaries_from_labels(
         dictionaries[cluster] = atoms
     if short and warn:
         counts = ", ".join(f"{k}: {n}" for k, n in short.items())
-        warnings.warn(
+        warn_user(
             f"{len(short)} of {n_clusters} initial clusters have fewer distinct "
             f"members than n_atoms={n_atoms} (cluster: members, {counts}); the other "
             "atoms start as random mixtures of their members.",
             InitializationWarning,
-            stacklevel=3,
         )
     return dictionaries
 

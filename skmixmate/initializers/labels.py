@@ -1,12 +1,12 @@
 """The first labels, whatever ``init`` is."""
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 from sklearn.cluster import KMeans
 
 from ..utils.random import private_random_state, seeded_clone
+from ..utils.user_warnings import warn_user
 from .dictionaries import InitializationWarning
 from .spectral import spectral_labels
 from .ssc import SparseSubspaceClustering
@@ -117,12 +117,11 @@ def _with_n_clusters(labels, X, n_clusters, random_state) -> np.ndarray:
     """Relabel to 0..n_clusters-1, dropping or splitting clusters as needed."""
     values, sizes = np.unique(labels[labels >= 0], return_counts=True)
     if len(values) > n_clusters:
-        warnings.warn(
+        warn_user(
             f"init gave {len(values)} clusters for n_clusters={n_clusters}; the "
             f"{n_clusters} largest are kept and the samples of the others wait for "
             "training to place them.",
             InitializationWarning,
-            stacklevel=4,
         )
         largest = np.argsort(-sizes, kind="stable")[:n_clusters]
         values = values[np.sort(largest)]
@@ -130,11 +129,10 @@ def _with_n_clusters(labels, X, n_clusters, random_state) -> np.ndarray:
     for new, old in enumerate(values):
         relabelled[labels == old] = new
     if len(values) < n_clusters:
-        warnings.warn(
+        warn_user(
             f"init gave {len(values)} clusters for n_clusters={n_clusters}; the "
             "largest are split in two until there are enough.",
             InitializationWarning,
-            stacklevel=4,
         )
         for new in range(len(values), n_clusters):
             _split_largest(relabelled, new, X, random_state)

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lasso_path
 
 from ..functional import orthogonal_matching_pursuit
+from ..utils.user_warnings import warn_user
 
 __all__ = ["lasso_representation", "omp_representation"]
 
@@ -147,11 +148,10 @@ def _lasso_codes(samples, atoms, own, threshold) -> np.ndarray:
             codes[row, working] = _solve(
                 samples[row], atoms[working], codes[row, working], threshold, accuracy
             )
-    warnings.warn(
+    warn_user(
         f"the lasso codes of {len(pending)} samples violate the optimality conditions "
         f"by more than {tolerance:.1e}; a smaller alpha makes them easier to find.",
         ConvergenceWarning,
-        stacklevel=4,
     )
     return codes
 

@@ -281,7 +281,9 @@ class MixMateClustering(
         ndarray of shape (n_samples,)
             Labels 0 to ``n_clusters - 1``.
         """
-        return self.fit(X, mask=mask).labels_
+        self.fit(X, mask=mask)
+        # An interrupt may have come before there were labels.
+        return self.labels_ if hasattr(self, "labels_") else self.predict(X, mask)
 
     def fit_transform(self, X, y=None, mask=None):
         """Fit to X and return its energies.

@@ -10,6 +10,8 @@ from ..estimation.fit_warnings import (
     warn_of_interrupt,
     warn_of_unstable_encoder,
 )
+from ..estimation.fitted import FittedAttributes
+from ..estimation.subset import is_array
 from ..estimation.training import (
     ContextCallback,
     history_arrays,
@@ -33,11 +35,13 @@ _MIN_RESPONSIBILITY = 1e-5
 
 
 @dataclass(frozen=True)
-class FittedMixture:
+class FittedMixture(FittedAttributes):
     """Fitted attributes of `MixMateClustering`: the parameters and their training.
 
     ``last`` is None if the last pass was interrupted.
     """
+
+    last_pass_type = LastPass
 
     dictionaries_: np.ndarray
     intercepts_: np.ndarray | None
@@ -56,18 +60,6 @@ class FittedMixture:
     def loss(self) -> float:
         """Loss of the training samples, infinite if it is not known."""
         return float("inf") if self.last is None else self.last.loss_
-
-    def attributes(self) -> dict:
-        """Return name and value of every fitted attribute."""
-        attributes = dict(vars(self))
-        del attributes["last"]
-        return attributes | ({} if self.last is None else vars(self.last))
-
-    def store(self, estimator) -> None:
-        """Set every attribute on the estimator."""
-        LastPass.remove(estimator)
-        for name, value in self.attributes().items():
-            setattr(estimator, name, value)
 
 
 # Whatever mode the caller has set, training needs gradients.
@@ -120,7 +112,7 @@ def fit_mixture(estimator, parameters: MixtureParameters, data, *, continued, co
 
 def count_runs(estimator, continued: bool) -> int:
     """Number of runs: there is one where there is only one start."""
-    has_one_start = continued or hasattr(estimator.init, "__array__")
+    has_one_start = continued or is_array(estimator.init)
     return 1 if has_one_start else estimator.n_init
 
 
@@ -171,6 +163,8 @@ def partial_fit_mixture(estimator, parameters: MixtureParameters, data):
     samples = prepare_samples(estimator, parameters, data, continued)
     start = draw_start(estimator, parameters, samples, random_state, continued)
     module = _network(estimator, parameters, start)
+    if not continued:
+        warn_of_unstable_encoder(module)
     n_earlier = estimator.n_iter_ if continued else 0
     trainer = new_trainer(
         estimator,
@@ -193,7 +187,10 @@ def partial_fit_mixture(estimator, parameters: MixtureParameters, data):
         fitted = replace(
             fitted, history_=joined_histories(estimator.history_, fitted.history_)
         )
-    fitted = _with_last_pass(estimator, fitted, start)
+    try:
+        fitted = _with_last_pass(estimator, fitted, start)
+    except KeyboardInterrupt:
+        return fitted, True
     if continued and hasattr(estimator, "cluster_sizes_"):
         fitted = replace(fitted, last=fitted.last.joined(estimator))
     return fitted, trainer.interrupted

@@ -8,7 +8,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from ..estimation.batches import compute_in_batches, like_input
+from ..estimation.batches import compute_in_batches, like_input, mean_score
 from ..modules import DictionaryMixture, MixtureOutput
 from ..utils.device import resolve_device
 from ..utils.random import private_random_state
@@ -125,8 +125,7 @@ class MixtureInferenceMixin(TransformerMixin):
         -------
         float
         """
-        scores = np.asarray(torch.as_tensor(self.score_samples(X, mask)).cpu())
-        return float(np.average(scores, weights=sample_weight))
+        return mean_score(self.score_samples(X, mask), sample_weight)
 
     def encode(self, X, clusters="assigned", mask=None):
         """Sparse codes of the samples.

@@ -1,6 +1,6 @@
 """A last pass over the training samples, with the parameters as they are kept."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,12 +23,6 @@ class LastPass:
     atom_usage_: np.ndarray
     code_means_: np.ndarray
     code_covariances_: np.ndarray
-
-    @classmethod
-    def remove(cls, estimator) -> None:
-        """Take what an earlier fit left off the estimator."""
-        for field in fields(cls):
-            vars(estimator).pop(field.name, None)
 
     def joined(self, earlier) -> "LastPass":
         """Return the statistics of these samples and earlier ones together.

@@ -1,6 +1,5 @@
 """Where a run of training starts: scaled samples and first dictionaries."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,13 +7,14 @@ import torch
 from torch import Tensor
 
 from ..estimation.scaling import check_size, resolve_scale
-from ..estimation.subset import initialization_subset
+from ..estimation.subset import initialization_subset, is_array
 from ..initializers import (
     InitializationWarning,
     dictionaries_from_labels,
     initial_labels,
 )
 from ..training import Samples
+from ..utils.user_warnings import warn_user
 from ..utils.validation import Input
 from .fitted import fitted_network, fitted_samples
 from .parameters import (
@@ -109,7 +109,7 @@ def draw_start(
         module = fitted_network(estimator, estimator, torch.device("cpu"))
         weights = torch.tensor(estimator.weights_, device="cpu")
         return MixtureStart(samples, module.dictionaries.detach(), weights)
-    if hasattr(estimator.init, "__array__"):
+    if is_array(estimator.init):
         points = _check_points(estimator.init, estimator, parameters, samples)
     else:
         points = _points_from_labels(estimator, parameters, samples, random_state)
@@ -236,11 +236,10 @@ def _atoms(points: np.ndarray, samples: Samples, random_state) -> Tensor:
         atoms = np.concatenate([atoms, constant], axis=2)
     zero = np.linalg.norm(atoms, axis=2) == 0
     if zero.any():
-        warnings.warn(
+        warn_user(
             f"{zero.sum()} initial atoms are zero and have no direction; they start as "
             "random ones.",
             InitializationWarning,
-            stacklevel=6,
         )
         atoms[zero] = random_state.standard_normal((zero.sum(), atoms.shape[2]))
     return torch.from_numpy(atoms).to(samples.dtype)

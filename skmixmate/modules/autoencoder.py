@@ -7,7 +7,9 @@ from torch import Tensor
 from ..penalties import Penalty
 from .encoder import UnfoldedEncoder, encode_by_completeness
 
-__all__ = ["AutoencoderOutput", "DictionaryAutoencoder"]
+__all__ = ["LOSSES", "AutoencoderOutput", "DictionaryAutoencoder"]
+
+LOSSES = ("penalized", "reconstruction")
 
 
 class AutoencoderOutput(NamedTuple):
@@ -25,6 +27,11 @@ class AutoencoderOutput(NamedTuple):
         """Squared residuals plus penalties, (B, 1), as of a mixture of one."""
         return (self.squared_residuals + self.penalties).unsqueeze(1)
 
+    def losses(self, is_penalized: bool) -> Tensor:
+        """Half the squared residuals, (B,), and the penalties (eqs. 8 and 13)."""
+        half = 0.5 * self.squared_residuals
+        return half + self.penalties if is_penalized else half
+
 
 class DictionaryAutoencoder(UnfoldedEncoder):
     """An unfolded sparse encoder with a tied linear decoder, ``x ~ z D``.
@@ -36,12 +43,16 @@ class DictionaryAutoencoder(UnfoldedEncoder):
     loss_name : {"penalized", "reconstruction"}, default="penalized"
         What training lowers: ``0.5 * ||x - z D||^2 + alpha * Omega(z)`` (eq. 8), which
         is what the encoder minimises too, or its first term alone (eq. 13).
-    penalty, alpha, n_fista_iter, form, normalize_atoms
+    penalty, alpha, form, normalize_atoms
         See `UnfoldedEncoder`.
-    step_size : float or "auto", default="auto"
-        FISTA's step. "auto" is one for a single iteration, which makes the encoder the
-        shallow network ``prox_alpha(x D^T)`` of eq. 11; else a step with which the
-        encoder cannot diverge.
+    n_fista_iter, step_size
+        See `UnfoldedEncoder`. The shallow network ``prox_alpha(x D^T)`` of eq. 11 has
+        one iteration and a step of 1; another step scales its codes.
+
+    Raises
+    ------
+    ValueError
+        If ``loss_name`` is neither of the two, or ``n_fista_iter`` less than one.
 
     References
     ----------
@@ -65,10 +76,13 @@ class DictionaryAutoencoder(UnfoldedEncoder):
             penalty=penalty,
             alpha=alpha,
             n_fista_iter=n_fista_iter,
-            step_size=1.0 if step_size == "auto" and n_fista_iter == 1 else step_size,
+            step_size=step_size,
             form=form,
             normalize_atoms=normalize_atoms,
         )
+        if loss_name not in LOSSES:
+            accepted = " or ".join(map(repr, LOSSES))
+            raise ValueError(f"loss must be {accepted}, got {loss_name!r}.")
         self.loss_name = loss_name
 
     @property
@@ -99,11 +113,6 @@ class DictionaryAutoencoder(UnfoldedEncoder):
         )
         return AutoencoderOutput(codes[0], squared_residuals[0], penalties[0])
 
-    def losses(self, output: AutoencoderOutput) -> Tensor:
-        """Loss of each sample of a batch, (B,)."""
-        losses = 0.5 * output.squared_residuals
-        return losses + output.penalties if self.loss_name == "penalized" else losses
-
     def loss(self, output: AutoencoderOutput) -> Tensor:
         """Mean loss of a batch, the training loss, a scalar."""
-        return self.losses(output).mean()
+        return output.losses(self.loss_name == "penalized").mean()

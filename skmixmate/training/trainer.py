@@ -1,12 +1,12 @@
 """The training loop."""
 
 import time
-import warnings
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
+from ..utils.user_warnings import warn_user
 from .callbacks import Callback
 from .samples import Samples
 
@@ -138,10 +138,9 @@ class Trainer:
             parameter.copy_(value)
         self.optimizer.state.clear()  # Its moments are no longer finite either.
         self.diverged = True
-        warnings.warn(
+        warn_user(
             f"Training stopped in epoch {self.epoch + 1}: the loss was no longer "
             "finite. The parameters are those of the epoch before; use "
             "step_size='auto' or a smaller learning_rate.",
             RuntimeWarning,
-            stacklevel=2,
         )

@@ -7,8 +7,11 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import GridSearchCV
 
-from skmixmate import GroupSparseAutoencoder, SparseAutoencoder
+from skmixmate import SparseAutoencoder
+from skmixmate.group_sparse import fitting
+from skmixmate.metrics import clustering_accuracy
 from skmixmate.training import Trainer
 
 from .conftest import small_model
@@ -84,8 +87,13 @@ def test_warm_start_goes_on(X):
     assert model.n_iter_ == 4
     assert model.history_["loss"].shape == (8,)
     assert not np.array_equal(model.dictionary_, first)
-    with pytest.raises(ValueError, match="fitted with atoms=10 cannot go on"):
+    with pytest.raises(ValueError, match="n_groups=5 cannot go on with n_groups=4"):
         model.set_params(n_groups=4).fit(X)
+    # As many atoms, in other groups.
+    with pytest.raises(ValueError, match="group_size=2 cannot go on with group_size=1"):
+        model.set_params(n_groups=10, group_size=1).fit(X)
+    with pytest.raises(ValueError, match="n_groups=5 cannot go on"):
+        model.set_params(n_groups=3, group_size=2).partial_fit(X)
 
 
 def test_partial_fit_learns_over_batches(X):
@@ -109,7 +117,7 @@ def test_an_interrupt_keeps_what_was_learned(X, monkeypatch):
         return normal(self)
 
     monkeypatch.setattr(Trainer, "_pass_over_samples", interrupted)
-    with pytest.warns(RuntimeWarning, match="interrupted .* after 2 epochs") as record:
+    with pytest.warns(RuntimeWarning, match="interrupted; .* after 2 epochs") as record:
         model = small_model(max_iter=10).fit(X)
     assert record[0].filename == __file__
     assert model.n_iter_ == 2
@@ -155,9 +163,15 @@ def test_an_alpha_that_leaves_groups_unused_warns(X):
     assert (model.transform(X) == 0).all()
 
 
-def test_a_step_that_is_too_large_warns(X):
-    with pytest.warns(ConvergenceWarning, match="step_size=50.0 is too large"):
-        small_model(step_size=50.0, n_fista_iter=2, max_iter=0).fit(X)
+@pytest.mark.parametrize(
+    "method", ["fit", "fit_predict", "fit_transform", "partial_fit"]
+)
+def test_a_step_that_is_too_large_warns_at_the_users_line(X, method):
+    model = small_model(step_size=50.0, n_fista_iter=2, max_iter=0)
+    message = "step_size=50.0 is too large"
+    with pytest.warns(ConvergenceWarning, match=message) as record:
+        getattr(model, method)(X)
+    assert [warning.filename for warning in record] == [__file__]
 
 
 def test_an_encoder_that_diverges_is_an_error(X):
@@ -167,6 +181,46 @@ def test_an_encoder_that_diverges_is_an_error(X):
         pytest.raises(ValueError, match=r"diverges with step_size=50\.0"),
     ):
         model.fit(X)
+
+
+def test_what_is_not_finite_names_what_to_change(X):
+    with (
+        pytest.warns(RuntimeWarning, match="no longer finite"),
+        pytest.raises(ValueError, match=r"not finite .* scale_=1e-25"),
+    ):
+        small_model(scale=1e-25).fit(X)
+
+
+@pytest.mark.parametrize("loss", ["penalized", "reconstruction"])
+def test_the_shallow_network_learns(X, loss):
+    # One iteration on atoms much alike: with a step of 1, codes would be far too large.
+    model = small_model(n_fista_iter=1, loss=loss, max_iter=30).fit(X)
+    of_zero_codes = 0.5 * np.mean(np.sum((X / model.scale_) ** 2, axis=1))
+    assert model.loss_ < 0.8 * of_zero_codes
+
+
+def test_an_interrupt_in_the_last_pass_keeps_what_was_learned(X, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    expected = small_model().fit(X)
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "_with_last_pass", interrupted)
+        model = small_model()
+        with pytest.warns(RuntimeWarning, match="There are no labels_"):
+            labels = model.fit_predict(X)
+        np.testing.assert_array_equal(labels, expected.labels_)
+        np.testing.assert_array_equal(model.dictionary_, expected.dictionary_)
+        with pytest.raises(KeyboardInterrupt):
+            model.partial_fit(X)
+    assert model.n_iter_ == 5
+
+
+def test_a_grid_search_over_starts(X):
+    # NumPy's strings are strings, though they have __array__.
+    grid = {"init": np.array(["data", "random"])}
+    search = GridSearchCV(small_model(), grid, cv=2).fit(X)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 def test_groups_of_one_atom_are_the_sparse_autoencoder(X):
@@ -210,8 +264,8 @@ def test_samples_too_large_to_square_are_refused(X):
 
 
 def test_defaults_on_images_of_digits(fitted_digits):
-    model, X, _ = fitted_digits
-    assert model.group_usage_.min() > 0.01
-    assert model.converged_ or model.n_iter_ == model.max_iter
-    assert isinstance(model, GroupSparseAutoencoder)
-    assert model.transform(X).shape == (1797, 160)
+    model, X, y = fitted_digits
+    assert model.group_usage_.min() > 0.1
+    assert clustering_accuracy(y, model.labels_) > 0.6
+    # Images as 8-bit integers are the same images.
+    np.testing.assert_array_equal(model.predict(X.astype(np.uint8)), model.labels_)

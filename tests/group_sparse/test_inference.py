@@ -1,5 +1,7 @@
 """What a fitted autoencoder answers."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,7 @@ def test_codes_and_labels_by_the_network(fitted, X):
     norms = np.linalg.norm(codes.reshape(-1, 5, 2), axis=2)
     expected = np.where(norms.max(axis=1) > 0, norms.argmax(axis=1), -1)
     np.testing.assert_array_equal(fitted.predict(X), expected)
-    losses = network.losses(output).detach().numpy()
+    losses = output.losses(is_penalized=True).detach().numpy()
     np.testing.assert_allclose(fitted.score_samples(X), -losses)
     weights = np.arange(len(X))
     assert fitted.score(X, sample_weight=weights) == pytest.approx(
@@ -39,8 +41,29 @@ def test_inverse_transform_decodes(fitted, X):
     np.testing.assert_allclose(decoded, codes @ fitted.dictionary_ * fitted.scale_)
     as_tensor = fitted.inverse_transform(torch.from_numpy(codes))
     np.testing.assert_allclose(as_tensor.numpy(), decoded)
-    with pytest.raises(ValueError, match=r"codes of shape \(n_samples, 10\), got"):
-        fitted.inverse_transform(X)
+    ones = np.ones((1, 10), dtype=int)
+    as_integers = fitted.inverse_transform(torch.from_numpy(ones)).numpy()
+    np.testing.assert_allclose(as_integers, fitted.inverse_transform(ones), rtol=1e-6)
+    for kind in (np.asarray, torch.tensor):
+        with pytest.raises(ValueError, match=r"codes of shape \(n_samples, 10\), got"):
+            fitted.inverse_transform(kind(X))
+        with pytest.raises(ValueError, match="contains NaN"):
+            fitted.inverse_transform(kind(np.full((1, 10), np.nan)))
+
+
+def test_parameters_changed_after_fit_do_not_regroup_codes(fitted, X):
+    changed = pickle.loads(pickle.dumps(fitted)).set_params(group_size=5, n_groups=2)
+    np.testing.assert_array_equal(changed.predict(X), fitted.labels_)
+
+
+def test_weights_of_another_length_are_refused(fitted, X):
+    with pytest.raises(ValueError, match=r"sample_weight must have shape \(200,\)"):
+        fitted.score(X, sample_weight=np.ones(3))
+
+
+def test_codes_as_a_data_frame(X):
+    codes = small_model().set_output(transform="pandas").fit_transform(X)
+    assert list(codes.columns[:2]) == [f"groupsparseautoencoder{i}" for i in range(2)]
 
 
 def test_nonnegative_codes(X):

@@ -53,14 +53,24 @@ def test_codes_of_many_iterations_satisfy_the_conditions_of_the_group_lasso():
 
 
 def test_one_iteration_is_the_group_relu_of_the_correlations():
-    # Eq. 11: no step size, whatever the dictionary.
-    network = DictionaryAutoencoder(
-        D, penalty=GroupL2(2), alpha=0.5, n_fista_iter=1, normalize_atoms=False
+    # Eq. 11 has a step of one; another one scales the codes.
+    network, damped = (
+        DictionaryAutoencoder(
+            D,
+            penalty=GroupL2(2),
+            alpha=0.5,
+            n_fista_iter=1,
+            step_size=step_size,
+            normalize_atoms=False,
+        )
+        for step_size in (1.0, "auto")
     )
     v = (X @ D.T).unflatten(-1, (-1, 2))
     norms = v.norm(dim=-1, keepdim=True)
     expected = ((1.0 - 0.5 / norms).clamp(min=0.0) * v).flatten(-2)
     torch.testing.assert_close(network(X).codes, expected)
+    step = damped.gram_and_steps()[1].item()
+    torch.testing.assert_close(damped(X).codes, step * expected)
 
 
 @pytest.mark.parametrize("loss_name", ["penalized", "reconstruction"])
@@ -76,7 +86,7 @@ def test_loss_by_the_formula(loss_name, masked):
     expected = 0.5 * residuals.square().sum(-1)
     if loss_name == "penalized":
         expected = expected + 0.5 * group_norms(output.codes, 2).sum(-1)
-    torch.testing.assert_close(network.losses(output), expected)
+    torch.testing.assert_close(output.losses(loss_name == "penalized"), expected)
     torch.testing.assert_close(network.loss(output), expected.mean())
 
 
@@ -114,3 +124,8 @@ def test_atoms_keep_their_norms_where_asked():
     assert torch.equal(DictionaryAutoencoder(D, normalize_atoms=False).dictionary, D)
     norms = DictionaryAutoencoder(D).dictionary.norm(dim=1)
     torch.testing.assert_close(norms, torch.ones_like(norms))
+
+
+def test_a_loss_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="loss must be 'penalized' or 'reconstr"):
+        DictionaryAutoencoder(D, loss_name="l2")

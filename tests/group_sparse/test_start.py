@@ -45,7 +45,8 @@ def fifths_of_the_first_feature(X, n_groups, random_state):
 
 
 @pytest.mark.parametrize(
-    "init", ["cluster", KMeans(5, n_init=3), fifths_of_the_first_feature]
+    "init",
+    ["cluster", "k-means", "ssc", KMeans(5, n_init=3), fifths_of_the_first_feature],
 )
 def test_atoms_of_a_group_are_members_of_a_cluster(X, init):
     atoms = start(X, init)
@@ -79,8 +80,8 @@ def test_zero_atoms_start_as_random_ones(X):
 @pytest.mark.parametrize(
     ("init", "message"),
     [
-        ("kmeans", "init must be 'cluster', 'data', 'random', an object"),
-        (KMeans, "init must be 'cluster'"),
+        ("kmeans", "'k-means', 'data', 'random', an object .* got 'kmeans'"),
+        (KMeans, "init must be one of 'cluster'"),
         (np.zeros((9, 12)), r"\(n_atoms, n_features\) = \(10, 12\), got shape \(9, 12"),
         (np.full((10, 12), np.nan), "with NaN or infinity"),
         (lambda *_: np.zeros((2, 2)), r"got shape \(2, 2\)"),
@@ -93,6 +94,8 @@ def test_a_bad_init_is_named(X, init, message):
 
 
 def test_clusters_need_a_sample_each(X):
-    with pytest.raises(ValueError, match="n_samples=4 to start from and 5 groups"):
+    with pytest.raises(ValueError, match="each of 5 groups, and has 4 of the samples"):
         small_model(init="cluster").fit(X[:4])
+    with pytest.raises(ValueError, match="init_size=3"):
+        small_model(init="cluster", init_size=3).fit(X)
     assert small_model(init="data", alpha=0.01).fit(X[:4]).labels_.shape == (4,)

@@ -1,0 +1,159 @@
+"""The sparse autoencoder: groups of one atom."""
+
+from .base import BaseSparseAutoencoder
+
+__all__ = ["SparseAutoencoder"]
+
+
+class SparseAutoencoder(BaseSparseAutoencoder):
+    """Learn a dictionary of which each sample uses few atoms.
+
+    A `GroupSparseAutoencoder` with groups of one atom, the baseline of its paper: the
+    penalty is the l1 norm and the activation is soft thresholding.
+
+    Parameters
+    ----------
+    n_atoms : int, default=160
+        Number of atoms.
+    alpha : float, default=0.03
+        Strength of the penalty ``sum |z|``; see `GroupSparseAutoencoder`.
+    nonnegative : bool, default=False
+        Restrict codes to nonnegative values.
+    n_fista_iter : int, default=15
+        Number of layers of the encoder, FISTA iterations.
+    step_size : float or "auto", default="auto"
+        Step of FISTA. "auto" computes it from the dictionary so that the encoder cannot
+        diverge.
+    loss : {"penalized", "reconstruction"}, default="penalized"
+        What training lowers; see `GroupSparseAutoencoder`.
+    normalize_atoms : bool, default=True
+        Keep atoms at unit norm.
+    scale : float or "auto", default="auto"
+        What X is divided by. "auto" makes the mean squared norm of a sample 1.
+    init : str, clusterer, callable or array, default="data"
+        The first atoms; see `GroupSparseAutoencoder`. Each atom is a group here.
+    init_size : int, default=5000
+        Largest number of samples that the first atoms are drawn from.
+    learning_rate : float, default=0.003
+        Step size of Adam.
+    epsilon : float, default=1e-4
+        Adam's epsilon, added to the root of the mean squared gradient. A much smaller
+        one ends at a higher loss, see `MixMateClustering`.
+    batch_size : int, default=256
+        Number of samples of a gradient step.
+    max_iter : int, default=50
+        Largest number of epochs. 0 keeps the start as it is.
+    tol : float, default=1e-3
+        An epoch that does not lower the loss by this fraction is one without change.
+    n_iter_no_change : int, default=3
+        Number of consecutive epochs without change that ends training.
+    warm_start : bool, default=False
+        Continue from the last fit instead of starting anew.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the start and the batches. The same seed gives the same result.
+    device : str or torch.device, default="auto"
+        "auto" is a CUDA GPU where there is one, else the CPU.
+    verbose : int, default=0
+        1 prints a line an epoch.
+
+    Attributes
+    ----------
+    dictionary_ : ndarray of shape (n_atoms, n_features)
+        The atoms.
+    group_size_ : int
+        1.
+    labels_ : ndarray of shape (n_samples,)
+        Strongest atom of each training sample, the same as ``predict`` gives.
+    group_usage_ : ndarray of shape (n_atoms,)
+        Share of the training samples whose code uses the atom.
+    loss_ : float
+        Mean loss of the training samples.
+    history_ : dict of str to ndarray
+        One entry an epoch: "loss", "seconds", "n_reseeded_atoms", the number of atoms
+        that no sample used and that became badly explained samples.
+    n_iter_ : int
+        Number of epochs of the last fit.
+    converged_ : bool
+        Whether training ended because the loss no longer fell, and not at ``max_iter``.
+    n_parameters_ : int
+        Number of learned numbers.
+    scale_ : float
+        What X is divided by.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, if X had string names.
+
+    See Also
+    --------
+    GroupSparseAutoencoder : Atoms that are used in groups.
+    sklearn.decomposition.MiniBatchDictionaryLearning : Dictionary learning without
+        backpropagation.
+
+    References
+    ----------
+    Theodosis, Tolooshams, Tankala, Tasissa and Ba, "On the convergence of group-sparse
+    autoencoders", arXiv:2102.07003, 2021, section 4.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmixmate import SparseAutoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = SparseAutoencoder(n_atoms=40, max_iter=5, random_state=0).fit(X)
+    >>> codes = autoencoder.transform(X)
+    >>> autoencoder.inverse_transform(codes).shape
+    (1797, 64)
+    """
+
+    _size_names = ("n_atoms",)
+    _group_size = 1
+
+    def __init__(
+        self,
+        n_atoms=160,
+        *,
+        alpha=0.03,
+        nonnegative=False,
+        n_fista_iter=15,
+        step_size="auto",
+        loss="penalized",
+        normalize_atoms=True,
+        scale="auto",
+        init="data",
+        init_size=5000,
+        learning_rate=3e-3,
+        epsilon=1e-4,
+        batch_size=256,
+        max_iter=50,
+        tol=1e-3,
+        n_iter_no_change=3,
+        warm_start=False,
+        random_state=None,
+        device="auto",
+        verbose=0,
+    ):
+        self.n_atoms = n_atoms
+        self.alpha = alpha
+        self.nonnegative = nonnegative
+        self.n_fista_iter = n_fista_iter
+        self.step_size = step_size
+        self.loss = loss
+        self.normalize_atoms = normalize_atoms
+        self.scale = scale
+        self.init = init
+        self.init_size = init_size
+        self.learning_rate = learning_rate
+        self.epsilon = epsilon
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    @property
+    def _n_groups(self):
+        return self.n_atoms
