@@ -22,13 +22,16 @@ def main():
     parser.add_argument("--epochs", type=int, help="default 300, 40 and 10")
     parser.add_argument("--samples", type=int, default=10_000, help="simulation only")
     parser.add_argument("--seeds", type=int, default=1, help="mnist and mixmate")
-    parser.add_argument("--only", nargs="+", help="mnist: names of models")
+    parser.add_argument("--only", nargs="+", help="names of settings or models")
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.experiment == "simulation":
         group_sparse_simulation.run(
-            arguments.epochs or 300, arguments.samples, arguments.threads
+            arguments.epochs or 300,
+            arguments.samples,
+            arguments.threads,
+            arguments.only,
         )
     elif arguments.experiment == "mnist":
         group_sparse_mnist.run(

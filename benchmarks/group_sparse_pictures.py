@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.metrics import pairwise_distances
+from sklearn.preprocessing import normalize
 
 from skmixmate import GroupSparseAutoencoder, SparseAutoencoder
 
@@ -26,7 +27,7 @@ def draw_distances(result: dict, path: Path) -> None:
     figure, axes = plt.subplots(
         2, len(runs), figsize=(4.2 * len(runs), 5.4), sharex=True, squeeze=False
     )
-    for column, (loss_name, by_snr) in zip(axes.T, runs.items(), strict=True):
+    for column, (setting, by_snr) in zip(axes.T, runs.items(), strict=True):
         for snr, by_network in sorted(by_snr.items(), key=lambda i: float(i[0])):
             for name, colour in COLOURS.items():
                 if name not in by_network:
@@ -36,8 +37,7 @@ def draw_distances(result: dict, path: Path) -> None:
                 distances = by_network[name]["distances"]
                 column[0].semilogy(distances, label=label, **style)
                 column[1].semilogy(by_network[name]["losses"], **style)
-        name = "penalised" if loss_name == "penalized" else loss_name
-        column[0].set(title=f"{name} loss", ylabel="squared distance of atoms")
+        column[0].set(title=setting, ylabel="squared distance of atoms")
         column[1].set(xlabel="epoch", ylabel="training loss")
     axes[0, -1].legend(fontsize="small")
     figure.tight_layout()
@@ -46,7 +46,7 @@ def draw_distances(result: dict, path: Path) -> None:
 
 def draw_codes(result: dict, path: Path, snr: str = "1") -> None:
     """Norms of the groups of a sample's code, true and found (Fig. 3d)."""
-    by_network = result["runs"]["penalized"][snr]
+    by_network = result["runs"].get("penalized", {}).get(snr, {})
     if "sparse" not in by_network:
         return
     figure, axes = plt.subplots(3, 1, figsize=(8.4, 4.4), sharex=True)
@@ -70,10 +70,10 @@ def draw_mnist(folder: Path, n_images: int = 20_000, epochs: int = 15) -> None:
     """Dictionaries and supports (Fig. 4), pairwise distances of codes (Fig. 5)."""
     X, y = load("mnist")
     chosen = np.random.RandomState(0).permutation(60_000)[:n_images]
-    training = X[chosen].astype(np.float32)
+    training = normalize(X[chosen].astype(np.float32))
     # A hundred test images of each digit, in order.
     test = np.concatenate([np.flatnonzero(y[60_000:] == k)[:100] for k in range(10)])
-    X_test = X[60_000 + test].astype(np.float32)
+    X_test = normalize(X[60_000 + test].astype(np.float32))
     shared = {"max_iter": epochs, "random_state": 0}
     networks = {
         "sparse": SparseAutoencoder(**shared).fit(training),

@@ -1,7 +1,9 @@
 """Fig. 3 of the group-sparse paper: does training find the generating dictionary?"""
 
+import json
 import math
 import time
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,15 +14,30 @@ from skmixmate.modules import DictionaryAutoencoder
 from skmixmate.penalties import L1, GroupL2
 from skmixmate.training import Callback, Samples, Trainer
 
-from .common import machine, peak_memory_mib, store
+from .common import RESULTS, machine, peak_memory_mib, store
 
 SNRS_DB = (10.0, 1.0, 5.0)
-# The paper trains by the reconstruction loss with free atoms and alpha=2. But at a
-# correlation of 0.15 a group of norm 5 reaches no more than 0.75 in a unit-norm start:
-# with 2, no code is nonzero and nothing is learned. 3.8 times what a random atom sees
-# of a sample lets few idle groups through, and some active ones. The penalised loss
-# needs no such care. An entry's threshold is that of a group of two of its size.
-LOSSES = {"penalized": 0.5, "reconstruction": None}
+
+
+class Setting(NamedTuple):
+    """How the networks are trained; ``alpha`` None is found from the samples."""
+
+    loss_name: str
+    alpha: float | None
+    has_unit_norm_start: bool
+
+
+SETTINGS = {
+    # Atoms keep unit norm, without which this loss has no minimum.
+    "penalized": Setting("penalized", 0.5, True),
+    # As it is stated: free atoms, which start with a norm of 6.7.
+    "paper": Setting("reconstruction", 2.0, False),
+    # The same loss from a unit-norm start. There, an active group of the start sees
+    # about 0.7 of a sample, and alpha=2 would leave all codes zero; 3.8 times what a
+    # random atom sees lets few idle groups through, and some active ones.
+    "reconstruction": Setting("reconstruction", None, True),
+}
+# An entry's threshold is that of a group of two entries of its size.
 PENALTIES = {"group_sparse": (GroupL2(2), 1.0), "sparse": (L1(), 1.0 / math.sqrt(2.0))}
 N_GROUPS, GROUP_SIZE, N_FEATURES, N_ACTIVE = 500, 2, 950, 3
 START_CORRELATION = 0.15
@@ -52,12 +69,11 @@ class RecordDistance(Callback):
 
 
 def start_near(dictionary: np.ndarray, seed: int) -> np.ndarray:
-    """Unit-norm atoms with a mean correlation of about 0.15 with the dictionary's."""
+    """Atoms of norm 6.7, with a mean correlation of about 0.15 with the true ones."""
     # Another stream than the data's, whose first draw is the dictionary itself.
     noise = np.random.RandomState(1000 + seed).standard_normal(dictionary.shape)
     scale = np.sqrt((1.0 / START_CORRELATION**2 - 1.0) / dictionary.shape[1])
-    start = dictionary + scale * noise
-    return start / np.linalg.norm(start, axis=1, keepdims=True)
+    return dictionary + scale * noise
 
 
 def support_scores(codes: torch.Tensor, true_codes: np.ndarray) -> dict:
@@ -80,19 +96,21 @@ def support_scores(codes: torch.Tensor, true_codes: np.ndarray) -> dict:
     }
 
 
-def train(data, penalty, alpha, loss_name, epochs: int, seed: int):
+def train(data, penalty, alpha: float, setting: Setting, epochs: int, seed: int):
     """Train one network full-batch; return its record and the codes it ends with."""
-    truth = torch.from_numpy(data.dictionary).float()
+    start = start_near(data.dictionary, seed)
+    if setting.has_unit_norm_start:
+        start /= np.linalg.norm(start, axis=1, keepdims=True)
     module = DictionaryAutoencoder(
-        torch.from_numpy(start_near(data.dictionary, seed)).float(),
+        torch.from_numpy(start).float(),
         penalty=penalty,
         alpha=alpha,
         n_fista_iter=1,
         step_size=1.0,
-        loss_name=loss_name,
-        # The penalised loss has no minimum with free atoms.
-        normalize_atoms=loss_name == "penalized",
+        loss_name=setting.loss_name,
+        normalize_atoms=setting.loss_name == "penalized",
     )
+    truth = torch.from_numpy(data.dictionary).float()
     samples = Samples(torch.from_numpy(data.data).float())
     recorder = RecordDistance(truth)
     started = time.perf_counter()
@@ -122,15 +140,15 @@ def nonzeros(codes: np.ndarray) -> list:
     return [[[int(i), round(float(z[i]), 3)] for i in np.flatnonzero(z)] for z in codes]
 
 
-def run(epochs: int, n_samples: int, threads: int):
-    """Train both networks at each ratio and store what came out after each."""
-    result = {
-        "command": "python -m benchmarks.group_sparse simulation "
-        f"--epochs {epochs} --samples {n_samples} --threads {threads}",
-        "n_samples": n_samples,
-        "runs": {},
-    }
-    for loss_name, fixed_alpha in LOSSES.items():
+def run(epochs: int, n_samples: int, threads: int, only: list[str] | None):
+    """Train both networks at each ratio and store what came out after each.
+
+    Settings that are not run stay as they were stored.
+    """
+    path = RESULTS / "group_sparse_simulation.json"
+    result = json.loads(path.read_text()) if only and path.exists() else {"runs": {}}
+    for name in only or SETTINGS:
+        setting = SETTINGS[name]
         for snr_db in SNRS_DB:
             data = make_group_sparse(
                 n_samples,
@@ -141,18 +159,22 @@ def run(epochs: int, n_samples: int, threads: int):
                 snr_db=snr_db,
                 random_state=0,
             )
-            alpha = fixed_alpha or 3.8 * float(np.sqrt(np.mean(data.data**2)))
-            runs = result["runs"].setdefault(loss_name, {})[f"{snr_db:g}"] = {}
+            alpha = setting.alpha or 3.8 * float(np.sqrt(np.mean(data.data**2)))
+            runs = result["runs"].setdefault(name, {})[f"{snr_db:g}"] = {}
             # The first samples, for the picture of codes.
             runs["true_codes"] = nonzeros(data.codes[:3])
-            for name, (penalty, factor) in PENALTIES.items():
-                print(f"{snr_db:g} dB, {name}, {loss_name} loss", flush=True)
-                runs[name], codes = train(
-                    data, penalty, factor * alpha, loss_name, epochs, seed=0
+            for network, (penalty, factor) in PENALTIES.items():
+                print(f"{snr_db:g} dB, {network}, {name}", flush=True)
+                runs[network], codes = train(
+                    data, penalty, factor * alpha, setting, epochs, seed=0
                 )
-                runs[name]["codes"] = nonzeros(codes[:3].numpy())
-                print("  ", runs[name]["support"], flush=True)
+                runs[network]["codes"] = nonzeros(codes[:3].numpy())
+                print("  ", runs[network]["support"], flush=True)
+                command = "python -m benchmarks.group_sparse simulation"
                 result |= {
+                    "command": f"{command} --only {name} --epochs {epochs} "
+                    f"--samples {n_samples} --threads {threads}",
+                    "n_samples": n_samples,
                     "machine": machine(),
                     "peak_memory_mib": round(peak_memory_mib()),
                 }
