@@ -41,7 +41,7 @@ def test_what_was_learned_is_kept(interrupt_in_pass, X):
     two_epochs = small_model(max_iter=2).fit(X)
     interrupt_in_pass(3)
     model = small_model(max_iter=20)
-    with pytest.warns(RuntimeWarning, match=r"run 1 of 1; .* after 2 epochs"):
+    with pytest.warns(RuntimeWarning, match=r"interrupted; .* after 2 epochs"):
         assert model.fit(X) is model
     check_usable(model, X)
     assert model.n_iter_ == 2
@@ -148,8 +148,15 @@ def test_an_interrupt_in_the_last_pass_keeps_the_model(X, monkeypatch):
         patch.setattr(fitting, "_with_last_pass", interrupt)
         with pytest.warns(RuntimeWarning, match="no labels_"):
             model.fit(X)
-    assert not hasattr(model, "labels_")
-    assert not hasattr(model, "loss_")
+        assert not hasattr(model, "labels_")
+        assert not hasattr(model, "loss_")
+        with pytest.warns(RuntimeWarning, match="no labels_"):
+            labels = model.fit_predict(X)
+        assert_array_equal(labels, model.predict(X))
+        n_epochs = model.n_iter_
+        with pytest.raises(KeyboardInterrupt):
+            model.partial_fit(X)
+        assert model.n_iter_ == n_epochs + 1
     with pytest.raises(NotFittedError, match="interrupted"):
         model.sample()
     assert model.predict(X).shape == (len(X),)

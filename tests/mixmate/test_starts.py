@@ -259,3 +259,16 @@ def test_a_changed_model_does_not_go_on(method, changed, name):
     mixmate.set_params(**changed)
     with pytest.raises(ValueError, match=name):
         getattr(mixmate, method)(X)
+
+
+def test_strings_of_numpy_are_names(X):
+    # A grid search over an array of names passes them.
+    expected = small_model(init="random").fit(X)
+    model = small_model(init=np.str_("random"), n_init=1).fit(X)
+    assert_array_equal(model.labels_, expected.labels_)
+
+
+def test_warnings_of_a_start_point_at_the_users_line(X):
+    with pytest.warns(InitializationWarning) as record:
+        small_model(n_atoms=100).fit(X)
+    assert [warning.filename for warning in record] == [__file__]
