@@ -120,9 +120,9 @@ def _points_from_samples(
         )
     if len(X) < parameters.n_groups:
         raise ValueError(
-            f"init needs a sample for each of {parameters.n_groups} groups, and has "
-            f"{len(X)} of the samples (init_size={init_size}); use more, fewer groups, "
-            "or init='random'."
+            f"init needs a sample for each of {parameters.n_groups} groups, got "
+            f"n_samples={len(X)} (at most init_size={init_size}); use more, fewer "
+            "groups, or init='random'."
         )
     labels = initial_labels(init, X, parameters.n_groups, random_state)
     points = dictionaries_from_labels(

@@ -94,7 +94,7 @@ def test_a_bad_init_is_named(X, init, message):
 
 
 def test_clusters_need_a_sample_each(X):
-    with pytest.raises(ValueError, match="each of 5 groups, and has 4 of the samples"):
+    with pytest.raises(ValueError, match="each of 5 groups, got n_samples=4"):
         small_model(init="cluster").fit(X[:4])
     with pytest.raises(ValueError, match="init_size=3"):
         small_model(init="cluster", init_size=3).fit(X)
