@@ -11,6 +11,11 @@ from skmixmate import GroupSparseAutoencoder, SparseAutoencoder
 
 from .common import load
 
+SETTINGS = {
+    "penalized": "penalised loss",
+    "paper": "as stated",
+    "reconstruction": "reconstruction, unit start",
+}
 COLOURS = {"group_sparse": "C0", "sparse": "C1"}
 DASHES = {"1": ":", "5": "--", "10": "-"}
 
@@ -35,11 +40,12 @@ def draw_distances(result: dict, path: Path) -> None:
                 style = {"color": colour, "linestyle": DASHES[snr]}
                 label = f"{name.replace('_', '-')}, {snr} dB"
                 distances = by_network[name]["distances"]
-                column[0].semilogy(distances, label=label, **style)
-                column[1].semilogy(by_network[name]["losses"], **style)
-        column[0].set(title=setting, ylabel="squared distance of atoms")
+                column[0].semilogy(distances, **style)
+                losses = by_network[name]["losses"]
+                column[1].semilogy(losses, label=label, **style)
+        column[0].set(title=SETTINGS[setting], ylabel="squared distance of atoms")
         column[1].set(xlabel="epoch", ylabel="training loss")
-    axes[0, -1].legend(fontsize="small")
+    axes[1, 0].legend(fontsize="small", loc="upper right")
     figure.tight_layout()
     _save(figure, path)
 

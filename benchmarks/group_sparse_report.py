@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from .common import RESULTS
-from .group_sparse_pictures import draw_codes, draw_distances, draw_mnist
+from .group_sparse_pictures import SETTINGS, draw_codes, draw_distances, draw_mnist
 
 DOCS = RESULTS.parent.parent / "docs"
 # Table 1 of the paper: k-means and spectral clustering, in per cent there.
@@ -31,11 +31,6 @@ MODELS = {
     "group_sparse": "group-sparse, penalised loss",
     "group_sparse_defaults": "group-sparse, our defaults",
     "group_sparse_features": "group-sparse, on scattering features",
-}
-SETTINGS = {
-    "penalized": "penalised loss",
-    "paper": "as stated",
-    "reconstruction": "reconstruction, unit start",
 }
 DATASETS = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "usps": "USPS"}
 

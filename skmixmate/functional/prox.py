@@ -75,6 +75,8 @@ def block_soft_threshold(v: Tensor, threshold: float, group_size: int) -> Tensor
     ----------
     Group-sparse autoencoders (arXiv:2102.07003), eq. 7.
     """
+    # Where atoms are not side by side in memory, a copy costs less than strided sums.
+    v = v.contiguous()
     norms = group_norms(v, group_size)
     # A zero group has shrinkage 0/tiny = 0 and stays zero, without a division by zero.
     tiny = torch.finfo(v.dtype).tiny
