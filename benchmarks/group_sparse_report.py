@@ -117,8 +117,10 @@ def mixmate_table(result: dict) -> None:
     for dataset, by_size in result["rows"].items():
         for size, row in by_size.items():
             penalty = "l1" if size == "1" else f"GroupL2({size})"
+            # One seed has no deviation.
+            spread = len(row["trials"]) > 1
             scores = [
-                f"{row['mean'][key]:.3f} ± {row['std'][key]:.3f}"
+                f"{row['mean'][key]:.3f}" + f" ± {row['std'][key]:.3f}" * spread
                 for key in ("acc", "nmi", "ari")
             ]
             rows.append([DATASETS[dataset], penalty, f"{row['alpha']:.2f}", *scores])
