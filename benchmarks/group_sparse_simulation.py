@@ -171,9 +171,11 @@ def run(epochs: int, n_samples: int, threads: int, only: list[str] | None):
                 runs[network]["codes"] = nonzeros(codes[:3].numpy())
                 print("  ", runs[network]["support"], flush=True)
                 command = "python -m benchmarks.group_sparse simulation"
+                result.setdefault("commands", {})[name] = (
+                    f"{command} --only {name} --epochs {epochs} "
+                    f"--samples {n_samples} --threads {threads}"
+                )
                 result |= {
-                    "command": f"{command} --only {name} --epochs {epochs} "
-                    f"--samples {n_samples} --threads {threads}",
                     "n_samples": n_samples,
                     "machine": machine(),
                     "peak_memory_mib": round(peak_memory_mib()),
