@@ -2,6 +2,7 @@
 
 - ``simulation``: Fig. 3, recovery of a generating dictionary from a distant start;
 - ``mnist``: Table 1, clusters of the codes of MNIST's test images;
+- ``epoch``: seconds of an epoch of training on MNIST;
 - ``mixmate``: the group penalty in `MixMateClustering`, on three data sets.
 
 Each stores ``benchmarks/results/group_sparse_EXPERIMENT.json`` as it goes; labels are
@@ -18,7 +19,9 @@ from . import group_sparse_mixmate, group_sparse_mnist, group_sparse_simulation
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("experiment", choices=("simulation", "mnist", "mixmate"))
+    parser.add_argument(
+        "experiment", choices=("simulation", "mnist", "epoch", "mixmate")
+    )
     parser.add_argument("--epochs", type=int, help="default 300, 40 and 10")
     parser.add_argument("--samples", type=int, default=10_000, help="simulation only")
     parser.add_argument("--seeds", type=int, default=1, help="mnist and mixmate")
@@ -37,6 +40,8 @@ def main():
         group_sparse_mnist.run(
             arguments.epochs or 40, arguments.threads, arguments.seeds, arguments.only
         )
+    elif arguments.experiment == "epoch":
+        group_sparse_mnist.time_epochs(arguments.threads)
     else:
         group_sparse_mixmate.run(
             arguments.threads, arguments.seeds, arguments.epochs or 10
