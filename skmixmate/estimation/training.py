@@ -6,13 +6,23 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..training import Callback, Samples, Trainer
+from ..training import (
+    Callback,
+    DeadAtomReseeding,
+    EarlyStopping,
+    PrintProgress,
+    Samples,
+    Trainer,
+)
+from ..training.optimizer_state import load_optimizer_state, optimizer_state
+from ..utils.random import torch_generator
 
 __all__ = [
     "ContextCallback",
     "history_arrays",
     "joined_histories",
-    "new_trainer",
+    "train",
+    "train_one_epoch",
     "trained_parameters",
 ]
 
@@ -22,7 +32,7 @@ def trained_parameters(module: nn.Module) -> list[nn.Parameter]:
     return [p for p in module.parameters() if p.requires_grad]
 
 
-def new_trainer(
+def _new_trainer(
     estimator, module: nn.Module, samples: Samples, generator, callbacks, max_iter: int
 ) -> Trainer:
     """A `Trainer` by Adam in single precision, as the estimator's parameters ask for.
@@ -52,6 +62,87 @@ def new_trainer(
         generator=generator,
         callbacks=callbacks,
     )
+
+
+def train(
+    estimator,
+    module: nn.Module,
+    samples: Samples,
+    random_state,
+    *,
+    context,
+    attributes: Callable[[Trainer], dict],
+    prefix: str = "",
+) -> tuple[Trainer, bool]:
+    """Train until the loss no longer falls, or for ``max_iter`` epochs.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Has the parameters of training.
+    module : nn.Module
+    samples : Samples
+    random_state : RandomState
+    context, attributes
+        See `ContextCallback`.
+    prefix : str, default=""
+        What lines of progress begin with.
+
+    Returns
+    -------
+    trainer : Trainer
+        After its run.
+    converged : bool
+        Whether the loss no longer fell.
+    """
+    early_stopping = EarlyStopping(estimator.tol, estimator.n_iter_no_change)
+    callbacks = [
+        early_stopping,
+        ContextCallback(context, estimator, attributes),
+        DeadAtomReseeding(),
+    ]
+    if estimator.verbose:
+        callbacks.append(PrintProgress(prefix))
+    trainer = _new_trainer(
+        estimator,
+        module,
+        samples,
+        torch_generator(random_state),
+        callbacks,
+        estimator.max_iter,
+    ).run()
+    return trainer, early_stopping.converged
+
+
+def train_one_epoch(
+    estimator, module: nn.Module, samples: Samples, random_state, *, continued: bool
+) -> tuple[Trainer, dict]:
+    """Take one epoch, with the optimiser as earlier ones left it if ``continued``.
+
+    Returns
+    -------
+    trainer : Trainer
+        After its run.
+    attributes : dict
+        Fitted attributes that tell of earlier epochs too.
+    """
+    n_earlier = estimator.n_iter_ if continued else 0
+    trainer = _new_trainer(
+        estimator,
+        module,
+        samples,
+        # Another order in each call, also from the same seed.
+        torch_generator(random_state, offset=n_earlier),
+        [PrintProgress()] if estimator.verbose else [],
+        max_iter=1,
+    )
+    if continued:
+        load_optimizer_state(trainer.optimizer, estimator._optimizer_state)
+    trainer.run()
+    return trainer, {
+        "_optimizer_state": optimizer_state(trainer.optimizer),
+        "n_iter_": n_earlier + trainer.epoch,
+    }
 
 
 def history_arrays(trainer: Trainer) -> dict[str, np.ndarray]:

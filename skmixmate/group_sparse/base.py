@@ -4,17 +4,14 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
-from ..estimation.batches import compute_in_batches, like_input, mean_score
+from ..estimation.batches import compute_in_batches, like_input
+from ..estimation.estimator import NetworkEstimatorMixin
 from ..modules import AutoencoderOutput, DictionaryAutoencoder
-from ..utils.callbacks import CallbackSupportMixin, with_callbacks
+from ..utils.callbacks import with_callbacks
 from ..utils.device import resolve_device
 from ..utils.validation import validate_samples
 from .fitting import (
@@ -29,18 +26,14 @@ from .start import fitted_samples
 __all__ = ["BaseSparseAutoencoder"]
 
 
-class BaseSparseAutoencoder(
-    ClassNamePrefixFeaturesOutMixin,
-    CallbackSupportMixin,
-    TransformerMixin,
-    BaseEstimator,
-):
+class BaseSparseAutoencoder(NetworkEstimatorMixin, TransformerMixin, BaseEstimator):
     """Methods of the sparse autoencoders; subclasses write the constructor.
 
     Subclasses also give ``_n_groups`` and ``_group_size``, and in ``_size_names`` the
     parameters that these come from.
     """
 
+    _fitted_name = "dictionary_"
     _size_names: tuple[str, ...]
 
     @with_callbacks
@@ -87,46 +80,6 @@ class BaseSparseAutoencoder(
         fitted.store(self)
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
-
-    def fit_predict(self, X, y=None, mask=None):
-        """Fit to X and return the strongest group of each sample.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            NaN marks a missing entry.
-        y : Ignored
-            Present for API consistency.
-        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
-            True where observed.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            See `predict`.
-        """
-        self.fit(X, mask=mask)
-        # An interrupt may have come before there were labels.
-        return self.labels_ if hasattr(self, "labels_") else self.predict(X, mask)
-
-    def fit_transform(self, X, y=None, mask=None):
-        """Fit to X and return its codes.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            NaN marks a missing entry.
-        y : Ignored
-            Present for API consistency.
-        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
-            True where observed.
-
-        Returns
-        -------
-        ndarray or Tensor of shape (n_samples, n_atoms)
-            See `transform`.
-        """
-        return self.fit(X, mask=mask).transform(X, mask=mask)
 
     def partial_fit(self, X, y=None, mask=None):
         """Go on training with one epoch over a batch of samples.
@@ -253,26 +206,6 @@ class BaseSparseAutoencoder(
         is_penalized = self.loss == "penalized"
         return self._map(X, mask, lambda output: -output.losses(is_penalized))
 
-    def score(self, X, y=None, sample_weight=None, mask=None):
-        """Mean of `score_samples`: the higher, the better.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            NaN marks a missing entry.
-        y : Ignored
-            Present for API consistency.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the mean.
-        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
-            True where observed.
-
-        Returns
-        -------
-        float
-        """
-        return mean_score(self.score_samples(X, mask), sample_weight)
-
     def _module(self, device: torch.device) -> DictionaryAutoencoder:
         check_is_fitted(self)
         D = torch.tensor(self.dictionary_, device=device)
@@ -293,14 +226,3 @@ class BaseSparseAutoencoder(
     def _n_features_out(self):
         """Number of columns of `transform`, for get_feature_names_out."""
         return len(self.dictionary_)
-
-    def __sklearn_is_fitted__(self):
-        """Whether there is a model; ``n_features_in_`` may be left of a failed fit."""
-        return hasattr(self, "dictionary_")
-
-    def __sklearn_tags__(self):
-        """Tell scikit-learn that NaN is welcome and what dtypes come back."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -11,17 +11,16 @@ from ..estimation.batches import batched_outputs
 from ..estimation.fit_warnings import warn_of_interrupt, warn_of_unstable_encoder
 from ..estimation.fitted import FittedAttributes
 from ..estimation.training import (
-    ContextCallback,
     history_arrays,
     joined_histories,
-    new_trainer,
+    train,
+    train_one_epoch,
 )
 from ..functional import group_norms
 from ..modules import AutoencoderOutput, DictionaryAutoencoder
 from ..penalties import L1, GroupL2
-from ..training import DeadAtomReseeding, EarlyStopping, PrintProgress, Samples, Trainer
-from ..training.optimizer_state import load_optimizer_state, optimizer_state
-from ..utils.random import private_random_state, torch_generator
+from ..training import Samples, Trainer
+from ..utils.random import private_random_state
 from ..utils.user_warnings import warn_user
 from .parameters import AutoencoderParameters
 from .start import first_dictionary, fitted_samples, scaled_samples
@@ -97,27 +96,15 @@ def fit_autoencoder(
     """Train an autoencoder, from its start or, if ``continued``, from where it is."""
     random_state = private_random_state(estimator.random_state)
     samples, module = _prepare(estimator, parameters, data, continued, random_state)
-    early_stopping = EarlyStopping(estimator.tol, estimator.n_iter_no_change)
-    callbacks = [
-        early_stopping,
-        ContextCallback(
-            context,
-            estimator,
-            lambda t: _fitted(t, samples, converged=False).attributes(),
-        ),
-        DeadAtomReseeding(),
-    ]
-    if estimator.verbose:
-        callbacks.append(PrintProgress())
-    trainer = new_trainer(
+    trainer, converged = train(
         estimator,
         module,
         samples,
-        torch_generator(random_state),
-        callbacks,
-        estimator.max_iter,
-    ).run()
-    fitted = _fitted(trainer, samples, early_stopping.converged)
+        random_state,
+        context=context,
+        attributes=lambda t: _fitted(t, samples, converged=False).attributes(),
+    )
+    fitted = _fitted(trainer, samples, converged)
     interrupted = trainer.interrupted
     try:
         fitted = _with_last_pass(estimator, fitted, samples)
@@ -147,24 +134,10 @@ def partial_fit_autoencoder(
     random_state = private_random_state(estimator.random_state)
     continued = hasattr(estimator, "dictionary_")
     samples, module = _prepare(estimator, parameters, data, continued, random_state)
-    n_earlier = estimator.n_iter_ if continued else 0
-    trainer = new_trainer(
-        estimator,
-        module,
-        samples,
-        # Another order in each call, also from the same seed.
-        torch_generator(random_state, offset=n_earlier),
-        [PrintProgress()] if estimator.verbose else [],
-        max_iter=1,
+    trainer, of_all_epochs = train_one_epoch(
+        estimator, module, samples, random_state, continued=continued
     )
-    if continued:
-        load_optimizer_state(trainer.optimizer, estimator._optimizer_state)
-    trainer.run()
-    fitted = replace(
-        _fitted(trainer, samples, converged=False),
-        _optimizer_state=optimizer_state(trainer.optimizer),
-        n_iter_=n_earlier + trainer.epoch,
-    )
+    fitted = replace(_fitted(trainer, samples, converged=False), **of_all_epochs)
     if continued:
         fitted = _joined(estimator, fitted)
     try:

@@ -1,13 +1,9 @@
 """The MixMate estimator."""
 
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-)
+from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 
-from ..utils.callbacks import CallbackSupportMixin, with_callbacks
+from ..estimation.estimator import NetworkEstimatorMixin
+from ..utils.callbacks import with_callbacks
 from ..utils.validation import validate_samples
 from .fitting import count_runs, fit_mixture, partial_fit_mixture
 from .inference import MixtureInferenceMixin
@@ -17,9 +13,8 @@ __all__ = ["MixMateClustering"]
 
 
 class MixMateClustering(
-    ClassNamePrefixFeaturesOutMixin,
-    CallbackSupportMixin,
     MixtureInferenceMixin,
+    NetworkEstimatorMixin,
     TransformerMixin,
     ClusterMixin,
     BaseEstimator,
@@ -170,6 +165,8 @@ class MixMateClustering(
     (3, 10)
     """
 
+    _fitted_name = "dictionaries_"
+
     def __init__(
         self,
         n_clusters=8,
@@ -264,46 +261,6 @@ class MixMateClustering(
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
-    def fit_predict(self, X, y=None, mask=None):
-        """Fit to X and return its labels.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            NaN marks a missing entry.
-        y : Ignored
-            Present for API consistency.
-        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
-            True where observed.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Labels 0 to ``n_clusters - 1``.
-        """
-        self.fit(X, mask=mask)
-        # An interrupt may have come before there were labels.
-        return self.labels_ if hasattr(self, "labels_") else self.predict(X, mask)
-
-    def fit_transform(self, X, y=None, mask=None):
-        """Fit to X and return its energies.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            NaN marks a missing entry.
-        y : Ignored
-            Present for API consistency.
-        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
-            True where observed.
-
-        Returns
-        -------
-        ndarray or Tensor of shape (n_samples, n_clusters)
-            See `transform`.
-        """
-        return self.fit(X, mask=mask).transform(X, mask=mask)
-
     def partial_fit(self, X, y=None, mask=None):
         """Go on training with one epoch over a batch of samples.
 
@@ -344,14 +301,3 @@ class MixMateClustering(
     def _n_features_out(self):
         """Number of columns of `transform`, for get_feature_names_out."""
         return len(self.weights_)
-
-    def __sklearn_is_fitted__(self):
-        """Whether there is a model; ``n_features_in_`` may be left of a failed fit."""
-        return hasattr(self, "dictionaries_")
-
-    def __sklearn_tags__(self):
-        """Tell scikit-learn that NaN is welcome and what dtypes come back."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

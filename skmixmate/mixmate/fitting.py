@@ -13,16 +13,15 @@ from ..estimation.fit_warnings import (
 from ..estimation.fitted import FittedAttributes
 from ..estimation.subset import is_array
 from ..estimation.training import (
-    ContextCallback,
     history_arrays,
     joined_histories,
-    new_trainer,
+    train,
+    train_one_epoch,
     trained_parameters,
 )
 from ..modules import DictionaryMixture
-from ..training import DeadAtomReseeding, EarlyStopping, PrintProgress, Trainer
-from ..training.optimizer_state import load_optimizer_state, optimizer_state
-from ..utils.random import private_random_state, torch_generator
+from ..training import Trainer
+from ..utils.random import private_random_state
 from .fitted import build_network, fitted_network
 from .last_pass import LastPass, last_pass
 from .parameters import MixtureParameters
@@ -120,27 +119,16 @@ def _run(estimator, parameters, start, random_state, context, prefix):
     """Train from one start; return the result and whether it was interrupted."""
     module = _network(estimator, parameters, start)
     warn_of_unstable_encoder(module)
-    early_stopping = EarlyStopping(estimator.tol, estimator.n_iter_no_change)
-    callbacks = [
-        early_stopping,
-        ContextCallback(
-            context,
-            estimator,
-            lambda t: _fitted(t.module, start, t, converged=False).attributes(),
-        ),
-        DeadAtomReseeding(),
-    ]
-    if estimator.verbose:
-        callbacks.append(PrintProgress(prefix))
-    trainer = new_trainer(
+    trainer, converged = train(
         estimator,
         module,
         start.samples,
-        torch_generator(random_state),
-        callbacks,
-        estimator.max_iter,
-    ).run()
-    fitted = _fitted(module, start, trainer, early_stopping.converged)
+        random_state,
+        context=context,
+        attributes=lambda t: _fitted(start, t, converged=False).attributes(),
+        prefix=prefix,
+    )
+    fitted = _fitted(start, trainer, converged)
     try:
         return _with_last_pass(estimator, fitted, start), trainer.interrupted
     except KeyboardInterrupt:
@@ -165,24 +153,10 @@ def partial_fit_mixture(estimator, parameters: MixtureParameters, data):
     module = _network(estimator, parameters, start)
     if not continued:
         warn_of_unstable_encoder(module)
-    n_earlier = estimator.n_iter_ if continued else 0
-    trainer = new_trainer(
-        estimator,
-        module,
-        samples,
-        # Another order in each call, also from the same seed.
-        torch_generator(random_state, offset=n_earlier),
-        [PrintProgress()] if estimator.verbose else [],
-        max_iter=1,
+    trainer, of_all_epochs = train_one_epoch(
+        estimator, module, samples, random_state, continued=continued
     )
-    if continued:
-        load_optimizer_state(trainer.optimizer, estimator._optimizer_state)
-    trainer.run()
-    fitted = replace(
-        _fitted(module, start, trainer, converged=False),
-        _optimizer_state=optimizer_state(trainer.optimizer),
-        n_iter_=n_earlier + trainer.epoch,
-    )
+    fitted = replace(_fitted(start, trainer, converged=False), **of_all_epochs)
     if continued:
         fitted = replace(
             fitted, history_=joined_histories(estimator.history_, fitted.history_)
@@ -211,9 +185,9 @@ def _network(estimator, parameters, start: MixtureStart) -> DictionaryMixture:
     )
 
 
-def _fitted(module, start: MixtureStart, trainer: Trainer, converged) -> FittedMixture:
+def _fitted(start: MixtureStart, trainer: Trainer, converged) -> FittedMixture:
     """The attributes that training determines, in the dtype of the data."""
-    dtype = start.samples.dtype
+    module, dtype = trainer.module, start.samples.dtype
     # Normalised in that dtype, so that the attributes are the model exactly.
     D = module.dictionaries.detach().to("cpu", dtype, copy=True)
     D = torch.nn.functional.normalize(D, dim=-1, eps=torch.finfo(dtype).tiny).numpy()

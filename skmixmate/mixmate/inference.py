@@ -8,7 +8,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from ..estimation.batches import compute_in_batches, like_input, mean_score
+from ..estimation.batches import compute_in_batches, like_input
 from ..modules import DictionaryMixture, MixtureOutput
 from ..utils.device import resolve_device
 from ..utils.random import private_random_state
@@ -103,29 +103,6 @@ class MixtureInferenceMixin(TransformerMixin):
             The higher, the better explained.
         """
         return self._map(X, mask, lambda out: torch.logsumexp(-out.energies, dim=1))
-
-    def score(self, X, y=None, sample_weight=None, mask=None):
-        """Mean of `score_samples`: the higher, the better.
-
-        Compare only models that share ``alpha``, ``scale_``, ``penalty`` and the number
-        of atoms; see `score_samples`.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            NaN marks a missing entry.
-        y : Ignored
-            Present for API consistency.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the mean.
-        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
-            True where observed.
-
-        Returns
-        -------
-        float
-        """
-        return mean_score(self.score_samples(X, mask), sample_weight)
 
     def encode(self, X, clusters="assigned", mask=None):
         """Sparse codes of the samples.
