@@ -1,5 +1,6 @@
 """What the benchmarks share: data, machine, results."""
 
+import csv
 import json
 import platform
 import resource
@@ -16,6 +17,7 @@ import skmixmate
 from skmixmate.datasets import fetch_fashion_mnist, fetch_mnist, fetch_usps
 
 RESULTS = Path(__file__).parent / "results"
+DOCS = Path(__file__).parent.parent / "docs"
 DATASETS = ("digits", "mnist", "fashion_mnist", "usps")
 
 
@@ -69,6 +71,18 @@ def store(name: str, result: dict) -> Path:
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(result, indent=2) + "\n")
     print(f"stored in {path.relative_to(RESULTS.parent.parent)}")
+    return path
+
+
+def write_table(name: str, header: list[str], rows: list[list]) -> Path:
+    """Write a table of the docs as docs/tables/NAME.csv."""
+    path = DOCS / "tables" / f"{name}.csv"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+    print(f"wrote {path.relative_to(DOCS.parent)}")
     return path
 
 

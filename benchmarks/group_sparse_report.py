@@ -7,18 +7,15 @@ and ``docs/_static/group_sparse_*.png``. What has not been measured is left out.
 """
 
 import argparse
-import csv
 import json
-from pathlib import Path
 
 import matplotlib
 import numpy as np
 import torch
 
-from .common import RESULTS
+from .common import DOCS, RESULTS, write_table
 from .group_sparse_pictures import SETTINGS, draw_codes, draw_distances, draw_mnist
 
-DOCS = RESULTS.parent.parent / "docs"
 # Table 1 of the paper: k-means and spectral clustering, in per cent there.
 PUBLISHED = {
     "raw": ((0.5446, 0.6304), None),
@@ -41,15 +38,6 @@ def read(experiment: str) -> dict | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def write(name: str, header: list[str], rows: list[list]) -> None:
-    path: Path = DOCS / "tables" / f"{name}.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-    print(f"wrote {path.relative_to(DOCS.parent)}")
-
-
 def table_1(result: dict) -> None:
     """Accuracies of clusters of codes, ours as means over seeds."""
 
@@ -57,8 +45,8 @@ def table_1(result: dict) -> None:
         values = PUBLISHED.get(name, (None, None))[row]
         return ["", ""] if values is None else [f"{value:.3f}" for value in values]
 
-    rows = [["pixels", *[f"{v:.3f}" for v in result["raw"].values()], ""]]
-    rows[0][3:] = ["", *of_paper("raw", 0)]
+    of_pixels = [f"{value:.3f}" for value in result["raw"].values()]
+    rows = [["pixels", *of_pixels, "", *of_paper("raw", 0)]]
     for name, title in MODELS.items():
         trials = result["models"].get(name)
         if not trials:
@@ -81,7 +69,9 @@ def table_1(result: dict) -> None:
                 ]
             )
     header = ["representation", "k-means", "spectral", "strongest group"]
-    write("group_sparse_table_1", [*header, "paper k-means", "paper spectral"], rows)
+    write_table(
+        "group_sparse_table_1", [*header, "paper k-means", "paper spectral"], rows
+    )
 
 
 def simulation_table(result: dict) -> None:
@@ -109,7 +99,7 @@ def simulation_table(result: dict) -> None:
                 )
     header = ["setting", "dB", "network", "alpha", "distance, start", "end"]
     header += ["active among three strongest", "active in use", "groups in use"]
-    write("group_sparse_simulation", header, rows)
+    write_table("group_sparse_simulation", header, rows)
 
 
 def mixmate_table(result: dict) -> None:
@@ -126,7 +116,7 @@ def mixmate_table(result: dict) -> None:
             ]
             rows.append([DATASETS[dataset], penalty, f"{row['alpha']:.2f}", *scores])
     header = ["data", "penalty", "alpha", "ACC", "NMI", "ARI"]
-    write("group_sparse_mixmate", header, rows)
+    write_table("group_sparse_mixmate", header, rows)
 
 
 def main():

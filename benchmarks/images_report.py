@@ -6,9 +6,7 @@ for docs/_static/mnist_atom_averages.png.
 """
 
 import argparse
-import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,9 +14,8 @@ import torch
 from skmixmate.inspection import atom_averages
 from skmixmate.recipes import make_image_clusterer
 
-from .common import RESULTS, load
+from .common import DOCS, RESULTS, load, write_table
 
-DOCS = Path(__file__).parent.parent / "docs"
 NAMES = {
     "digits": "digits (8 x 8)",
     "usps": "USPS (16 x 16)",
@@ -29,7 +26,7 @@ NAMES = {
 }
 
 
-def write_table() -> None:
+def tabulate() -> None:
     """One row a stored result."""
     header = "data,images,ACC,NMI,ARI,worst ACC,seeds,median seconds,peak memory (MiB)"
     rows = []
@@ -51,12 +48,7 @@ def write_table() -> None:
                 result["peak_memory_mib"],
             ]
         )
-    path = DOCS / "tables" / "images.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header.split(","))
-        writer.writerows(rows)
-    print(f"wrote {path.relative_to(DOCS.parent)}")
+    write_table("images", header.split(","), rows)
 
 
 def draw(n_images: int = 20_000, n_shown: int = 11) -> None:
@@ -96,7 +88,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    write_table()
+    tabulate()
     if not arguments.no_picture:
         draw()
 

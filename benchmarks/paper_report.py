@@ -4,20 +4,18 @@ Reads ``benchmarks/results/paper_*.json`` and writes ``docs/tables/paper_*.csv``
 ``docs/_static/paper_*.png``. What has not been measured is left out.
 """
 
-import csv
 import json
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 
-from .common import RESULTS
+from .common import DOCS, RESULTS, write_table
 
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
-DOCS = RESULTS.parent.parent / "docs"
 DATASETS = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "usps": "USPS"}
 SCORES = {"acc": "ACC", "nmi": "NMI", "ari": "ARI"}
 # Table 1 of the paper, means over five trials (ACC, NMI, ARI, parameters).
@@ -113,7 +111,7 @@ def table_1_rows():
 
 def write_table_1():
     header = ["data", "method", *SCORES.values(), "parameters", "trials", "epochs"]
-    _write_csv("paper_table_1", [*header, "seconds a fit"], table_1_rows())
+    write_table("paper_table_1", [*header, "seconds a fit"], table_1_rows())
 
 
 def write_missing():
@@ -127,7 +125,7 @@ def write_missing():
         n_trials = len(measured["trials"])
         rows.append([f"here, {column.upper()}", *scores, n_trials, epochs])
     header = ["MNIST with missing pixels", *SCORES.values(), "trials", "epochs"]
-    _write_csv("paper_missing", header, rows)
+    write_table("paper_missing", header, rows)
 
 
 def write_trials():
@@ -151,7 +149,7 @@ def write_trials():
         ]
     header = ["command", "seed"]
     header += [f"{s} {c}" for c in ("INIT", "TRAIN") for s in SCORES.values()]
-    _write_csv("paper_trials", [*header, "loss", "re-seeded", "seconds"], rows)
+    write_table("paper_trials", [*header, "loss", "re-seeded", "seconds"], rows)
 
 
 def draw_init_and_train():
@@ -229,7 +227,7 @@ def draw_weights():
         ]
         for row in measured["rows"]
     ]
-    _write_csv("paper_weights", ["classes", "weights", *SCORES.values()], rows)
+    write_table("paper_weights", ["classes", "weights", *SCORES.values()], rows)
     learned = [row for row in measured["rows"] if row["fit_weights"]]
     fig, axes = plt.subplots(1, len(learned), figsize=(7.0, 2.8), sharey=True)
     for ax, row in zip(axes, learned, strict=True):
@@ -251,16 +249,6 @@ def _with_spread(values: dict, score: str) -> str:
 
 def _seconds(measured: dict) -> str:
     return f"{np.mean([trial['fit_seconds'] for trial in measured['trials']]):.0f}"
-
-
-def _write_csv(name: str, header, rows) -> None:
-    path = DOCS / "tables" / f"{name}.csv"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-    _say(path)
 
 
 def _save(fig, name: str) -> None:

@@ -4,20 +4,16 @@ Reads ``benchmarks/results/peers_*.json``; writes docs/tables/peers_DATASET.csv 
 and docs/_static/peers.png, accuracy against seconds.
 """
 
-import csv
 import json
-from pathlib import Path
 
-from .common import DATASETS, RESULTS
-
-DOCS = Path(__file__).parent.parent / "docs"
+from .common import DATASETS, DOCS, RESULTS, write_table
 
 
-def write_table(dataset: str, methods: dict) -> None:
+def tabulate(dataset: str, methods: dict) -> None:
     """One row a method; a reason where there are no scores."""
-    rows = [
-        ["method", "ACC", "NMI", "ARI", "seconds", "peak memory (MiB)", "parameters"]
-    ]
+    header = ["method", "ACC", "NMI", "ARI", "seconds"]
+    header += ["peak memory (MiB)", "parameters"]
+    rows = []
     for name, result in methods.items():
         if "reason" in result:
             rows.append([name, result["reason"], *[""] * 5])
@@ -33,10 +29,7 @@ def write_table(dataset: str, methods: dict) -> None:
                 "" if n_parameters is None else f"{n_parameters:,}",
             ]
         )
-    path = DOCS / "tables" / f"peers_{dataset}.csv"
-    with path.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
-    print(f"wrote {path.relative_to(DOCS.parent)}")
+    write_table(f"peers_{dataset}", header, rows)
 
 
 def draw(results: dict) -> None:
@@ -80,7 +73,7 @@ def main():
         path = RESULTS / f"peers_{dataset}.json"
         if path.exists():
             results[dataset] = json.loads(path.read_text())["methods"]
-            write_table(dataset, results[dataset])
+            tabulate(dataset, results[dataset])
     draw(results)
 
 

@@ -3,14 +3,10 @@
 Writes docs/tables/speed*.csv from ``benchmarks/results/speed.json``.
 """
 
-import csv
 import json
-from pathlib import Path
 
 from . import roofline
-from .common import RESULTS
-
-TABLES = Path(__file__).parent.parent / "docs" / "tables"
+from .common import RESULTS, write_table
 
 # What was aimed at: name, key of the measured ratio, bound, whether it is a least one.
 GOALS = (
@@ -37,15 +33,6 @@ GPU_OPERATIONS, GPU_BYTES = 50e12, 3e12
 # How often the kernels of an iteration read or write codes: a product, a threshold and
 # an extrapolation forward, about twice as often back.
 INFERENCE_PASSES, TRAINING_PASSES = 8, 24
-
-
-def write(name: str, header: str, rows: list[list]) -> None:
-    path = TABLES / f"{name}.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header.split(","))
-        writer.writerows(rows)
-    print(f"wrote {path.relative_to(TABLES.parent.parent)}")
 
 
 def roofline_rows(result: dict) -> list[list]:
@@ -121,28 +108,30 @@ def gpu_rows() -> list[list]:
 
 def main():
     result = json.loads((RESULTS / "speed.json").read_text())
-    write(
+    write_table(
         "speed",
-        "work,10⁹ operations,MiB,floor (ms),taken (ms),taken / floor",
+        ["work", "10⁹ operations", "MiB", "floor (ms)", "taken (ms)", "taken / floor"],
         roofline_rows(result),
     )
     comparisons = result["comparisons"]
-    write("speed_goals", "ratio,measured,wanted,", goal_rows(comparisons))
-    write(
+    write_table(
+        "speed_goals", ["ratio", "measured", "wanted", ""], goal_rows(comparisons)
+    )
+    write_table(
         "speed_growth",
-        "size,values,seconds,exponent,memory (MiB),exponent of memory",
+        ["size", "values", "seconds", "exponent", "memory (MiB)", "exponent of memory"],
         growth_rows(result["growth"]),
     )
-    write(
+    write_table(
         "speed_gpu",
-        "work,10¹² operations,GB,seconds of products,seconds of memory",
+        ["work", "10¹² operations", "GB", "seconds of products", "seconds of memory"],
         gpu_rows(),
     )
     rates = result["giga_a_second"]
     products = ("products as large as X D^T", "of one cluster", "of an iteration")
-    write(
+    write_table(
         "speed_rates",
-        "rate,",
+        ["rate", ""],
         [
             [f"{name} (10⁹ operations a second)", f"{rates[key]:.0f}"]
             for name, key in zip(products, ("wide", "narrow", "small"), strict=True)
