@@ -29,7 +29,7 @@ ALLOWED = {
     "datasets": set(),
     "inspection": set(),
     "plotting": set(),
-    "estimation": {"functional", "modules", "training", "utils"},
+    "estimation": {"functional", "initializers", "modules", "training", "utils"},
     "mixmate": {
         *("functional", "penalties", "modules", "training"),
         *("initializers", "estimation", "utils"),

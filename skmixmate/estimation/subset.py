@@ -1,11 +1,13 @@
-"""The samples that a start is drawn from."""
+"""What starts have in common: the samples they are drawn from, and usable atoms."""
 
 import numpy as np
 import torch
 
+from ..initializers import InitializationWarning
 from ..training import Samples
+from ..utils.user_warnings import warn_user
 
-__all__ = ["initialization_subset", "is_array"]
+__all__ = ["initialization_subset", "is_array", "without_zero_atoms"]
 
 
 def is_array(init) -> bool:
@@ -41,6 +43,27 @@ def initialization_subset(samples: Samples, size: int, random_state) -> np.ndarr
         means = X.sum(0) / observed.sum(0).clamp(min=1.0)
         X = torch.where(observed > 0, X, means)
     return X.cpu().numpy()
+
+
+def without_zero_atoms(atoms: np.ndarray, random_state) -> np.ndarray:
+    """Replace zero atoms (..., M), which have no direction, by noise of norm one.
+
+    Warns
+    -----
+    InitializationWarning
+        If there are any.
+    """
+    zero = np.linalg.norm(atoms, axis=-1) == 0
+    if zero.any():
+        warn_user(
+            f"{zero.sum()} initial atoms are zero and have no direction; they start as "
+            "random ones.",
+            InitializationWarning,
+        )
+        noise = random_state.standard_normal((zero.sum(), atoms.shape[-1]))
+        atoms = atoms.copy()
+        atoms[zero] = noise / np.sqrt(atoms.shape[-1])
+    return atoms
 
 
 def _complete_rows(samples: Samples) -> np.ndarray:

@@ -8,14 +8,9 @@ import torch
 from torch import Tensor
 
 from ..estimation.scaling import check_size, resolve_scale
-from ..estimation.subset import initialization_subset, is_array
-from ..initializers import (
-    InitializationWarning,
-    dictionaries_from_labels,
-    initial_labels,
-)
+from ..estimation.subset import initialization_subset, is_array, without_zero_atoms
+from ..initializers import dictionaries_from_labels, initial_labels
 from ..training import Samples
-from ..utils.user_warnings import warn_user
 from ..utils.validation import Input
 from .parameters import AutoencoderParameters
 
@@ -84,15 +79,7 @@ def first_dictionary(
             init, X, estimator.init_size, parameters, random_state
         )
         points = _check_points(points, shape) / samples.scale
-    zero = np.linalg.norm(points, axis=1) == 0
-    if zero.any():
-        warn_user(
-            f"{zero.sum()} initial atoms are zero and have no direction; they start as "
-            "random ones.",
-            InitializationWarning,
-        )
-        noise = random_state.standard_normal((zero.sum(), shape[1]))
-        points[zero] = noise / np.sqrt(shape[1])
+    points = without_zero_atoms(points, random_state)
     return torch.from_numpy(points).to(samples.dtype)
 
 

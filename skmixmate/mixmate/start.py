@@ -7,14 +7,9 @@ import torch
 from torch import Tensor
 
 from ..estimation.scaling import check_size, resolve_scale
-from ..estimation.subset import initialization_subset, is_array
-from ..initializers import (
-    InitializationWarning,
-    dictionaries_from_labels,
-    initial_labels,
-)
+from ..estimation.subset import initialization_subset, is_array, without_zero_atoms
+from ..initializers import dictionaries_from_labels, initial_labels
 from ..training import Samples
-from ..utils.user_warnings import warn_user
 from ..utils.validation import Input
 from .fitted import fitted_network, fitted_samples
 from .parameters import (
@@ -234,12 +229,5 @@ def _atoms(points: np.ndarray, samples: Samples, random_state) -> Tensor:
     if samples.intercept_scaling is not None:
         constant = np.full((*atoms.shape[:2], 1), samples.intercept_scaling)
         atoms = np.concatenate([atoms, constant], axis=2)
-    zero = np.linalg.norm(atoms, axis=2) == 0
-    if zero.any():
-        warn_user(
-            f"{zero.sum()} initial atoms are zero and have no direction; they start as "
-            "random ones.",
-            InitializationWarning,
-        )
-        atoms[zero] = random_state.standard_normal((zero.sum(), atoms.shape[2]))
+    atoms = without_zero_atoms(atoms, random_state)
     return torch.from_numpy(atoms).to(samples.dtype)

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
 from skmixmate.datasets import make_dictionary_mixture
-from skmixmate.mixmate import fitting
+from skmixmate.estimation import training
 
 from .conftest import small_model
 
@@ -154,13 +154,13 @@ def test_samples_are_drawn_from_clusters_that_have_members(X):
 
 def test_batches_from_one_seed_come_in_another_order_each_time(X, monkeypatch):
     seeds = []
-    make = fitting.torch_generator
+    make = training.torch_generator
 
     def recorded(*args, **kwargs):
         generator = make(*args, **kwargs)
         seeds.append(generator.initial_seed())
         return generator
 
-    monkeypatch.setattr(fitting, "torch_generator", recorded)
+    monkeypatch.setattr(training, "torch_generator", recorded)
     small_model().partial_fit(X).partial_fit(X)
     assert len(set(seeds)) == 2
