@@ -161,14 +161,14 @@ def run(epochs: int, n_samples: int, threads: int, only: list[str] | None):
             )
             alpha = setting.alpha or 3.8 * float(np.sqrt(np.mean(data.data**2)))
             runs = result["runs"].setdefault(name, {})[f"{snr_db:g}"] = {}
-            # The first samples, for the picture of codes.
-            runs["true_codes"] = nonzeros(data.codes[:3])
+            # The first sample, for the picture of codes.
+            runs["true_codes"] = nonzeros(data.codes[:1])
             for network, (penalty, factor) in PENALTIES.items():
                 print(f"{snr_db:g} dB, {network}, {name}", flush=True)
                 runs[network], codes = train(
                     data, penalty, factor * alpha, setting, epochs, seed=0
                 )
-                runs[network]["codes"] = nonzeros(codes[:3].numpy())
+                runs[network]["codes"] = nonzeros(codes[:1].numpy())
                 print("  ", runs[network]["support"], flush=True)
                 command = "python -m benchmarks.group_sparse simulation"
                 result.setdefault("commands", {})[name] = (
