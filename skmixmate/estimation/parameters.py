@@ -1,7 +1,9 @@
 """Constructor parameters that the estimators over networks share."""
 
+from ..training import SCHEDULES
 from ..utils.validation import (
     check_bool,
+    check_choice,
     check_integer,
     check_number,
     check_or_auto,
@@ -31,6 +33,7 @@ def check_shared_parameters(estimator) -> None:
             continue
         check_integer(value, name, min_val=min_val)
     check_number(estimator.learning_rate, "learning_rate")
+    check_choice(estimator.learning_rate_schedule, "learning_rate_schedule", SCHEDULES)
     check_number(estimator.epsilon, "epsilon")
     check_number(estimator.alpha, "alpha", include_boundaries="left")
     check_number(estimator.tol, "tol", include_boundaries="left")

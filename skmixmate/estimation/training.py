@@ -10,6 +10,7 @@ from ..training import (
     Callback,
     DeadAtomReseeding,
     EarlyStopping,
+    LinearDecay,
     PrintProgress,
     Samples,
     Trainer,
@@ -101,6 +102,8 @@ def train(
         ContextCallback(context, estimator, attributes),
         DeadAtomReseeding(),
     ]
+    if estimator.learning_rate_schedule == "linear":
+        callbacks.append(LinearDecay())
     if estimator.verbose:
         callbacks.append(PrintProgress(prefix))
     trainer = _new_trainer(

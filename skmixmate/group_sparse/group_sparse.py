@@ -54,6 +54,10 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         Largest number of samples that the first atoms are drawn from.
     learning_rate : float, default=0.003
         Step size of Adam.
+    learning_rate_schedule : {"constant", "linear"}, default="constant"
+        "linear" lowers it evenly, to zero at the end of ``max_iter`` epochs; with it,
+        few epochs at a larger rate may do as well as many. `partial_fit` knows no end
+        and keeps the rate.
     epsilon : float, default=1e-4
         Adam's epsilon, added to the root of the mean squared gradient. A much smaller
         one ends at a higher loss, see `MixMateClustering`.
@@ -153,6 +157,7 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         init="cluster",
         init_size=5000,
         learning_rate=3e-3,
+        learning_rate_schedule="constant",
         epsilon=1e-4,
         batch_size=256,
         max_iter=50,
@@ -175,6 +180,7 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         self.init = init
         self.init_size = init_size
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
         self.epsilon = epsilon
         self.batch_size = batch_size
         self.max_iter = max_iter

@@ -7,7 +7,13 @@ import torch
 from ..estimation.parameters import check_shared_parameters
 from ..modules import LOSSES
 from ..utils.device import resolve_device
-from ..utils.validation import check_bool, check_integer, check_number, check_or_auto
+from ..utils.validation import (
+    check_bool,
+    check_choice,
+    check_integer,
+    check_number,
+    check_or_auto,
+)
 
 __all__ = ["AutoencoderParameters"]
 
@@ -40,9 +46,7 @@ class AutoencoderParameters:
         check_shared_parameters(estimator)
         for name in ("nonnegative", "normalize_atoms"):
             check_bool(getattr(estimator, name), name)
-        if not isinstance(estimator.loss, str) or estimator.loss not in LOSSES:
-            accepted = " or ".join(map(repr, LOSSES))
-            raise ValueError(f"loss must be {accepted}, got {estimator.loss!r}.")
+        check_choice(estimator.loss, "loss", LOSSES)
         return cls(
             n_groups=estimator._n_groups,
             group_size=estimator._group_size,

@@ -71,6 +71,10 @@ class MixMateClustering(
         Whether the mixture weights are learned; otherwise they are equal.
     learning_rate : float, default=0.01
         Step size of Adam.
+    learning_rate_schedule : {"constant", "linear"}, default="constant"
+        "linear" lowers it evenly, to zero at the end of ``max_iter`` epochs; with it,
+        few epochs at a larger rate may do as well as many. `partial_fit` knows no end
+        and keeps the rate.
     epsilon : float, default=0.03
         Adam's epsilon, added to the root of the mean squared gradient. Scaled data have
         gradients of about one; a much smaller epsilon (1e-8 is common) moves entries
@@ -183,6 +187,7 @@ class MixMateClustering(
         step_size="auto",
         fit_weights=False,
         learning_rate=0.01,
+        learning_rate_schedule="constant",
         epsilon=0.03,
         batch_size=256,
         max_iter=50,
@@ -206,6 +211,7 @@ class MixMateClustering(
         self.step_size = step_size
         self.fit_weights = fit_weights
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
         self.epsilon = epsilon
         self.batch_size = batch_size
         self.max_iter = max_iter

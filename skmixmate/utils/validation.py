@@ -266,6 +266,20 @@ def check_bool(value, name: str) -> bool:
     return bool(value)
 
 
+def check_choice(value, name: str, choices) -> str:
+    """Return ``value`` if it is one of the strings ``choices``.
+
+    Raises
+    ------
+    ValueError
+        If it is not; the message names the parameter, the value and the choices.
+    """
+    if not isinstance(value, str) or value not in choices:
+        accepted = " or ".join(map(repr, choices))
+        raise ValueError(f"{name} must be {accepted}, got {value!r}.")
+    return value
+
+
 def check_or_auto(value, name: str, check: Callable, accepted: str = "a number"):
     """Return ``check(value, name)``, or None for "auto".
 

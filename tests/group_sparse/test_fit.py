@@ -269,3 +269,17 @@ def test_defaults_on_images_of_digits(fitted_digits):
     assert clustering_accuracy(y, model.labels_) > 0.6
     # Images as 8-bit integers are the same images.
     np.testing.assert_array_equal(model.predict(X.astype(np.uint8)), model.labels_)
+
+
+def test_the_learning_rate_falls_from_step_to_step(X):
+    def fit(max_iter, schedule):
+        model = small_model(
+            batch_size=200, max_iter=max_iter, learning_rate_schedule=schedule
+        )
+        return model.fit(X).dictionary_
+
+    # Of one step, all is the first; of two, the second is half as long.
+    np.testing.assert_array_equal(fit(1, "linear"), fit(1, "constant"))
+    first = fit(1, "constant")
+    steps = [np.linalg.norm(fit(2, s) - first) for s in ("linear", "constant")]
+    np.testing.assert_allclose(steps[0], 0.5 * steps[1], rtol=0.02)

@@ -279,3 +279,19 @@ def test_empty_clusters_warn():
         pytest.warns(UserWarning, match="split in two"),
     ):
         MixMateClustering(4, init=lambda X, n_clusters, random_state: [0] * 30).fit(X)
+
+
+def test_a_falling_learning_rate_ends_lower_after_few_epochs(digits):
+    X, _ = digits
+    losses = [
+        small_model(
+            n_clusters=10,
+            n_atoms=20,
+            learning_rate=0.05,
+            learning_rate_schedule=schedule,
+        )
+        .fit(X)
+        .loss_
+        for schedule in ("constant", "linear")
+    ]
+    assert losses[1] < 0.99 * losses[0]

@@ -31,6 +31,7 @@ WRONG = {
     "step_size": POSITIVE,
     "fit_weights": FLAG,
     "learning_rate": POSITIVE,
+    "learning_rate_schedule": ["cosine", None, 1, True, NAN, ["linear"]],
     "epsilon": POSITIVE,
     "batch_size": COUNT,
     "max_iter": COUNT[1:],  # Zero keeps the start.

@@ -164,3 +164,13 @@ def test_batches_from_one_seed_come_in_another_order_each_time(X, monkeypatch):
     monkeypatch.setattr(training, "torch_generator", recorded)
     small_model().partial_fit(X).partial_fit(X)
     assert len(set(seeds)) == 2
+
+
+def test_the_learning_rate_does_not_fall_from_batch_to_batch(X):
+    constant, linear = (
+        small_model(learning_rate_schedule=schedule)
+        .partial_fit(X[:80])
+        .partial_fit(X[80:])
+        for schedule in ("constant", "linear")
+    )
+    assert_array_equal(linear.dictionaries_, constant.dictionaries_)

@@ -11,6 +11,7 @@ from skmixmate.training import (
     Callback,
     DeadAtomReseeding,
     EarlyStopping,
+    LinearDecay,
     PrintProgress,
 )
 
@@ -39,6 +40,7 @@ FACTORIES = {
     Callback: Callback,
     DeadAtomReseeding: DeadAtomReseeding,
     EarlyStopping: lambda: EarlyStopping(1e-3, 2),
+    LinearDecay: LinearDecay,
     PrintProgress: lambda: PrintProgress("run 1/2, "),
     ContextCallback: context_callback,
 }
