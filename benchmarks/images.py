@@ -25,13 +25,14 @@ def run_seed(X, y, seed: int, n_init: int) -> dict:
     started = time.perf_counter()
     labels = clusterer.fit_predict(X)
     seconds = time.perf_counter() - started
-    mixmate, components = clusterer[-1], clusterer["components"].components_
+    mixmate, components = clusterer[-1].mixmate_, clusterer["components"].components_
     started = time.perf_counter()
     # Other batches of features round differently, so that a label may, if rarely, too.
     agreement = np.mean(clusterer.predict(X) == labels)
     return {
         "seed": seed,
         "scores": clustering_scores(y, labels),
+        "scores_without_vote": clustering_scores(y, mixmate.labels_),
         "loss": round(mixmate.loss_, 4),
         "epochs": mixmate.n_iter_,
         "seconds": round(seconds, 1),

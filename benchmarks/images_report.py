@@ -63,7 +63,7 @@ def draw(n_images: int = 20_000, n_shown: int = 11) -> None:
     X = X[chosen].astype(np.float32)
     clusterer = make_image_clusterer(10, (28, 28), random_state=0).fit(X)
     averages = atom_averages(clusterer, X)
-    usage = clusterer[-1].atom_usage_
+    usage = clusterer[-1].mixmate_.atom_usage_
     figure, axes = plt.subplots(10, n_shown + 1, figsize=(8.4, 7.0))
     for cluster, row in enumerate(axes):
         most_used = np.argsort(-usage[cluster])[:n_shown]

@@ -88,7 +88,7 @@ def mixmate_paper(X, n_clusters, seed):
 def image_clusterer(X, n_clusters, seed):
     model = make_image_clusterer(n_clusters, random_state=seed).fit(X)
     n_components = model["components"].components_.size
-    return model[-1].labels_, model[-1].n_parameters_ + n_components
+    return model[-1].labels_, model[-1].mixmate_.n_parameters_ + n_components
 
 
 METHODS = {

@@ -15,12 +15,13 @@ from . import (
 from .features import PartialWhitening, ScatteringTransform
 from .group_sparse import GroupSparseAutoencoder, SparseAutoencoder
 from .initializers import SparseSubspaceClustering
-from .mixmate import MixMateClustering, MixMateImputer
+from .mixmate import MixMateClustering, MixMateImputer, NeighborVoting
 
 __all__ = [
     "GroupSparseAutoencoder",
     "MixMateClustering",
     "MixMateImputer",
+    "NeighborVoting",
     "PartialWhitening",
     "ScatteringTransform",
     "SparseAutoencoder",

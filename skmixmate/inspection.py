@@ -36,7 +36,7 @@ def atom_averages(clusterer, X, *, n_samples=20) -> AtomAverages:
 
     Parameters
     ----------
-    clusterer : MixMateClustering or Pipeline that ends in one
+    clusterer : MixMateClustering, NeighborVoting or Pipeline that ends in one
         Fitted.
     X : array-like of shape (n_samples, n_features)
         What the clusterer takes, images or signals; the training samples or others.
@@ -70,15 +70,16 @@ def atom_averages(clusterer, X, *, n_samples=20) -> AtomAverages:
     ((10, 64), (10, 50, 64))
     """
     check_scalar(n_samples, "n_samples", int, min_val=1)
-    mixmate = clusterer[-1] if isinstance(clusterer, Pipeline) else clusterer
-    if not hasattr(mixmate, "encode"):
+    last = clusterer[-1] if isinstance(clusterer, Pipeline) else clusterer
+    if not (hasattr(last, "encode") or hasattr(last, "mixmate")):
         raise TypeError(
-            "clusterer must be a MixMateClustering or a Pipeline that ends in one, got "
-            f"{clusterer!r}."
+            "clusterer must be a MixMateClustering, a NeighborVoting or a Pipeline "
+            f"that ends in one, got {clusterer!r}."
         )
-    check_is_fitted(mixmate)
+    check_is_fitted(last)
+    mixmate = getattr(last, "mixmate_", last)
     n_clusters, n_atoms, _ = mixmate.dictionaries_.shape
-    labels, codes = _labels_and_codes(clusterer, mixmate, X)
+    labels, codes = _labels_and_codes(clusterer, last, mixmate, X)
     pixels = check_array(
         X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
     )
@@ -95,16 +96,18 @@ def atom_averages(clusterer, X, *, n_samples=20) -> AtomAverages:
     return AtomAverages(cluster_means, atom_means)
 
 
-def _labels_and_codes(clusterer, mixmate, X):
+def _labels_and_codes(clusterer, last, mixmate, X):
     """Cluster of each sample and its code there, batch by batch."""
     labels, codes = [], []
     for start in range(0, len(X), _BATCH_SIZE):
         rows = slice(start, start + _BATCH_SIZE)
         batch = _safe_indexing(X, rows)
-        if clusterer is not mixmate and len(clusterer) > 1:
+        if clusterer is not last and len(clusterer) > 1:
             batch = clusterer[:-1].transform(batch)
-        labels.append(mixmate.predict(batch))
-        codes.append(mixmate.encode(batch))
+        labels.append(last.predict(batch))
+        # Neighbours may have voted for another cluster than the mixture's own choice.
+        of_all_clusters = mixmate.encode(batch, "all")
+        codes.append(of_all_clusters[np.arange(len(batch)), labels[-1]])
     return np.concatenate(labels), np.concatenate(codes)
 
 

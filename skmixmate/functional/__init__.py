@@ -7,6 +7,7 @@ dictionary, M features. ``X`` (B, M), ``D`` (K, P, M), codes ``Z`` (K, B, P).
 from .fista import fista
 from .masked_fista import Encoded, masked_encode
 from .mixture import energies, expected_energy, responsibilities
+from .neighbors import nearest_in_groups
 from .omp import orthogonal_matching_pursuit
 from .prox import (
     block_soft_threshold,
@@ -44,6 +45,7 @@ __all__ = [
     "lipschitz_constant",
     "masked_encode",
     "masked_term",
+    "nearest_in_groups",
     "nonnegative_block_soft_threshold",
     "nonnegative_soft_threshold",
     "normalized_paths",

@@ -2,5 +2,6 @@
 
 from .estimator import MixMateClustering
 from .imputer import MixMateImputer
+from .voting import NeighborVoting
 
-__all__ = ["MixMateClustering", "MixMateImputer"]
+__all__ = ["MixMateClustering", "MixMateImputer", "NeighborVoting"]
