@@ -90,6 +90,7 @@ def table_1_rows():
             yield [title, f"{method}, published", *cells, n_parameters, "5", epochs, ""]
         for variant, name in (
             ("", ""),
+            ("_quick", ", falling rate"),
             ("_stable", ", stable step"),
             ("_consensus", ", consensus SSC"),
         ):

@@ -19,7 +19,7 @@ __all__ = ["make_image_clusterer"]
 # epochs.
 _PARAMETERS = {
     "alpha": 0.1,
-    "learning_rate": 2e-3,
+    "learning_rate": 8e-3,
     "learning_rate_schedule": "linear",
     "epsilon": 1e-3,
 }
@@ -85,7 +85,7 @@ def make_image_clusterer(
       images of less than 24 pixels a side are enlarged.
     - ``components``: 500 principal components about the origin, half whitened.
     - ``normalizer``: each image to unit norm, so that faint ones count as much.
-    - ``clusterer``: `MixMateClustering`, three epochs from sparse subspace clusterings
+    - ``clusterer``: `MixMateClustering`, five epochs from sparse subspace clusterings
       of 5,000 images; a start may merge two classes and split a third, and then its
       loss is higher. `NeighborVoting` then averages the probabilities of each image and
       of its ten nearest training images, of which it keeps at most 100,000.
@@ -120,7 +120,7 @@ def make_image_clusterer(
         n_clusters,
         init=functools.partial(_best_of_starts, n_init, device),
         init_size=10_000,
-        max_iter=3,
+        max_iter=5,
         random_state=random_state,
         device=device,
         verbose=verbose,
