@@ -37,7 +37,9 @@ def make_paper_clusterer(
     The start is sparse subspace clustering of the scattering features of 2,000 images,
     and the first atoms are random members of its clusters. Then 50 epochs of Adam in
     pixels, without an intercept, early stopping or a scale. It is here to reproduce the
-    paper; ``MixMateClustering`` with its defaults is quicker.
+    paper; ``MixMateClustering`` with its defaults is quicker, and so is this recipe,
+    with the same scores, after
+    ``set_params(max_iter=12, learning_rate=4e-3, learning_rate_schedule="linear")``.
 
     Parameters
     ----------
