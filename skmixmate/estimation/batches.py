@@ -38,14 +38,29 @@ def compute_in_batches(
     function: Callable,
     device: torch.device,
 ) -> Tensor:
-    """Apply ``function`` to the output of each batch; return all on ``device``."""
+    """Apply ``function`` to the output of each batch; return all on ``device``.
+
+    Raises
+    ------
+    ValueError
+        If an output is not finite.
+    """
     result = None
+    # Looked at once in the end, for a GPU would have to wait.
+    is_finite = torch.ones((), dtype=torch.bool, device=samples.device)
     for index, output in batched_outputs(module, samples):
         values = function(output)
         if result is None:
             shape = (len(samples), *values.shape[1:])
             result = torch.empty(shape, dtype=values.dtype, device=device)
         result[index] = values
+        is_finite &= torch.isfinite(module.loss(output))
+    if not is_finite:
+        raise ValueError(
+            "X has samples that are too large for the fitted model, which divides X "
+            f"by scale_={samples.scale:.3g}: their energies are not finite in "
+            f"{str(samples.dtype).removeprefix('torch.')}."
+        )
     return result
 
 

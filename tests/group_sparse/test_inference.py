@@ -126,6 +126,14 @@ def test_what_is_not_fitted_says_so(X):
             getattr(GroupSparseAutoencoder(), method)(X)
 
 
+@pytest.mark.parametrize("method", ["transform", "predict", "score_samples"])
+def test_one_sample_that_is_too_large_is_an_error(fitted, X, method):
+    X = X.copy()
+    X[7, 3] = 1e300
+    with pytest.raises(ValueError, match="energies are not finite in float64"):
+        getattr(fitted, method)(X)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
 def test_cuda(X):
     tensor = torch.tensor(X, device="cuda")

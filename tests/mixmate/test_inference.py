@@ -217,3 +217,14 @@ def test_samples_of_a_nonnegative_model(X):
 def test_wrong_number_of_samples(n_samples, fitted):
     with pytest.raises((TypeError, ValueError), match="n_samples"):
         fitted.sample(n_samples)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "encode"])
+@pytest.mark.parametrize(("dtype", "size"), [(np.float32, 1e30), (np.float64, 1e300)])
+def test_one_sample_that_is_too_large_is_an_error(X, method, dtype, size):
+    X = X.astype(dtype)
+    model = small_model(max_iter=1).fit(X)
+    X = X.copy()
+    X[7, 3] = size
+    with pytest.raises(ValueError, match=r"too large for the fitted model.*scale_="):
+        getattr(model, method)(X)
