@@ -6,7 +6,7 @@ start (INIT) and the trained model (TRAIN), and stores
 paper's experiment with incomplete data: 90 % of the images lack 25 % of their pixels.
 ``--consensus`` starts from `SparseSubspaceClustering` with ten rounds instead of the
 paper's plain form, ``--centered`` from atoms minus their means; ``--stable`` takes
-another step size, and ``--epochs 12 --quick`` a larger learning rate that falls.
+another step size, and ``--quick`` a larger learning rate that falls for 12 epochs.
 Labels are used for scoring alone.
 """
 
@@ -80,7 +80,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", choices=PARAMETERS)
     parser.add_argument("--trials", type=int, default=5, help="seeds from 0")
-    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--epochs", type=int, help="50, or 12 with --quick")
     parser.add_argument("--missing", action="store_true", help="incomplete images")
     parser.add_argument("--consensus", action="store_true", help="SSC with rounds")
     parser.add_argument(
@@ -96,11 +96,14 @@ def main():
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="a learning rate that falls from 0.004 to 0; for 12 --epochs",
+        help="a learning rate that falls from 0.004 to 0",
     )
     parser.add_argument("--threads", type=int, default=1, help="torch threads")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    epochs = arguments.epochs
+    if epochs is None:
+        epochs = 12 if arguments.quick else 50
 
     X, y = load(arguments.dataset)
     names = ("missing", "consensus", "centered", "stable", "quick")
@@ -123,17 +126,15 @@ def main():
     trials = []
     for seed in range(arguments.trials):
         mask = observed_pixels(X.shape, seed) if arguments.missing else None
-        trial = run_trial(
-            arguments.dataset, X, y, mask, seed, arguments.epochs, **changes
-        )
+        trial = run_trial(arguments.dataset, X, y, mask, seed, epochs, **changes)
         trials.append(trial)
         print(trial, flush=True)
         result = {
             "command": f"python -m benchmarks.paper {arguments.dataset} "
-            f"--trials {arguments.trials} --epochs {arguments.epochs} "
+            f"--trials {arguments.trials} --epochs {epochs} "
             f"--threads {arguments.threads}" + "".join(f" --{flag}" for flag in flags),
             "n_samples": len(X),
-            "epochs": arguments.epochs,
+            "epochs": epochs,
             "init": mean_and_std([trial["init"] for trial in trials]),
             "train": mean_and_std([trial["train"] for trial in trials]),
             "n_parameters": trials[0]["n_parameters"],

@@ -71,7 +71,8 @@ def atom_averages(clusterer, X, *, n_samples=20) -> AtomAverages:
     """
     check_scalar(n_samples, "n_samples", int, min_val=1)
     last = clusterer[-1] if isinstance(clusterer, Pipeline) else clusterer
-    if not (hasattr(last, "encode") or hasattr(last, "mixmate")):
+    votes = hasattr(last, "mixmate") and hasattr(last, "predict")
+    if not (votes or hasattr(last, "encode")):
         raise TypeError(
             "clusterer must be a MixMateClustering, a NeighborVoting or a Pipeline "
             f"that ends in one, got {clusterer!r}."
@@ -105,9 +106,14 @@ def _labels_and_codes(clusterer, last, mixmate, X):
         if clusterer is not last and len(clusterer) > 1:
             batch = clusterer[:-1].transform(batch)
         labels.append(last.predict(batch))
-        # Neighbours may have voted for another cluster than the mixture's own choice.
-        of_all_clusters = mixmate.encode(batch, "all")
-        codes.append(of_all_clusters[np.arange(len(batch)), labels[-1]])
+        codes.append(mixmate.encode(batch))
+        if last is not mixmate:
+            # Those that neighbours voted into another cluster.
+            moved = np.flatnonzero(labels[-1] != mixmate.predict(batch))
+            if len(moved):
+                of_all = mixmate.encode(_safe_indexing(batch, moved), "all")
+                chosen = labels[-1][moved]
+                codes[-1][moved] = of_all[np.arange(len(moved)), chosen]
     return np.concatenate(labels), np.concatenate(codes)
 
 

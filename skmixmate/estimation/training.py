@@ -77,6 +77,9 @@ def train(
 ) -> tuple[Trainer, bool]:
     """Train until the loss no longer falls, or for ``max_iter`` epochs.
 
+    With a learning rate that falls until then, always for ``max_iter`` epochs: before,
+    the loss is that of too large a rate.
+
     Parameters
     ----------
     estimator : estimator
@@ -97,13 +100,12 @@ def train(
         Whether the loss no longer fell.
     """
     early_stopping = EarlyStopping(estimator.tol, estimator.n_iter_no_change)
+    falls = estimator.learning_rate_schedule == "linear"
     callbacks = [
-        early_stopping,
+        LinearDecay() if falls else early_stopping,
         ContextCallback(context, estimator, attributes),
         DeadAtomReseeding(),
     ]
-    if estimator.learning_rate_schedule == "linear":
-        callbacks.append(LinearDecay())
     if estimator.verbose:
         callbacks.append(PrintProgress(prefix))
     trainer = _new_trainer(
@@ -114,7 +116,7 @@ def train(
         callbacks,
         estimator.max_iter,
     ).run()
-    return trainer, early_stopping.converged
+    return trainer, not falls and early_stopping.converged
 
 
 def train_one_epoch(

@@ -37,9 +37,10 @@ class SparseAutoencoder(BaseSparseAutoencoder):
     learning_rate : float, default=0.003
         Step size of Adam.
     learning_rate_schedule : {"constant", "linear"}, default="constant"
-        "linear" lowers it evenly, to zero at the end of ``max_iter`` epochs; with it,
-        few epochs at a larger rate may do as well as many. `partial_fit` knows no end
-        and keeps the rate.
+        "linear" lowers it evenly, to zero at the end of ``max_iter`` epochs, whatever
+        ``tol`` is; with it, few epochs at a larger rate may do as well as many. A warm
+        start begins at the full rate again. `partial_fit` knows no end and keeps the
+        rate.
     epsilon : float, default=1e-4
         Adam's epsilon, added to the root of the mean squared gradient. A much smaller
         one ends at a higher loss, see `MixMateClustering`.

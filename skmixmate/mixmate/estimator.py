@@ -72,9 +72,10 @@ class MixMateClustering(
     learning_rate : float, default=0.01
         Step size of Adam.
     learning_rate_schedule : {"constant", "linear"}, default="constant"
-        "linear" lowers it evenly, to zero at the end of ``max_iter`` epochs; with it,
-        few epochs at a larger rate may do as well as many. `partial_fit` knows no end
-        and keeps the rate.
+        "linear" lowers it evenly, to zero at the end of ``max_iter`` epochs, whatever
+        ``tol`` is; with it, few epochs at a larger rate may do as well as many. A warm
+        start begins at the full rate again. `partial_fit` knows no end and keeps the
+        rate.
     epsilon : float, default=0.03
         Adam's epsilon, added to the root of the mean squared gradient. Scaled data have
         gradients of about one; a much smaller epsilon (1e-8 is common) moves entries

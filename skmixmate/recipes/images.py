@@ -14,9 +14,8 @@ from ..utils.validation import check_integer
 
 __all__ = ["make_image_clusterer"]
 
-# Features have unit norm, and far more of them matter than of pixels: less penalty and
-# smaller steps than the defaults, which are for pixels. Labels hardly change after few
-# epochs.
+# Features have unit norm, and far more of them matter than of pixels: less penalty, and
+# gradients of another size, than the defaults are for.
 _PARAMETERS = {
     "alpha": 0.1,
     "learning_rate": 8e-3,

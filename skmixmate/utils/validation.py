@@ -14,9 +14,11 @@ from torch import Tensor
 __all__ = [
     "Input",
     "check_bool",
+    "check_choice",
     "check_integer",
     "check_number",
     "check_or_auto",
+    "shared_tensor",
     "validate_samples",
 ]
 
@@ -119,10 +121,11 @@ def _as_tensor(X: np.ndarray) -> Tensor:
         # 16-bit images fit float32 exactly, in half the memory of float64.
         is_uint16 = X.dtype.newbyteorder("=") == np.uint16
         X = X.astype(np.float32 if is_uint16 else np.float64)
-    return _shared_tensor(np.ascontiguousarray(X, dtype=X.dtype.newbyteorder("=")))
+    return shared_tensor(np.ascontiguousarray(X, dtype=X.dtype.newbyteorder("=")))
 
 
-def _shared_tensor(array: np.ndarray) -> Tensor:
+def shared_tensor(array: np.ndarray) -> Tensor:
+    """Return a tensor over the memory of an array, for reading only."""
     with warnings.catch_warnings():
         # Read-only memory (a memory map from joblib, say) is shared: nothing here
         # writes to it.
@@ -168,7 +171,7 @@ def _check_mask(mask, X: Tensor) -> Tensor:
                 f"{mask.dtype}."
             )
         # NumPy's ascontiguousarray would make an array of a scalar.
-        mask = _shared_tensor(np.ascontiguousarray(mask) if mask.ndim else mask)
+        mask = shared_tensor(np.ascontiguousarray(mask) if mask.ndim else mask)
     if mask.dtype != torch.bool:
         raise ValueError(
             f"mask must be boolean, True where an entry is observed, got dtype "

@@ -295,3 +295,12 @@ def test_a_falling_learning_rate_ends_lower_after_few_epochs(digits):
         for schedule in ("constant", "linear")
     ]
     assert losses[1] < 0.99 * losses[0]
+
+
+def test_a_falling_learning_rate_is_not_stopped_early(X):
+    model = small_model(max_iter=9, tol=0.5, n_iter_no_change=1)
+    assert model.fit(X).n_iter_ < 9
+    assert model.converged_
+    model.set_params(learning_rate_schedule="linear").fit(X)
+    assert model.n_iter_ == 9
+    assert not model.converged_
