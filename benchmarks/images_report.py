@@ -28,7 +28,8 @@ NAMES = {
 
 def tabulate() -> None:
     """One row a stored result."""
-    header = "data,images,ACC,NMI,ARI,worst ACC,seeds,median seconds,peak memory (MiB)"
+    header = "data,images,ACC,NMI,ARI,worst ACC,ACC without the vote,seeds,"
+    header += "median seconds,peak memory (MiB)"
     rows = []
     for dataset, name in NAMES.items():
         path = RESULTS / f"images_{dataset}.json"
@@ -36,12 +37,16 @@ def tabulate() -> None:
             continue
         result = json.loads(path.read_text())
         mean, std = result["scores"]["mean"], result["scores"]["std"]
+        without_vote = [
+            trial["scores_without_vote"]["acc"] for trial in result["trials"]
+        ]
         rows.append(
             [
                 name,
                 f"{result['n_samples']:,}",
                 *(f"{mean[key]:.3f} ± {std[key]:.3f}" for key in ("acc", "nmi", "ari")),
                 f"{result['worst_accuracy']:.3f}",
+                f"{np.mean(without_vote):.3f}",
                 len(result["trials"]),
                 # Of trials that waited for other work the mean would tell little.
                 round(np.median([trial["seconds"] for trial in result["trials"]])),
