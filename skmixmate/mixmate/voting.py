@@ -37,7 +37,8 @@ class NeighborVoting(
     Parameters
     ----------
     mixmate : MixMateClustering, default=None
-        Fitted, as a clone, to the samples. None is ``MixMateClustering()``.
+        Fitted, as a clone and always anew, to the samples. None is
+        ``MixMateClustering()``.
     n_neighbors : int, default=10
         Number of training samples that vote beside the sample itself, at most as many
         as voters are in its likeliest cluster, so that no small cluster is outvoted by
