@@ -12,7 +12,12 @@ from ..estimation.batches import compute_in_batches, like_input
 from ..modules import DictionaryMixture, MixtureOutput
 from ..utils.device import resolve_device
 from ..utils.random import private_random_state
-from ..utils.validation import Input, check_integer, validate_samples
+from ..utils.validation import (
+    Input,
+    check_choice,
+    check_integer,
+    validate_samples,
+)
 from .fitted import (
     assigned_codes,
     decode,
@@ -22,6 +27,9 @@ from .fitted import (
 )
 
 __all__ = ["MixtureInferenceMixin"]
+
+# Of the parameter ``clusters``.
+_CLUSTERS = ("assigned", "all")
 
 
 # A TransformerMixin itself: set_output wraps `transform` only in a class that is one.
@@ -122,7 +130,7 @@ class MixtureInferenceMixin(TransformerMixin):
 (n_samples, n_clusters, n_atoms)
             In units of ``scale_``.
         """
-        _check_clusters(clusters)
+        check_choice(clusters, "clusters", _CLUSTERS)
 
         def codes(output: MixtureOutput):
             if clusters == "all":
@@ -149,7 +157,7 @@ class MixtureInferenceMixin(TransformerMixin):
 (n_samples, n_clusters, n_features)
             In the unit of X, missing entries filled in.
         """
-        _check_clusters(clusters)
+        check_choice(clusters, "clusters", _CLUSTERS)
         module = self._module(resolve_device(self.device))
 
         def reconstructions(output: MixtureOutput):
@@ -274,11 +282,6 @@ class MixtureInferenceMixin(TransformerMixin):
         """Validate, compute and return what the user gave: an array or a tensor."""
         data = self._validate(X, mask)
         return like_input(data, self._compute(data, function))
-
-
-def _check_clusters(clusters) -> None:
-    if not isinstance(clusters, str) or clusters not in ("assigned", "all"):
-        raise ValueError(f"clusters must be 'assigned' or 'all', got {clusters!r}.")
 
 
 def _normal(random_state, n_samples: int, mean, covariance) -> np.ndarray:
