@@ -5,12 +5,11 @@ from sklearn.base import (
     BaseEstimator,
     OneToOneFeatureMixin,
     TransformerMixin,
-    clone,
 )
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from ..utils.random import private_random_state
+from ..utils.random import private_random_state, seeded_clone
 from ..utils.validation import check_bool, check_integer, validate_samples
 from .estimator import MixMateClustering
 
@@ -110,15 +109,12 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if missing is None and not always:
             return self
         chosen = _subsample(len(X), missing, subsample, random_state)
-        if self.mixmate is None:
+        mixmate = self.mixmate
+        if mixmate is None:
             mixmate = MixMateClustering(
                 min(10, len(chosen)), max_iter=10, device=self.device
             )
-        else:
-            mixmate = clone(self.mixmate)
-        if mixmate.random_state is None:
-            mixmate.set_params(random_state=random_state.randint(2**31 - 1))
-        self.mixmate_ = mixmate.fit(X[chosen])
+        self.mixmate_ = seeded_clone(mixmate, random_state).fit(X[chosen])
         return self
 
     def transform(self, X):

@@ -138,7 +138,8 @@ class NeighborVoting(
         mixmate = seeded_clone(mixmate, random_state).fit(data.X)
         chosen = np.sort(random_state.permutation(len(data.X))[: self.subsample])
         try:
-            samples, energies = _evaluated(mixmate, data)
+            energies = _energies(mixmate, data)
+            samples = _samples(mixmate, data, energies)
             voters = Voters.from_samples(samples, energies, chosen)
             labels = self._vote(voters, samples, energies).argmax(dim=1).cpu().numpy()
         except KeyboardInterrupt:
@@ -191,7 +192,8 @@ class NeighborVoting(
         """
         data = self._validated(X)
         self._check_parameters()
-        samples, energies = _evaluated(self.mixmate_, data)
+        energies = _energies(self.mixmate_, data)
+        samples = _samples(self.mixmate_, data, energies)
         return like_input(data, self._vote(self._voters, samples, energies))
 
     def transform(self, X):
@@ -213,7 +215,7 @@ class NeighborVoting(
             If X does not fit the estimator.
         """
         data = self._validated(X)
-        return like_input(data, _evaluated(self.mixmate_, data)[1])
+        return like_input(data, _energies(self.mixmate_, data))
 
     def score_samples(self, X):
         """How well the mixture explains each sample: the higher, the better.
@@ -294,10 +296,12 @@ class NeighborVoting(
         return tags
 
 
-def _evaluated(mixmate: MixMateClustering, data: Input) -> tuple[Samples, Tensor]:
-    """Samples for the search, in the dtype of the model, and their energies."""
-    # Not by `transform`, whose output may be a data frame.
-    energies = mixmate._compute(data, lambda output: output.energies)
+def _energies(mixmate: MixMateClustering, data: Input) -> Tensor:
+    """Energies, not by `transform`, whose output may be a data frame."""
+    return mixmate._compute(data, lambda output: output.energies)
+
+
+def _samples(mixmate: MixMateClustering, data: Input, energies: Tensor) -> Samples:
+    """What the search takes, in the dtype of the model."""
     device = resolve_device(mixmate.device)
-    dtype = torch.from_numpy(mixmate.dictionaries_[:0]).dtype
-    return Samples(data.X, dtype=dtype, device=device), energies
+    return Samples(data.X, dtype=energies.dtype, device=device, has_missing=False)

@@ -62,7 +62,7 @@ def make_image_clusterer(
     Pipeline
         Not fitted. It takes one image a row, in any unit, NaN for missing pixels, and
         gives arrays. The last step is a `NeighborVoting`: ``fit_predict``, ``predict``,
-        ``predict_proba`` (mostly near 0 or 1, not calibrated), ``transform`` (energies)
+        ``predict_proba`` (not calibrated), ``transform`` (energies of the mixture)
         and ``score`` of the Pipeline are its own, ``[-1].labels_`` are the labels of
         the training images, and ``[-1].mixmate_`` is the fitted `MixMateClustering`.
         `skmixmate.inspection.atom_averages` shows what clusters look like.
