@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from .functional import (
     block_soft_threshold,
+    block_soft_threshold_backward,
     group_norms,
     nonnegative_block_soft_threshold,
     nonnegative_soft_threshold,
@@ -25,8 +27,9 @@ __all__ = ["L1", "GroupL2", "Penalty", "resolve_penalty"]
 class Penalty(ABC):
     """A penalty ``Omega`` on codes, the negative log of their prior density.
 
-    Subclasses write `prox` and `value`. A zero threshold must project onto the codes
-    that the penalty allows, as the definition of the prox has it.
+    Subclasses write `prox` and `value`, which autograd differentiates, and may write
+    `prox_backward`, which is faster. A zero threshold must project onto the codes that
+    the penalty allows, as the definition of the prox has it.
 
     Attributes
     ----------
@@ -55,6 +58,27 @@ class Penalty(ABC):
         -------
         Tensor of shape (n_clusters, n_samples, n_atoms)
         """
+
+    def prox_backward(
+        self, grad: Tensor, codes: Tensor, threshold: float | Tensor
+    ) -> Tensor:
+        """Return the gradient of ``codes`` from that of `prox`; here by autograd.
+
+        Parameters
+        ----------
+        grad : Tensor of shape (n_clusters, n_samples, n_atoms)
+            Gradient of what `prox` returns.
+        codes, threshold
+            See `prox`.
+
+        Returns
+        -------
+        Tensor of shape (n_clusters, n_samples, n_atoms)
+        """
+        with torch.enable_grad():
+            codes = codes.detach().requires_grad_()
+            thresholded = self.prox(codes, threshold)
+        return torch.autograd.grad(thresholded, codes, grad)[0]
 
     @abstractmethod
     def value(self, codes: Tensor) -> Tensor:
@@ -103,6 +127,13 @@ class L1(Penalty):
         if self.nonnegative:
             return nonnegative_soft_threshold(codes, threshold)
         return soft_threshold(codes, threshold)
+
+    def prox_backward(self, grad: Tensor, codes: Tensor, threshold: float) -> Tensor:
+        """Zero where codes are; see `Penalty.prox_backward`."""
+        # What autograd would call, without its overhead in each layer.
+        if self.nonnegative:
+            return torch.ops.aten.threshold_backward(grad, codes, threshold)
+        return torch.ops.aten.softshrink_backward(grad, codes, threshold)
 
     def value(self, codes: Tensor) -> Tensor:
         """Sum of magnitudes; see `Penalty.value`."""
@@ -160,6 +191,16 @@ class GroupL2(Penalty):
         if self.nonnegative:
             return nonnegative_block_soft_threshold(codes, threshold, self.group_size)
         return block_soft_threshold(codes, threshold, self.group_size)
+
+    def prox_backward(self, grad: Tensor, codes: Tensor, threshold: float) -> Tensor:
+        """See `Penalty.prox_backward`."""
+        if not self.nonnegative:
+            return block_soft_threshold_backward(
+                grad, codes, threshold, self.group_size
+            )
+        positive = torch.relu(codes)
+        grad = block_soft_threshold_backward(grad, positive, threshold, self.group_size)
+        return torch.ops.aten.threshold_backward(grad, codes, 0.0)
 
     def value(self, codes: Tensor) -> Tensor:
         """Sum of group norms; see `Penalty.value`."""

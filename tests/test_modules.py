@@ -328,11 +328,25 @@ def test_leaving_out_small_responsibilities(penalty, form, is_masked):
     close(shorter.energies, exact.energies)
     close(shorter.codes, exact.codes)
     # It did leave something out, and not much was lost by it.
-    assert 0.0 < module._last_share[is_masked] < 1.0
+    assert is_masked or 0.0 < module._last_share < 1.0
     expected = exact_module.dictionaries.grad
     error = torch.linalg.vector_norm(module.dictionaries.grad - expected)
     assert 0.0 < error < 1e-4 * torch.linalg.vector_norm(expected)
     close(module.weight_logits.grad, exact_module.weight_logits.grad)
+
+
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_gradients_of_samples(is_masked):
+    X, D, observed = problem()
+    mask = observed if is_masked else None
+    gradients = []
+    for form in ("gram", "residual"):
+        module, wanted = DictionaryMixture(D, form=form), X.clone().requires_grad_()
+        module.loss(module(wanted, mask)).backward()
+        gradients.append((wanted.grad, module.dictionaries.grad))
+    assert (gradients[0][0] != 0).any()
+    for actual, expected in zip(*gradients, strict=True):
+        close(actual, expected)
 
 
 def test_nothing_is_left_out_where_all_clusters_matter():
@@ -344,5 +358,5 @@ def test_nothing_is_left_out_where_all_clusters_matter():
             module.zero_grad()
             module.loss(module(0.01 * X)).backward()
         gradients[min_responsibility] = module.dictionaries.grad
-    assert module._last_share[False] == 1.0
+    assert module._last_share == 1.0
     close(gradients[1e-5], gradients[0.0])

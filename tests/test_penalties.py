@@ -98,6 +98,44 @@ def test_norms_are_homogeneous(penalty, seed, scale, threshold):
 
 
 @pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+@pytest.mark.parametrize("threshold", [0.0, 0.7])
+@pytest.mark.parametrize("samples_last", [False, True])
+@quick
+@given(seed=st.integers(0, 2**32 - 1))
+def test_backward_is_what_autograd_gives(penalty, threshold, samples_last, seed):
+    codes, grad = randn(2, 5, 6, seed=seed), randn(2, 5, 6, seed=seed + 1)
+    codes[0, 0] = 0.0
+    if samples_last:
+        codes, grad = (t.mT.contiguous().mT for t in (codes, grad))
+    torch.testing.assert_close(
+        penalty.prox_backward(grad, codes, threshold),
+        Penalty.prox_backward(penalty, grad, codes, threshold),
+        rtol=1e-10,
+        atol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+def test_memory_layout_does_not_matter(penalty):
+    codes = randn(2, 5, 6)
+    samples_last = codes.mT.contiguous().mT
+    for of in (lambda v: penalty.prox(v, 0.7), penalty.value):
+        torch.testing.assert_close(of(samples_last), of(codes), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+def test_backward_in_single_precision_far_from_one(penalty):
+    for scale in (1e-12, 1e12):
+        codes, grad = (scale * randn(2, 5, 6)).float(), randn(2, 5, 6, seed=1).float()
+        torch.testing.assert_close(
+            penalty.prox_backward(grad, codes, scale * 0.7),
+            Penalty.prox_backward(penalty, grad, codes, scale * 0.7),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+
+@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
 def test_equality_hash_and_repr(penalty):
     assert eval(repr(penalty)) == penalty
     assert hash(eval(repr(penalty))) == hash(penalty)

@@ -3,7 +3,6 @@
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from ..functional import gram_matrix
 from ..modules import UnfoldedEncoder
 from ..utils.user_warnings import warn_user
 
@@ -15,7 +14,7 @@ def warn_of_unstable_encoder(module: UnfoldedEncoder) -> None:
     # One iteration cannot diverge.
     if module.step_size == "auto" or module.n_fista_iter == 1:
         return
-    gram = gram_matrix(module.dictionaries.detach())
+    gram, _ = module.gram_and_steps()
     curvature = torch.linalg.eigvalsh(gram)[:, -1]
     # With momentum near one, an iteration on a quadratic of curvature L is stable for
     # steps up to 4 / (3 L).

@@ -4,13 +4,16 @@ Symbols, the same everywhere: B samples in a batch, K clusters, P atoms per
 dictionary, M features. ``X`` (B, M), ``D`` (K, P, M), codes ``Z`` (K, B, P).
 """
 
+from .encoding import Encoded, Prox
 from .fista import fista
-from .masked_fista import Encoded, masked_encode
+from .gram_fista import gram_encode
+from .masked_fista import masked_encode
 from .mixture import energies, expected_energy, responsibilities
 from .neighbors import nearest_in_groups
 from .omp import orthogonal_matching_pursuit
 from .prox import (
     block_soft_threshold,
+    block_soft_threshold_backward,
     group_norms,
     nonnegative_block_soft_threshold,
     nonnegative_soft_threshold,
@@ -18,10 +21,6 @@ from .prox import (
 )
 from .quadratic import (
     DataTerm,
-    correlate,
-    correlation_term,
-    gram_matrix,
-    gram_term,
     lipschitz_constant,
     masked_term,
     residual_term,
@@ -32,15 +31,14 @@ from .scattering_operators import scattering_operators
 __all__ = [
     "DataTerm",
     "Encoded",
+    "Prox",
     "Scattering",
     "block_soft_threshold",
-    "correlate",
-    "correlation_term",
+    "block_soft_threshold_backward",
     "energies",
     "expected_energy",
     "fista",
-    "gram_matrix",
-    "gram_term",
+    "gram_encode",
     "group_norms",
     "lipschitz_constant",
     "masked_encode",

@@ -59,6 +59,16 @@ def momenta(n_iter: int) -> Iterator[float]:
         yield (t_previous - 1.0) / t
 
 
-def extrapolate(previous: Tensor | None, codes: Tensor, momentum: float) -> Tensor:
-    """``codes + momentum * (codes - previous)``, in one kernel."""
-    return torch.lerp(previous, codes, 1.0 + momentum) if momentum else codes
+def extrapolate(
+    previous: Tensor | None,
+    codes: Tensor,
+    momentum: float,
+    out: Tensor | None = None,
+) -> Tensor:
+    """``codes + momentum * (codes - previous)``, in one kernel.
+
+    ``codes`` themselves without momentum; else in ``out`` if it is given.
+    """
+    if not momentum:
+        return codes
+    return torch.lerp(previous, codes, 1.0 + momentum, out=out)

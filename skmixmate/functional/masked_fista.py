@@ -6,27 +6,21 @@ the data for each cluster; here they stay in the processor's cache, and the back
 pass computes them again, for the samples that have a gradient.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from .encoding import Encoded, Prox
 from .fista import extrapolate, momenta
 
-Prox = Callable[[Tensor, Tensor], Tensor]
+__all__ = ["masked_encode"]
 
 # Samples in a tile, and numbers in the residuals of one, which should fit in the
 # processor's second cache together with the samples and their mask.
 _TILE_SAMPLES = 256
 _TILE_NUMBERS = 2**18
-
-
-class Encoded(NamedTuple):
-    """Codes (K, B, P) and squared residuals over the observed entries (K, B)."""
-
-    codes: Tensor
-    squared_residuals: Tensor
 
 
 def masked_encode(
@@ -48,10 +42,7 @@ def masked_encode(
     D : Tensor of shape (K, P, M)
         Gradients flow to it alone.
     step : Tensor of shape (K, 1, 1)
-    prox : callable
-        From codes (k, b, P) in units of the step and the steps (k, 1, 1) of their
-        clusters to codes after the proximal step. No gradient flows to what else it
-        depends on.
+    prox : Prox
     n_iter : int
         Number of iterations, at least one.
 
@@ -108,7 +99,11 @@ class _Tile(NamedTuple):
 
     def threshold(self, V: Tensor) -> Tensor:
         """Proximal step on codes (k, P, b) in units of the step."""
-        return self.prox(V.mT, self.step).mT
+        return self.prox.forward(V.mT, self.step).mT
+
+    def threshold_backward(self, U_grad: Tensor, V: Tensor) -> Tensor:
+        """Gradient of V from that of the codes after the proximal step."""
+        return self.prox.backward(U_grad.mT, V.mT, self.step).mT
 
 
 class _MaskedEncoder(torch.autograd.Function):
@@ -123,7 +118,12 @@ class _MaskedEncoder(torch.autograd.Function):
         visible_T, observed_T = visible.T.contiguous(), observed.T.contiguous()
         for clusters, samples in _tiles(n_clusters, *visible.shape):
             tile = _tile(
-                visible_T[:, samples], observed_T[:, samples], D, step, prox, clusters
+                visible_T[:, samples],
+                observed_T[:, samples],
+                D,
+                step,
+                prox,
+                clusters,
             )
             for layer, V in enumerate(_layers(tile, n_iter)):
                 if n_kept:
@@ -197,11 +197,8 @@ def _tile_grad(tile: _Tile, inputs, Z_grad, value_grad) -> Tensor:
 
     ``inputs`` (L, k, P, b) went into the prox of each layer.
     """
-    inputs.requires_grad_()
-    with torch.enable_grad():
-        V = inputs.unbind()
-        U = [tile.threshold(one) for one in V]
-    codes = [one.detach() for one in U]
+    V = inputs.unbind()
+    codes = [tile.threshold(one) for one in V]
     Z = tile.step * codes[-1]
     R_grad = 2.0 * value_grad * tile.residual(Z)
     D_grad = -(Z @ R_grad.mT)
@@ -209,7 +206,7 @@ def _tile_grad(tile: _Tile, inputs, Z_grad, value_grad) -> Tensor:
     U_grads = [torch.zeros_like(one) for one in codes]
     U_grads[-1] = tile.step * (Z_grad - tile.D @ R_grad)
     for layer in range(len(V) - 1, 0, -1):
-        (V_grad,) = torch.autograd.grad(U[layer], V[layer], U_grads[layer])
+        V_grad = tile.threshold_backward(U_grads[layer], V[layer])
         momentum = momentum_after[layer - 1]
         E = tile.step * extrapolate(codes[layer - 2], codes[layer - 1], momentum)
         # The two products with D in one, and the two that make its gradient.
@@ -222,5 +219,5 @@ def _tile_grad(tile: _Tile, inputs, Z_grad, value_grad) -> Tensor:
         U_grads[layer - 1] += (1.0 + momentum) * E_grad
         if momentum:
             U_grads[layer - 2] -= momentum * E_grad
-    (V_grad,) = torch.autograd.grad(U[0], V[0], U_grads[0])
+    V_grad = tile.threshold_backward(U_grads[0], V[0])
     return D_grad.baddbmm_(V_grad, tile.visible.T.expand(len(Z), -1, -1))

@@ -54,8 +54,9 @@ def group_norms(v: Tensor, group_size: int) -> Tensor:
     Tensor of shape (..., P / group_size)
         The gradient at an all-zero group is zero, as the penalty's subgradient allows.
     """
-    groups = v.unflatten(-1, (-1, group_size))
-    return torch.linalg.vector_norm(groups, dim=-1)
+    values, atoms = _atoms_axis(v)
+    norms = _group_norms(values, atoms, group_size)
+    return norms if atoms == -1 else norms.mT
 
 
 def block_soft_threshold(v: Tensor, threshold: float, group_size: int) -> Tensor:
@@ -75,13 +76,51 @@ def block_soft_threshold(v: Tensor, threshold: float, group_size: int) -> Tensor
     ----------
     Group-sparse autoencoders (arXiv:2102.07003), eq. 7.
     """
-    # Where atoms are not side by side in memory, a copy costs less than strided sums.
-    v = v.contiguous()
-    norms = group_norms(v, group_size)
-    # A zero group has shrinkage 0/tiny = 0 and stays zero, without a division by zero.
-    tiny = torch.finfo(v.dtype).tiny
-    shrinkage = torch.relu(norms - threshold) / norms.clamp(min=tiny)
-    return (v.unflatten(-1, (-1, group_size)) * shrinkage.unsqueeze(-1)).flatten(-2)
+    values, atoms = _atoms_axis(v)
+    norms = _group_norms(values, atoms, group_size)
+    shrinkage = torch.relu(norms - threshold) / norms
+    shrunk = _groups(values, atoms, group_size) * shrinkage.unsqueeze(atoms)
+    shrunk = shrunk.flatten(atoms - 1, atoms)
+    return shrunk if atoms == -1 else shrunk.mT
+
+
+def block_soft_threshold_backward(
+    grad: Tensor, v: Tensor, threshold: float, group_size: int
+) -> Tensor:
+    """Gradient of ``v`` from ``grad``, that of its `block_soft_threshold`.
+
+    What autograd gives, in a third of the time.
+
+    Parameters
+    ----------
+    grad, v : Tensor of shape (..., P), P a multiple of ``group_size``
+    threshold : float, nonnegative
+    group_size : int
+
+    Returns
+    -------
+    Tensor of shape (..., P)
+
+    Notes
+    -----
+    Where ``||v_g|| > threshold``, and zero elsewhere::
+
+        (1 - threshold/||v_g||) grad_g + threshold/||v_g||^3 <v_g, grad_g> v_g
+    """
+    values, atoms = _atoms_axis(v)
+    if atoms == -2:
+        grad = grad.mT
+    norms = _group_norms(values, atoms, group_size)
+    excess = torch.relu(norms - threshold)
+    along = _groups(values * grad, atoms, group_size).sum(atoms)
+    # Divided one by one, since third powers leave the range of single precision.
+    along = along * threshold * (excess > 0) / norms / norms / norms
+    result = torch.addcmul(
+        _groups(grad, atoms, group_size) * (excess / norms).unsqueeze(atoms),
+        _groups(values, atoms, group_size),
+        along.unsqueeze(atoms),
+    ).flatten(atoms - 1, atoms)
+    return result if atoms == -1 else result.mT
 
 
 def nonnegative_block_soft_threshold(
@@ -102,3 +141,29 @@ def nonnegative_block_soft_threshold(
     Tensor of shape (..., P)
     """
     return block_soft_threshold(torch.relu(v), threshold, group_size)
+
+
+def _atoms_axis(v: Tensor) -> tuple[Tensor, int]:
+    """Codes and the axis of their atoms: the last, or the one before.
+
+    Codes whose samples are side by side in memory are transposed: sums over strided
+    groups would take many times as long.
+    """
+    if v.ndim > 1 and v.stride(-1) != 1:
+        return v.mT, -2
+    return v, -1
+
+
+def _groups(values: Tensor, atoms: int, group_size: int) -> Tensor:
+    """Codes with the axis of the atoms split in two, members where it was."""
+    return values.unflatten(atoms, (-1, group_size))
+
+
+def _group_norms(values: Tensor, atoms: int, group_size: int) -> Tensor:
+    """Norms of the groups, positive, so that they can be divided by.
+
+    No gradient flows to a group of zeros.
+    """
+    tiny = torch.finfo(values.dtype).tiny
+    squares = _groups(values.square(), atoms, group_size).sum(atoms)
+    return squares.clamp(min=tiny).sqrt()

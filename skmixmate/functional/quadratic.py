@@ -1,8 +1,7 @@
-"""The data term ``||x - z D||^2``: its gradient step and its value, in three forms.
+"""The data term ``||x - z D||^2``: its gradient step and its value.
 
-Every form is a pair of functions of the codes. `residual_term` is the definition and
-the reference of the tests; `gram_term` computes the same without touching the features
-again; `masked_term` leaves unobserved entries out.
+A pair of functions of the codes. `residual_term` is the definition and the reference of
+the tests, `masked_term` leaves unobserved entries out.
 """
 
 from collections.abc import Callable
@@ -33,8 +32,7 @@ def residual_term(X: Tensor, D: Tensor, step: Tensor) -> DataTerm:
 
     Parameters
     ----------
-    X : Tensor of shape (B, M) or (K, B, M)
-        The same samples for all dictionaries, or others for each.
+    X : Tensor of shape (B, M)
     D : Tensor of shape (K, P, M)
     step : Tensor of shape (K, 1, 1)
         Step size of each cluster.
@@ -60,13 +58,13 @@ def masked_term(X: Tensor, D: Tensor, step: Tensor, observed: Tensor) -> DataTer
 
     Parameters
     ----------
-    X : Tensor of shape (B, M) or (K, B, M)
+    X : Tensor of shape (B, M)
         Any finite value where an entry is missing.
     D : Tensor of shape (K, P, M)
     step : Tensor of shape (K, 1, 1)
         A step that is safe for all entries is safe for fewer: deleting features never
         raises the largest eigenvalue of the Gram matrix.
-    observed : Tensor of the shape of X
+    observed : Tensor of shape (B, M)
         1 where observed, 0 where missing, in the dtype of ``X``.
 
     Returns
@@ -88,89 +86,6 @@ def masked_term(X: Tensor, D: Tensor, step: Tensor, observed: Tensor) -> DataTer
 
     def value(Z: Tensor) -> Tensor:
         return torch.addcmul(minus_visible, Z @ D, observed).square().sum(-1)
-
-    return DataTerm(gradient_step, value)
-
-
-def gram_term(X: Tensor, D: Tensor, gram: Tensor, step: Tensor) -> DataTerm:
-    """The data term through ``G = D D^T`` and ``C = X D^T``, computed once.
-
-    Parameters
-    ----------
-    X : Tensor of shape (B, M) or (K, B, M)
-    D : Tensor of shape (K, P, M)
-    gram : Tensor of shape (K, P, P)
-        ``D D^T``, which the caller has from computing the step size.
-    step : Tensor of shape (K, 1, 1)
-
-    Returns
-    -------
-    DataTerm
-    """
-    squared_norms = X.square().sum(-1)
-    return correlation_term(squared_norms, correlate(X, D), gram, step)
-
-
-def gram_matrix(D: Tensor) -> Tensor:
-    """``D D^T`` of each dictionary, (K, P, P), with a cheaper backward pass.
-
-    The gradient of ``D D^T`` in D is ``(g + g^T) D``. Autograd takes two products with
-    D for it; here the two ``g`` are added first, small as they are.
-    """
-    half = D @ D.detach().mT
-    return half + (half.mT - half.detach())
-
-
-def correlate(X: Tensor, D: Tensor) -> Tensor:
-    """``X D^T`` for all dictionaries, (K, B, P).
-
-    ``X`` is (B, M), and all is one matrix product, or (K, B, M), with other samples for
-    each dictionary.
-    """
-    if X.ndim == 3:
-        return X @ D.mT
-    n_clusters, n_atoms, _ = D.shape
-    correlations = X @ D.flatten(0, 1).mT
-    correlations = correlations.unflatten(-1, (n_clusters, n_atoms)).transpose(0, 1)
-    # Every iteration adds to it: one copy now instead of one in each.
-    return correlations.contiguous()
-
-
-def correlation_term(
-    squared_norms: Tensor, correlations: Tensor, gram: Tensor, step: Tensor
-) -> DataTerm:
-    """The data term given ``||x||^2``, ``C = X D^T`` and ``G = D D^T``.
-
-    Parameters
-    ----------
-    squared_norms : Tensor of shape (B,) or (K, B)
-    correlations : Tensor of shape (K, B, P)
-    gram : Tensor of shape (K, P, P)
-    step : Tensor of shape (K, 1, 1)
-
-    Returns
-    -------
-    DataTerm
-
-    Notes
-    -----
-    ::
-
-        U - grad(step * U) = U (I - step * G) + C
-        ||x - z D||^2      = ||x||^2 + <z G - 2 c, z>
-    """
-    identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-    transition = identity - step * gram
-
-    def gradient_step(U: Tensor | None) -> Tensor:
-        if U is None:
-            return correlations
-        return torch.baddbmm(correlations, U, transition)
-
-    def value(Z: Tensor) -> Tensor:
-        return squared_norms + (torch.baddbmm(correlations, Z, gram, beta=-2) * Z).sum(
-            -1
-        )
 
     return DataTerm(gradient_step, value)
 

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from ..functional import (
     DataTerm,
+    Encoded,
+    Prox,
     fista,
-    gram_matrix,
-    gram_term,
+    gram_encode,
     lipschitz_constant,
     masked_encode,
     masked_term,
@@ -50,10 +51,11 @@ class UnfoldedEncoder(nn.Module):
         FISTA's step; "auto" is the inverse of a bound on the Lipschitz constant of each
         dictionary's gradient, with which the encoder cannot diverge.
     form : {"gram", "residual"}, default="gram"
-        How the data term of a complete sample is computed: through Gram matrices, or
-        through residuals, the plain reference that gives the same numbers. On a CPU,
-        incomplete samples are encoded by `skmixmate.functional.masked_encode` with
-        "gram", and by the plain reference with "residual".
+        How complete samples are encoded: through Gram matrices, by
+        `skmixmate.functional.gram_encode`, or through residuals, the plain reference
+        that gives the same numbers. With "gram", incomplete samples are encoded by
+        `skmixmate.functional.masked_encode` on a CPU. Gradients of the samples, and
+        second derivatives, come from the plain reference alone.
     normalize_atoms : bool, default=True
         Whether atoms have unit norm, from the start and after each optimiser step.
 
@@ -100,25 +102,16 @@ class UnfoldedEncoder(nn.Module):
     def gram_and_steps(self) -> tuple[Tensor, Tensor]:
         """Gram matrices (K, P, P) and the step size of each encoder, (K, 1, 1).
 
-        They depend on the dictionaries alone and serve all samples.
+        They depend on the dictionaries alone and serve all samples. No gradient flows
+        through them: `gram_encode` has that of the Gram matrices in its own.
         """
-        gram = gram_matrix(self.dictionaries)
-        return gram, self._steps(gram)
-
-    def _steps(self, gram: Tensor) -> Tensor:
+        D = self.dictionaries.detach()
+        gram = D @ D.mT
         if self.step_size == "auto":
-            return lipschitz_constant(gram).reciprocal()[:, None, None]
-        return gram.new_full((gram.shape[0], 1, 1), self.step_size)
-
-    def _data_term(
-        self, X: Tensor, observed: Tensor | None, gram: Tensor, step: Tensor
-    ) -> DataTerm:
-        """The data term of a batch in the form that suits it."""
-        if observed is not None:
-            return masked_term(X, self.dictionaries, step, observed)
-        if self.form == "residual":
-            return residual_term(X, self.dictionaries, step)
-        return gram_term(X, self.dictionaries, gram, step)
+            step = lipschitz_constant(gram).reciprocal()[:, None, None]
+        else:
+            step = gram.new_full((len(gram), 1, 1), self.step_size)
+        return gram, step
 
     def _prox(self, V: Tensor, step: Tensor) -> Tensor:
         """Proximal step on codes in units of the step size."""
@@ -126,20 +119,35 @@ class UnfoldedEncoder(nn.Module):
             return self.penalty.prox(V, self.alpha)
         return self.penalty.prox(step * V, step * self.alpha) / step
 
+    def _prox_backward(self, grad: Tensor, V: Tensor, step: Tensor) -> Tensor:
+        """Gradient of ``V`` from that of `_prox`."""
+        if self.penalty.is_norm:
+            return self.penalty.prox_backward(grad, V, self.alpha)
+        # The step out of the prox and the one into it cancel.
+        return self.penalty.prox_backward(grad, step * V, step * self.alpha)
+
     def encode(
-        self, X: Tensor, observed: Tensor | None, gram: Tensor, step: Tensor
+        self,
+        X: Tensor,
+        observed: Tensor | None,
+        gram: Tensor,
+        step: Tensor,
+        *,
+        few_matter: bool = False,
     ) -> EncoderOutput:
         """Encode samples against every dictionary.
 
         Parameters
         ----------
-        X : Tensor of shape (B, M) or (K, B, M)
-            The same samples for all dictionaries, or others for each. Finite
-            everywhere, also where an entry is missing.
-        observed : Tensor of the shape of X, or None
+        X : Tensor of shape (B, M)
+            Finite everywhere, also where an entry is missing.
+        observed : Tensor of shape (B, M) or None
             1 where observed, 0 where missing, in the dtype of ``X``; None if complete.
         gram, step : Tensor
             From `gram_and_steps`.
+        few_matter : bool, default=False
+            Whether most samples will have a gradient of zero for most dictionaries; see
+            `gram_encode`.
 
         Returns
         -------
@@ -149,27 +157,28 @@ class UnfoldedEncoder(nn.Module):
         ----------
         MixMate (ICASSP 2022), eq. 4.
         """
-        if self.has_own_backward(X, observed):
-            codes, squared_residuals = masked_encode(
-                X, observed, self.dictionaries, step, self._prox, self.n_fista_iter
-            )
+        D = self.dictionaries
+        options = step, Prox(self._prox, self._prox_backward), self.n_fista_iter
+        # The fast forms have gradients of the dictionaries alone.
+        is_plain = self.form == "residual" or X.requires_grad
+        if observed is None and not is_plain:
+            encoded = gram_encode(X, D, gram, *options, few_matter=few_matter)
+        # Its tiles suit the cache of a CPU.
+        elif observed is not None and not is_plain and X.device.type == "cpu":
+            encoded = masked_encode(X, observed, D, *options)
+        elif observed is None:
+            encoded = self._plainly(residual_term(X, D, step), step)
         else:
-            term = self._data_term(X, observed, gram, step)
-            # FISTA runs on codes in units of the step size; see `DataTerm`.
-            codes = step * fista(
-                term.gradient_step,
-                lambda V: self._prox(V, step),
-                None,
-                self.n_fista_iter,
-            )
-            squared_residuals = term.value(codes)
-        return EncoderOutput(
-            codes, squared_residuals, self.alpha * self.penalty.value(codes)
-        )
+            encoded = self._plainly(masked_term(X, D, step, observed), step)
+        return EncoderOutput(*encoded, self.alpha * self.penalty.value(encoded.codes))
 
-    def has_own_backward(self, X: Tensor, observed: Tensor | None) -> bool:
-        """Whether `encode` uses `masked_encode`, whose tiles suit a CPU's cache."""
-        return observed is not None and self.form == "gram" and X.device.type == "cpu"
+    def _plainly(self, term: DataTerm, step: Tensor) -> Encoded:
+        """Encode samples by the plain loop, which autograd differentiates."""
+        # FISTA runs on codes in units of the step size; see `DataTerm`.
+        codes = step * fista(
+            term.gradient_step, lambda V: self._prox(V, step), None, self.n_fista_iter
+        )
+        return Encoded(codes, term.value(codes))
 
 
 def encode_by_completeness(

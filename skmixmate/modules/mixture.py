@@ -23,7 +23,7 @@ class MixtureOutput(NamedTuple):
 
 
 # More than this share of the samples in a cluster's backward pass, and encoding them
-# twice costs more than the shorter backward pass saves.
+# again costs more than to keep what the backward pass needs.
 _LARGEST_SHARE = 0.6
 
 
@@ -91,9 +91,8 @@ class DictionaryMixture(UnfoldedEncoder):
             form=form,
         )
         self.min_responsibility = min_responsibility
-        # Share of the samples in the last backward pass of the busiest cluster, of
-        # complete samples (False) and of masked ones (True).
-        self._last_share = {False: 0.0, True: 0.0}
+        # Share of complete samples in the last backward pass of the busiest cluster.
+        self._last_share = 0.0
         n_clusters = dictionaries.shape[0]
         if weights is None:
             weights = dictionaries.new_full((n_clusters,), 1.0 / n_clusters)
@@ -139,37 +138,18 @@ class DictionaryMixture(UnfoldedEncoder):
         self, X: Tensor, observed: Tensor | None, gram: Tensor, step: Tensor
     ) -> EncoderOutput:
         """`encode`, with gradients where ``min_responsibility`` is reached."""
-        is_masked = observed is not None
-        finds_what_matters = self.has_own_backward(X, observed)
-        encodes_twice = (
-            not finds_what_matters and self._last_share[is_masked] <= _LARGEST_SHARE
-        )
-        with torch.set_grad_enabled(not encodes_twice):
-            terms = self.encode(X, observed, gram, step)
+        few_matter = self._last_share <= _LARGEST_SHARE
+        terms = self.encode(X, observed, gram, step, few_matter=few_matter)
         with torch.no_grad():
             p = responsibilities(
                 energies(terms.squared_residuals, terms.penalties, self.log_weights)
             ).T
             matters = p >= self.min_responsibility
-            n_most = int(matters.sum(1).max())
-            self._last_share[is_masked] = n_most / max(len(X), 1)
-        if finds_what_matters:
-            # Its backward pass leaves out where the gradient is zero.
-            return EncoderOutput(
-                terms.codes.detach(),
-                *(term.where(matters, term.detach()) for term in terms[1:]),
-            )
-        if not encodes_twice:
-            return terms._replace(codes=terms.codes.detach())
-        # As many samples of each cluster, so that they are one array.
-        index = p.topk(n_most, sorted=False).indices
-        again = self.encode(
-            X[index], observed[index] if is_masked else None, gram, step
-        )
+        if observed is None:
+            self._last_share = float(matters.sum(1).max()) / max(len(X), 1)
         return EncoderOutput(
-            terms.codes,
-            terms.squared_residuals.scatter(1, index, again.squared_residuals),
-            terms.penalties.scatter(1, index, again.penalties),
+            terms.codes.detach(),
+            *(term.where(matters, term.detach()) for term in terms[1:]),
         )
 
     def loss(self, output: MixtureOutput) -> Tensor:

@@ -6,13 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skmixmate.functional import (
+    Prox,
     fista,
-    gram_matrix,
     lipschitz_constant,
     masked_encode,
     masked_fista,
     masked_term,
-    soft_threshold,
 )
 from skmixmate.penalties import L1, GroupL2, Penalty
 
@@ -41,14 +40,24 @@ def problem(seed, n_clusters=3, n_samples=10, n_atoms=4, n_features=7):
     X = randn(n_samples, n_features)
     observed = (randn(n_samples, n_features) < 0.5).double()
     D = torch.nn.functional.normalize(randn(n_clusters, n_atoms, n_features), dim=-1)
-    step = lipschitz_constant(gram_matrix(D)).reciprocal()[:, None, None]
+    step = lipschitz_constant(D @ D.mT).reciprocal()[:, None, None]
     return X, observed, D.requires_grad_(), step
+
+
+def prox_of(penalty):
+    def threshold(step):
+        return 0.1 if penalty.is_norm else step * 0.1
+
+    return Prox(
+        lambda V, step: penalty.prox(V, threshold(step)),
+        lambda grad, V, step: penalty.prox_backward(grad, V, threshold(step)),
+    )
 
 
 def plain(X, observed, D, step, prox, n_iter):
     """Codes and squared residuals by `fista` over `masked_term`, and autograd."""
     term = masked_term(X, D, step, observed)
-    U = fista(term.gradient_step, lambda V: prox(V, step), None, n_iter)
+    U = fista(term.gradient_step, lambda V: prox.forward(V, step), None, n_iter)
     return step * U, term.value(step * U)
 
 
@@ -78,9 +87,7 @@ def test_values_and_gradients_are_those_of_the_plain_loop(
     monkeypatch.setattr(masked_fista, "_TILE_SAMPLES", tiles[0])
     monkeypatch.setattr(masked_fista, "_TILE_NUMBERS", tiles[1])
 
-    def prox(V, step):
-        return penalty.prox(V, 0.1 if penalty.is_norm else step * 0.1)
-
+    prox = prox_of(penalty)
     arguments = (*problem(n_iter), prox, n_iter)
     for actual, expected in zip(
         values_and_gradient(masked_encode, *arguments),
@@ -101,10 +108,7 @@ def test_values_and_gradients_are_those_of_the_plain_loop(
 def test_every_shape(seed, n_clusters, n_samples, n_atoms, n_features):
     shape = (n_clusters, n_samples, n_atoms, n_features)
 
-    def prox(V, step):
-        return soft_threshold(V, 0.1)
-
-    arguments = (*problem(seed, *shape), prox, 5)
+    arguments = (*problem(seed, *shape), prox_of(L1()), 5)
     for actual, expected in zip(
         values_and_gradient(masked_encode, *arguments),
         values_and_gradient(plain, *arguments),
@@ -121,9 +125,7 @@ def test_samples_without_weight_have_no_part_in_the_gradient(monkeypatch, tiles)
     chosen = torch.tensor([1, 2, 7])
 
     def gradient(X, observed, samples):
-        _, squared_residuals = masked_encode(
-            X, observed, D, step, lambda V, step: soft_threshold(V, 0.1), 5
-        )
+        _, squared_residuals = masked_encode(X, observed, D, step, prox_of(L1()), 5)
         return torch.autograd.grad(squared_residuals[:, samples].sum(), D)
 
     together = gradient(X, observed, chosen)
@@ -133,9 +135,7 @@ def test_samples_without_weight_have_no_part_in_the_gradient(monkeypatch, tiles)
 
 def test_no_second_derivatives():
     X, observed, D, step = problem(0)
-    _, squared_residuals = masked_encode(
-        X, observed, D, step, lambda V, step: soft_threshold(V, 0.1), 5
-    )
+    _, squared_residuals = masked_encode(X, observed, D, step, prox_of(L1()), 5)
     total = squared_residuals.square().sum()
     (gradient,) = torch.autograd.grad(total, D, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):

@@ -1,4 +1,4 @@
-"""The three forms of the data term, and the bound of the Lipschitz constant."""
+"""The two forms of the data term, and the bound of the Lipschitz constant."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skmixmate.functional import (
-    correlate,
-    correlation_term,
-    gram_matrix,
-    gram_term,
     lipschitz_constant,
     masked_term,
     residual_term,
@@ -66,22 +62,6 @@ def test_gradient_step_descends_half_the_value(shape):
     term = residual_term(X, D, step)
     (gradient,) = torch.autograd.grad(0.5 * term.value(W).sum(), W)
     close(step * term.gradient_step(codes), W - step * gradient)
-
-
-@quick
-@given(shapes)
-def test_gram_form_equals_residual_form(shape):
-    X, D, codes, step = problem(*shape)
-    reference = residual_term(X, D, step)
-    gram = D @ D.mT
-    correlations = correlate(X, D)
-    close(correlations, torch.einsum("bm,kpm->kbp", X, D))
-    for term in (
-        gram_term(X, D, gram, step),
-        correlation_term(X.square().sum(-1), correlations, gram, step),
-    ):
-        close(term.gradient_step(codes), reference.gradient_step(codes))
-        close(term.value(codes), reference.value(codes))
 
 
 @quick
@@ -178,11 +158,3 @@ def test_lipschitz_constant_of_each_matrix_separately():
 def test_no_gradient_flows_through_the_lipschitz_constant():
     D = torch.eye(3, dtype=torch.float64)[None].requires_grad_()
     assert not lipschitz_constant(D @ D.mT).requires_grad
-
-
-def test_gram_matrix_and_its_gradient():
-    generator = torch.Generator().manual_seed(0)
-    D = torch.randn(2, 4, 7, dtype=torch.float64, generator=generator)
-    D.requires_grad_()
-    torch.testing.assert_close(gram_matrix(D), D @ D.mT, rtol=1e-14, atol=1e-14)
-    assert torch.autograd.gradcheck(gram_matrix, D)

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
 from skmixmate.functional import (
+    Prox,
     block_soft_threshold,
     energies,
     expected_energy,
     fista,
-    gram_term,
+    gram_encode,
     group_norms,
     masked_term,
     nonnegative_block_soft_threshold,
@@ -21,6 +22,7 @@ from skmixmate.functional import (
     residual_term,
     soft_threshold,
 )
+from skmixmate.penalties import L1, GroupL2
 
 ALPHA = 0.3
 
@@ -33,11 +35,16 @@ def group_l2(codes):
     return group_norms(codes, 2).sum(-1)
 
 
+# prox, value, and what has the backward pass of the prox
 PENALTIES = {
-    "l1": (soft_threshold, l1),
-    "l1+": (nonnegative_soft_threshold, l1),
-    "group": (partial(block_soft_threshold, group_size=2), group_l2),
-    "group+": (partial(nonnegative_block_soft_threshold, group_size=2), group_l2),
+    "l1": (soft_threshold, l1, L1()),
+    "l1+": (nonnegative_soft_threshold, l1, L1(nonnegative=True)),
+    "group": (partial(block_soft_threshold, group_size=2), group_l2, GroupL2()),
+    "group+": (
+        partial(nonnegative_block_soft_threshold, group_size=2),
+        group_l2,
+        GroupL2(nonnegative=True),
+    ),
 }
 every_penalty = pytest.mark.parametrize("penalty", PENALTIES)
 
@@ -60,10 +67,16 @@ def problem(seed, n_clusters=2, n_samples=3, n_atoms=4, n_features=5):
 
 
 def forward(penalty, form, X, D, log_weights, step, observed, n_iter=6):
-    prox, value = PENALTIES[penalty]
+    prox, value, same = PENALTIES[penalty]
     if form == "gram":
-        term = gram_term(X, D, D @ D.mT, step)
-    elif form == "residual":
+        both = Prox(
+            lambda V, step: prox(V, ALPHA),
+            lambda grad, V, step: same.prox_backward(grad, V, ALPHA),
+        )
+        gram = (D @ D.mT).detach()
+        codes, squared_residuals = gram_encode(X, D, gram, step, both, n_iter)
+        return energies(squared_residuals, ALPHA * value(codes), log_weights), codes
+    if form == "residual":
         term = residual_term(X, D, step)
     else:
         term = masked_term(X, D, step, observed)
