@@ -55,7 +55,8 @@ def group_norms(v: Tensor, group_size: int) -> Tensor:
         The gradient at an all-zero group is zero, as the penalty's subgradient allows.
     """
     values, atoms = _atoms_axis(v)
-    norms = _group_norms(values, atoms, group_size)
+    squares = _squared_norms(values, atoms, group_size)
+    norms = _positive_root(squares).where(squares > 0.0, 0.0)
     return norms if atoms == -1 else norms.mT
 
 
@@ -77,7 +78,7 @@ def block_soft_threshold(v: Tensor, threshold: float, group_size: int) -> Tensor
     Group-sparse autoencoders (arXiv:2102.07003), eq. 7.
     """
     values, atoms = _atoms_axis(v)
-    norms = _group_norms(values, atoms, group_size)
+    norms = _positive_root(_squared_norms(values, atoms, group_size))
     shrinkage = torch.relu(norms - threshold) / norms
     shrunk = _groups(values, atoms, group_size) * shrinkage.unsqueeze(atoms)
     shrunk = shrunk.flatten(atoms - 1, atoms)
@@ -110,7 +111,7 @@ def block_soft_threshold_backward(
     values, atoms = _atoms_axis(v)
     if atoms == -2:
         grad = grad.mT
-    norms = _group_norms(values, atoms, group_size)
+    norms = _positive_root(_squared_norms(values, atoms, group_size))
     excess = torch.relu(norms - threshold)
     along = _groups(values * grad, atoms, group_size).sum(atoms)
     # Divided one by one, since third powers leave the range of single precision.
@@ -159,11 +160,11 @@ def _groups(values: Tensor, atoms: int, group_size: int) -> Tensor:
     return values.unflatten(atoms, (-1, group_size))
 
 
-def _group_norms(values: Tensor, atoms: int, group_size: int) -> Tensor:
-    """Norms of the groups, positive, so that they can be divided by.
+def _squared_norms(values: Tensor, atoms: int, group_size: int) -> Tensor:
+    """Squared norm of each group."""
+    return _groups(values.square(), atoms, group_size).sum(atoms)
 
-    No gradient flows to a group of zeros.
-    """
-    tiny = torch.finfo(values.dtype).tiny
-    squares = _groups(values.square(), atoms, group_size).sum(atoms)
-    return squares.clamp(min=tiny).sqrt()
+
+def _positive_root(squares: Tensor) -> Tensor:
+    """Norms that can be divided by; no gradient flows to a group of zeros."""
+    return squares.clamp(min=torch.finfo(squares.dtype).tiny).sqrt()

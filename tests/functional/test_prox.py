@@ -192,3 +192,11 @@ def test_gradcheck_away_from_kinks(name, threshold):
     assert min(kink.min() for kink in kinks) > 1e-3
     operator = OPERATORS[name][0]
     assert gradcheck(lambda v: operator(v, threshold), v.requires_grad_())
+
+
+def test_norms_of_zero_groups_are_zero_and_so_are_their_gradients():
+    v = torch.tensor([[0.0, 0.0, 3.0, 4.0]], requires_grad=True)
+    norms = group_norms(v, 2)
+    assert norms.tolist() == [[0.0, 5.0]]
+    norms.sum().backward()
+    torch.testing.assert_close(v.grad, torch.tensor([[0.0, 0.0, 0.6, 0.8]]))
