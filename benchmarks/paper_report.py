@@ -93,6 +93,7 @@ def table_1_rows():
             ("_quick", ", falling rate"),
             ("_stable", ", stable step"),
             ("_consensus", ", consensus SSC"),
+            ("_consensus_quick", ", consensus SSC, falling rate"),
         ):
             measured = result(f"paper_{dataset}{variant}")
             if measured is None:
