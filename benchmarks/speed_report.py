@@ -1,12 +1,14 @@
 """Tables of speed for the docs: ``python -m benchmarks.speed_report``.
 
-Writes docs/tables/speed*.csv from ``benchmarks/results/speed.json``.
+Writes docs/tables/speed*.csv from ``benchmarks/results/speed.json`` and
+``online_em_DATASET.json``.
 """
 
 import json
 
 from . import roofline
-from .common import RESULTS, write_table
+from .common import RESULTS, mean_and_std, write_table
+from .paper import PARAMETERS
 
 # What was aimed at: name, key of the measured ratio, bound, whether it is a least one.
 GOALS = (
@@ -106,6 +108,25 @@ def gpu_rows() -> list[list]:
     return rows
 
 
+def em_rows() -> list[list]:
+    """Where each method ends, means of the seeds."""
+    rows = []
+    for dataset in PARAMETERS:
+        runs = json.loads((RESULTS / f"online_em_{dataset}.json").read_text())["runs"]
+        for curves in zip(*(run["curves"] for run in runs), strict=True):
+            ends = mean_and_std([curve["epochs"][-1] for curve in curves])["mean"]
+            rows.append(
+                [
+                    dataset,
+                    curves[0]["name"],
+                    f"{ends['seconds']:.1f}",
+                    *(f"{ends[name]:.3f}" for name in ("acc", "nmi", "ari")),
+                    f"{ends['loss']:.2f}",
+                ]
+            )
+    return rows
+
+
 def main():
     result = json.loads((RESULTS / "speed.json").read_text())
     write_table(
@@ -126,6 +147,11 @@ def main():
         "speed_gpu",
         ["work", "10¹² operations", "GB", "seconds of products", "seconds of memory"],
         gpu_rows(),
+    )
+    write_table(
+        "speed_em",
+        ["data", "method", "seconds", "ACC", "NMI", "ARI", "loss"],
+        em_rows(),
     )
     rates = result["giga_a_second"]
     products = ("products as large as X D^T", "of one cluster", "of an iteration")

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .functional import (
+    Prox,
     block_soft_threshold,
     block_soft_threshold_backward,
     group_norms,
@@ -21,7 +22,7 @@ from .functional import (
     soft_threshold,
 )
 
-__all__ = ["L1", "GroupL2", "Penalty", "resolve_penalty"]
+__all__ = ["L1", "GroupL2", "Penalty", "prox_in_steps", "resolve_penalty"]
 
 
 class Penalty(ABC):
@@ -29,7 +30,8 @@ class Penalty(ABC):
 
     Subclasses write `prox` and `value`, which autograd differentiates, and may write
     `prox_backward`, which is faster. A zero threshold must project onto the codes that
-    the penalty allows, as the definition of the prox has it.
+    the penalty allows, as the definition of the prox has it. Penalties have no
+    parameters to learn: no gradient flows to what `prox` depends on beside the codes.
 
     Attributes
     ----------
@@ -44,6 +46,12 @@ class Penalty(ABC):
     group_size: int = 1
     is_norm: bool = False
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        # The gradient of one prox is not that of another, which a subclass may have.
+        if "prox" in vars(cls) and "prox_backward" not in vars(cls):
+            cls.prox_backward = Penalty.prox_backward
+
     @abstractmethod
     def prox(self, codes: Tensor, threshold: float | Tensor) -> Tensor:
         """Return ``argmin_z 0.5 * ||z - codes||^2 + threshold * Omega(z)``.
@@ -51,6 +59,7 @@ class Penalty(ABC):
         Parameters
         ----------
         codes : Tensor of shape (n_clusters, n_samples, n_atoms)
+            Not to be written to.
         threshold : float or, unless `is_norm`, Tensor of shape (n_clusters, 1, 1)
             Nonnegative.
 
@@ -78,7 +87,11 @@ class Penalty(ABC):
         with torch.enable_grad():
             codes = codes.detach().requires_grad_()
             thresholded = self.prox(codes, threshold)
-        return torch.autograd.grad(thresholded, codes, grad)[0]
+        if not thresholded.requires_grad:  # Constant, whatever the codes.
+            return torch.zeros_like(codes)
+        return torch.autograd.grad(
+            thresholded, codes, grad, allow_unused=True, materialize_grads=True
+        )[0]
 
     @abstractmethod
     def value(self, codes: Tensor) -> Tensor:
@@ -205,6 +218,33 @@ class GroupL2(Penalty):
     def value(self, codes: Tensor) -> Tensor:
         """Sum of group norms; see `Penalty.value`."""
         return group_norms(codes, self.group_size).sum(-1)
+
+
+def prox_in_steps(penalty: Penalty, alpha: float) -> Prox:
+    """The proximal step of ``alpha`` times a penalty on codes in units of the step.
+
+    Parameters
+    ----------
+    penalty : Penalty
+    alpha : float
+        Strength of the penalty.
+
+    Returns
+    -------
+    Prox
+    """
+    alpha = float(alpha)
+    if penalty.is_norm:
+        # Whatever the step, one number is the threshold.
+        return Prox(
+            lambda V, step: penalty.prox(V, alpha),
+            lambda grad, V, step: penalty.prox_backward(grad, V, alpha),
+        )
+    # In the backward pass, the step into the prox and the one out of it cancel.
+    return Prox(
+        lambda V, step: penalty.prox(step * V, step * alpha) / step,
+        lambda grad, V, step: penalty.prox_backward(grad, step * V, step * alpha),
+    )
 
 
 def resolve_penalty(penalty: "str | Penalty") -> Penalty:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
+from skmixmate.functional import gram_encode
 from skmixmate.modules import DictionaryMixture
 from skmixmate.penalties import L1, GroupL2
 
@@ -347,6 +348,22 @@ def test_gradients_of_samples(is_masked):
     assert (gradients[0][0] != 0).any()
     for actual, expected in zip(*gradients, strict=True):
         close(actual, expected)
+
+
+@pytest.mark.parametrize(("share", "few"), [(0.0, True), (0.6, True), (0.7, False)])
+def test_layers_are_kept_where_many_samples_matter(monkeypatch, share, few):
+    X, D, _ = problem()
+    module = DictionaryMixture(D, min_responsibility=1e-5)
+    module._last_share = share
+    told = []
+
+    def spy(*args, few_matter):
+        told.append(few_matter)
+        return gram_encode(*args, few_matter=few_matter)
+
+    monkeypatch.setattr("skmixmate.modules.encoder.gram_encode", spy)
+    module(X)
+    assert told == [few]
 
 
 def test_nothing_is_left_out_where_all_clusters_matter():

@@ -42,7 +42,7 @@ def gram_encode(
     n_iter : int
         Number of iterations, at least one.
     few_matter : bool, default=False
-        Whether to keep nothing for the backward pass, and to encode again the samples
+        Whether to keep no layers for the backward pass, and encode again the samples
         that have a gradient: less work if they are few for each dictionary, more if
         not. The number of them is read, for which a GPU would have to wait.
 
@@ -95,26 +95,24 @@ class _Problem(NamedTuple):
 
     def threshold(self, V: Tensor) -> Tensor:
         """Codes (K, P, b) in units of the step after the proximal step."""
-        U = self.prox.forward(V.mT, self.step).mT
-        # A prox may return what it got, which will be written over.
-        return U.clone() if U.data_ptr() == V.data_ptr() else U
+        return self.prox.forward(V.mT, self.step).mT
 
     def threshold_backward(self, U_grad: Tensor, V: Tensor) -> Tensor:
         """Gradient of V from that of the codes after the proximal step."""
         return self.prox.backward(U_grad.mT, V.mT, self.step).mT
 
     def layers(self, n_iter: int, *, are_kept: bool) -> Iterator[_Layer]:
-        """Yield the layers, each in the memory of the one before unless they are kept.
+        """Yield the layers; E is in the memory of the one before unless they are kept.
 
-        Fresh memory costs as much as a product of these sizes.
+        V is not: a prox may return it, or part of it, as the codes.
         """
         V, U = self.C, None
         yield _Layer(None, V)
         buffer = None if are_kept else torch.empty_like(V)
         for momentum in momenta(n_iter - 1):
             previous, U = U, self.threshold(V)
-            E = extrapolate(previous, U, momentum, out=None if are_kept else previous)
-            V = torch.baddbmm(self.C, self.A, E, out=buffer)
+            E = extrapolate(previous, U, momentum, out=buffer)
+            V = torch.baddbmm(self.C, self.A, E)
             yield _Layer(E, V)
 
 
@@ -132,22 +130,21 @@ class _GramEncoder(torch.autograd.Function):
         squared_residuals = torch.baddbmm(C, gram, Z, beta=-2).mul_(Z).sum(1)
         squared_residuals += X.square().sum(-1)
         # Saved like this, they are freed by the backward pass.
-        ctx.save_for_backward(
-            D, X, *problem[:4], *(one for layer in layers[1:] for one in layer)
-        )
+        kept = [one for layer in layers[1:] for one in layer]
+        ctx.save_for_backward(D, X, C, gram, problem.A, step, *kept)
         ctx.options = prox, n_iter, keeps_layers
         return Z.mT, squared_residuals
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, codes_grad, squared_residuals_grad):
-        D, X, *tensors = ctx.saved_tensors
+        D, X, C, gram, A, step, *kept = ctx.saved_tensors
         prox, n_iter, keeps_layers = ctx.options
-        problem = _Problem(*tensors[:4], prox)
+        problem = _Problem(C, gram, A, step, prox)
         gradients = codes_grad.mT, squared_residuals_grad.unsqueeze(1)
         if keeps_layers:
-            later = zip(tensors[4::2], tensors[5::2], strict=True)
-            layers = [_Layer(None, problem.C), *(_Layer(*pair) for pair in later)]
+            later = map(_Layer, kept[::2], kept[1::2])
+            layers = [_Layer(None, C), *later]
             D_grad = _kept_backward(D, X, problem, layers, gradients)
         else:
             D_grad = _again_backward(D, X, problem, n_iter, gradients)

@@ -52,21 +52,24 @@ def group_norms(v: Tensor, group_size: int) -> Tensor:
     Returns
     -------
     Tensor of shape (..., P / group_size)
-        The gradient at an all-zero group is zero, as the penalty's subgradient allows.
+        Norms whose squares underflow (1e-19 in single precision) count as zero. The
+        gradient at an all-zero group is zero, as the penalty's subgradient allows.
     """
-    values, atoms = _atoms_axis(v)
-    squares = _squared_norms(values, atoms, group_size)
-    norms = _positive_root(squares).where(squares > 0.0, 0.0)
-    return norms if atoms == -1 else norms.mT
+    squares = _group_sums(v.square(), group_size)
+    tiny = torch.finfo(v.dtype).tiny
+    # In this order, so that NaN stays.
+    return torch.where(squares < tiny, 0.0, squares.clamp(min=tiny).sqrt())
 
 
-def block_soft_threshold(v: Tensor, threshold: float, group_size: int) -> Tensor:
+def block_soft_threshold(
+    v: Tensor, threshold: float | Tensor, group_size: int
+) -> Tensor:
     """Proximal operator of the sum of group norms: ``(1 - threshold/||v_g||)_+ v_g``.
 
     Parameters
     ----------
     v : Tensor of shape (..., P), P a multiple of ``group_size``
-    threshold : float, nonnegative
+    threshold : float or Tensor that broadcasts with (..., P / group_size), nonnegative
     group_size : int
 
     Returns
@@ -77,16 +80,12 @@ def block_soft_threshold(v: Tensor, threshold: float, group_size: int) -> Tensor
     ----------
     Group-sparse autoencoders (arXiv:2102.07003), eq. 7.
     """
-    values, atoms = _atoms_axis(v)
-    norms = _positive_root(_squared_norms(values, atoms, group_size))
-    shrinkage = torch.relu(norms - threshold) / norms
-    shrunk = _groups(values, atoms, group_size) * shrinkage.unsqueeze(atoms)
-    shrunk = shrunk.flatten(atoms - 1, atoms)
-    return shrunk if atoms == -1 else shrunk.mT
+    norms = _positive_norms(v, group_size)
+    return _scaled_groups(v, torch.relu(norms - threshold) / norms, group_size)
 
 
 def block_soft_threshold_backward(
-    grad: Tensor, v: Tensor, threshold: float, group_size: int
+    grad: Tensor, v: Tensor, threshold: float | Tensor, group_size: int
 ) -> Tensor:
     """Gradient of ``v`` from ``grad``, that of its `block_soft_threshold`.
 
@@ -95,7 +94,7 @@ def block_soft_threshold_backward(
     Parameters
     ----------
     grad, v : Tensor of shape (..., P), P a multiple of ``group_size``
-    threshold : float, nonnegative
+    threshold : float or Tensor that broadcasts with (..., P / group_size), nonnegative
     group_size : int
 
     Returns
@@ -108,20 +107,14 @@ def block_soft_threshold_backward(
 
         (1 - threshold/||v_g||) grad_g + threshold/||v_g||^3 <v_g, grad_g> v_g
     """
-    values, atoms = _atoms_axis(v)
-    if atoms == -2:
-        grad = grad.mT
-    norms = _positive_root(_squared_norms(values, atoms, group_size))
+    norms = _positive_norms(v, group_size)
     excess = torch.relu(norms - threshold)
-    along = _groups(values * grad, atoms, group_size).sum(atoms)
     # Divided one by one, since third powers leave the range of single precision.
-    along = along * threshold * (excess > 0) / norms / norms / norms
-    result = torch.addcmul(
-        _groups(grad, atoms, group_size) * (excess / norms).unsqueeze(atoms),
-        _groups(values, atoms, group_size),
-        along.unsqueeze(atoms),
-    ).flatten(atoms - 1, atoms)
-    return result if atoms == -1 else result.mT
+    along = _group_sums(v * grad, group_size) / norms / norms / norms
+    along = along * threshold * (excess > 0)
+    return _scaled_groups(grad, excess / norms, group_size) + _scaled_groups(
+        v, along, group_size
+    )
 
 
 def nonnegative_block_soft_threshold(
@@ -144,27 +137,34 @@ def nonnegative_block_soft_threshold(
     return block_soft_threshold(torch.relu(v), threshold, group_size)
 
 
-def _atoms_axis(v: Tensor) -> tuple[Tensor, int]:
-    """Codes and the axis of their atoms: the last, or the one before.
+def _positive_norms(v: Tensor, group_size: int) -> Tensor:
+    """Norms of groups that can be divided by, also those of zeros.
 
-    Codes whose samples are side by side in memory are transposed: sums over strided
-    groups would take many times as long.
+    No gradient flows to a group of zeros.
     """
-    if v.ndim > 1 and v.stride(-1) != 1:
-        return v.mT, -2
-    return v, -1
+    squares = _group_sums(v.square(), group_size)
+    return squares.clamp(min=torch.finfo(v.dtype).tiny).sqrt()
 
 
-def _groups(values: Tensor, atoms: int, group_size: int) -> Tensor:
-    """Codes with the axis of the atoms split in two, members where it was."""
-    return values.unflatten(atoms, (-1, group_size))
+# Where samples, not atoms, are side by side in memory, sums over groups and products
+# with them go over the transpose: else they would take many times as long.
 
 
-def _squared_norms(values: Tensor, atoms: int, group_size: int) -> Tensor:
-    """Squared norm of each group."""
-    return _groups(values.square(), atoms, group_size).sum(atoms)
+def _group_sums(values: Tensor, group_size: int) -> Tensor:
+    """Sum of each group, (..., P / group_size)."""
+    if _has_samples_last(values):
+        return values.mT.unflatten(-2, (-1, group_size)).sum(-2).mT
+    return values.unflatten(-1, (-1, group_size)).sum(-1)
 
 
-def _positive_root(squares: Tensor) -> Tensor:
-    """Norms that can be divided by; no gradient flows to a group of zeros."""
-    return squares.clamp(min=torch.finfo(squares.dtype).tiny).sqrt()
+def _scaled_groups(values: Tensor, factors: Tensor, group_size: int) -> Tensor:
+    """Groups times a factor each, (..., P / group_size), in the shape of the values."""
+    if _has_samples_last(values):
+        groups = values.mT.unflatten(-2, (-1, group_size))
+        return (groups * factors.mT.unsqueeze(-2)).flatten(-3, -2).mT
+    groups = values.unflatten(-1, (-1, group_size))
+    return (groups * factors.unsqueeze(-1)).flatten(-2)
+
+
+def _has_samples_last(values: Tensor) -> bool:
+    return values.ndim > 1 and values.stride(-1) != 1

@@ -1,7 +1,8 @@
 """The data term ``||x - z D||^2``: its gradient step and its value.
 
 A pair of functions of the codes. `residual_term` is the definition and the reference of
-the tests, `masked_term` leaves unobserved entries out.
+the tests, `masked_term` leaves unobserved entries out. What runs on complete samples is
+`gram_encode`, which has them in Gram matrices.
 """
 
 from collections.abc import Callable

@@ -17,7 +17,7 @@ from ..functional import (
     masked_term,
     residual_term,
 )
-from ..penalties import L1, Penalty
+from ..penalties import L1, Penalty, prox_in_steps
 
 __all__ = ["EncoderOutput", "UnfoldedEncoder", "encode_by_completeness"]
 
@@ -54,8 +54,9 @@ class UnfoldedEncoder(nn.Module):
         How complete samples are encoded: through Gram matrices, by
         `skmixmate.functional.gram_encode`, or through residuals, the plain reference
         that gives the same numbers. With "gram", incomplete samples are encoded by
-        `skmixmate.functional.masked_encode` on a CPU. Gradients of the samples, and
-        second derivatives, come from the plain reference alone.
+        `skmixmate.functional.masked_encode` on a CPU. Gradients of the samples come
+        from the plain reference whatever the form; second derivatives, autocast and the
+        transforms of ``torch.func`` need "residual".
     normalize_atoms : bool, default=True
         Whether atoms have unit norm, from the start and after each optimiser step.
 
@@ -113,19 +114,6 @@ class UnfoldedEncoder(nn.Module):
             step = gram.new_full((len(gram), 1, 1), self.step_size)
         return gram, step
 
-    def _prox(self, V: Tensor, step: Tensor) -> Tensor:
-        """Proximal step on codes in units of the step size."""
-        if self.penalty.is_norm:
-            return self.penalty.prox(V, self.alpha)
-        return self.penalty.prox(step * V, step * self.alpha) / step
-
-    def _prox_backward(self, grad: Tensor, V: Tensor, step: Tensor) -> Tensor:
-        """Gradient of ``V`` from that of `_prox`."""
-        if self.penalty.is_norm:
-            return self.penalty.prox_backward(grad, V, self.alpha)
-        # The step out of the prox and the one into it cancel.
-        return self.penalty.prox_backward(grad, step * V, step * self.alpha)
-
     def encode(
         self,
         X: Tensor,
@@ -158,7 +146,8 @@ class UnfoldedEncoder(nn.Module):
         MixMate (ICASSP 2022), eq. 4.
         """
         D = self.dictionaries
-        options = step, Prox(self._prox, self._prox_backward), self.n_fista_iter
+        prox = prox_in_steps(self.penalty, self.alpha)
+        options = step, prox, self.n_fista_iter
         # The fast forms have gradients of the dictionaries alone.
         is_plain = self.form == "residual" or X.requires_grad
         if observed is None and not is_plain:
@@ -167,18 +156,19 @@ class UnfoldedEncoder(nn.Module):
         elif observed is not None and not is_plain and X.device.type == "cpu":
             encoded = masked_encode(X, observed, D, *options)
         elif observed is None:
-            encoded = self._plainly(residual_term(X, D, step), step)
+            encoded = _plain_encode(residual_term(X, D, step), *options)
         else:
-            encoded = self._plainly(masked_term(X, D, step, observed), step)
+            encoded = _plain_encode(masked_term(X, D, step, observed), *options)
         return EncoderOutput(*encoded, self.alpha * self.penalty.value(encoded.codes))
 
-    def _plainly(self, term: DataTerm, step: Tensor) -> Encoded:
-        """Encode samples by the plain loop, which autograd differentiates."""
-        # FISTA runs on codes in units of the step size; see `DataTerm`.
-        codes = step * fista(
-            term.gradient_step, lambda V: self._prox(V, step), None, self.n_fista_iter
-        )
-        return Encoded(codes, term.value(codes))
+
+def _plain_encode(term: DataTerm, step: Tensor, prox: Prox, n_iter: int) -> Encoded:
+    """Encode samples by the plain loop, which autograd differentiates."""
+    # FISTA runs on codes in units of the step size; see `DataTerm`.
+    codes = step * fista(
+        term.gradient_step, lambda V: prox.forward(V, step), None, n_iter
+    )
+    return Encoded(codes, term.value(codes))
 
 
 def encode_by_completeness(

@@ -6,15 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skmixmate.functional import (
-    Prox,
     fista,
     gram_encode,
+    gram_fista,
     lipschitz_constant,
     residual_term,
 )
-from skmixmate.penalties import L1, GroupL2, Penalty
+from skmixmate.penalties import L1, GroupL2, Penalty, prox_in_steps
 
 seeds = st.integers(0, 2**32 - 1)
+ALPHA = 0.1
 few_or_many = pytest.mark.parametrize("few_matter", [False, True])
 
 
@@ -43,19 +44,13 @@ def problem(seed, n_clusters=3, n_samples=10, n_atoms=4, n_features=7):
 
 
 def fast(X, D, gram, step, penalty, n_iter, few_matter=False):
-    def threshold(step):
-        return 0.1 if penalty.is_norm else step * 0.1
-
-    prox = Prox(
-        lambda V, step: penalty.prox(V, threshold(step)),
-        lambda grad, V, step: penalty.prox_backward(grad, V, threshold(step)),
-    )
+    prox = prox_in_steps(penalty, ALPHA)
     return gram_encode(X, D, gram, step, prox, n_iter, few_matter=few_matter)
 
 
 def plain(X, D, gram, step, penalty, n_iter, few_matter=False):
     """Codes and squared residuals by `fista` over `residual_term`, and autograd."""
-    threshold = 0.1 if penalty.is_norm else step * 0.1
+    threshold = ALPHA if penalty.is_norm else step * ALPHA
     term = residual_term(X, D, step)
     U = fista(term.gradient_step, lambda V: penalty.prox(V, threshold), None, n_iter)
     return step * U, term.value(step * U)
@@ -141,19 +136,91 @@ def test_no_second_derivatives():
         gradient.sum().backward()
 
 
-def test_a_prox_may_return_what_it_got():
-    X, D, gram, step = problem(0)
-    identity = Prox(lambda V, step: V, lambda grad, V, step: grad)
-    term = residual_term(X, D, step)
-    expected = step * fista(term.gradient_step, lambda V: V, None, 6)
-    for few_matter in (False, True):
-        codes, _ = gram_encode(X, D, gram, step, identity, 6, few_matter=few_matter)
-        torch.testing.assert_close(codes, expected, rtol=1e-10, atol=1e-10)
+class Identity(Penalty):
+    """None at all: what goes in comes out, the same tensor."""
+
+    is_norm = True
+
+    def prox(self, codes, threshold):
+        return codes
+
+    def value(self, codes):
+        return 0.0 * codes.sum(-1)
 
 
-@pytest.mark.parametrize("few_matter", [False, True])
-def test_without_gradients_nothing_is_kept(few_matter):
+class Consensus(Penalty):
+    """All atoms of a dictionary are used alike: one number in memory for all."""
+
+    is_norm = True
+
+    def prox(self, codes, threshold):
+        return codes.mean(-1, keepdim=True).expand_as(codes)
+
+    def value(self, codes):
+        return 0.0 * codes.sum(-1)
+
+
+@few_or_many
+@pytest.mark.parametrize("penalty", [Identity(), Consensus()], ids=["same", "expanded"])
+def test_memory_that_a_prox_returns_is_not_written_to(penalty, few_matter):
+    arguments = (*problem(0), penalty, 6)
+    for actual, expected in zip(
+        values_and_gradient(fast, *arguments, few_matter),
+        values_and_gradient(plain, *arguments),
+        strict=True,
+    ):
+        torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-10)
+
+
+def n_samples_seen(penalty, few_matter):
+    """Of each prox: in the forward pass, and in the backward pass from there."""
     X, D, gram, step = problem(0)
+    seen = []
+
+    class Spy(type(penalty)):
+        def prox(self, codes, threshold):
+            seen.append(codes.shape[1])
+            return super().prox(codes, threshold)
+
+    _, squared_residuals = fast(X, D, gram, step, Spy(), 5, few_matter)
+    forward = len(seen)
+    squared_residuals[:, [1, 2, 7]].sum().backward()
+    return seen[:forward], seen[forward:]
+
+
+def test_samples_without_weight_are_not_encoded_again():
+    assert n_samples_seen(L1(), few_matter=True) == ([10] * 5, [3] * (5 + 5))
+
+
+def test_kept_layers_are_not_computed_again():
+    # Once each for its gradient, and the last once more for the codes.
+    assert n_samples_seen(L1(), few_matter=False) == ([10] * 5, [10] * (5 + 1))
+
+
+@few_or_many
+def test_what_is_kept_is_freed_by_the_backward_pass(few_matter):
+    X, D, gram, step = problem(0)
+    _, squared_residuals = fast(X, D, gram, step, L1(), 5, few_matter)
+    node = squared_residuals.grad_fn
+    n_layers = 0 if few_matter else 2 * 4
+    assert len(node.saved_tensors) == 6 + n_layers
+    squared_residuals.sum().backward()
+    with pytest.raises(RuntimeError, match="after they have already been freed"):
+        _ = node.saved_tensors
+
+
+def test_no_layers_are_kept_without_gradients(monkeypatch):
+    X, D, gram, step = problem(0)
+    kept = []
+    layers = gram_fista._Problem.layers
+
+    def spy(self, n_iter, *, are_kept):
+        kept.append(are_kept)
+        return layers(self, n_iter, are_kept=are_kept)
+
+    monkeypatch.setattr(gram_fista._Problem, "layers", spy)
+    fast(X, D, gram, step, L1(), 5)
+    fast(X, D.detach(), gram, step, L1(), 5)
     with torch.no_grad():
-        codes, _ = fast(X, D, gram, step, L1(), 5, few_matter)
-    assert codes.grad_fn is None
+        fast(X, D, gram, step, L1(), 5)
+    assert kept == [True, False, False]

@@ -6,14 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skmixmate.functional import (
-    Prox,
     fista,
     lipschitz_constant,
     masked_encode,
     masked_fista,
     masked_term,
 )
-from skmixmate.penalties import L1, GroupL2, Penalty
+from skmixmate.penalties import L1, GroupL2, Penalty, prox_in_steps
 
 seeds = st.integers(0, 2**32 - 1)
 TILES = {"one": (256, 2**18), "many": (3, 4), "clusters together": (4, 60)}
@@ -42,16 +41,6 @@ def problem(seed, n_clusters=3, n_samples=10, n_atoms=4, n_features=7):
     D = torch.nn.functional.normalize(randn(n_clusters, n_atoms, n_features), dim=-1)
     step = lipschitz_constant(D @ D.mT).reciprocal()[:, None, None]
     return X, observed, D.requires_grad_(), step
-
-
-def prox_of(penalty):
-    def threshold(step):
-        return 0.1 if penalty.is_norm else step * 0.1
-
-    return Prox(
-        lambda V, step: penalty.prox(V, threshold(step)),
-        lambda grad, V, step: penalty.prox_backward(grad, V, threshold(step)),
-    )
 
 
 def plain(X, observed, D, step, prox, n_iter):
@@ -87,7 +76,7 @@ def test_values_and_gradients_are_those_of_the_plain_loop(
     monkeypatch.setattr(masked_fista, "_TILE_SAMPLES", tiles[0])
     monkeypatch.setattr(masked_fista, "_TILE_NUMBERS", tiles[1])
 
-    prox = prox_of(penalty)
+    prox = prox_in_steps(penalty, 0.1)
     arguments = (*problem(n_iter), prox, n_iter)
     for actual, expected in zip(
         values_and_gradient(masked_encode, *arguments),
@@ -108,7 +97,7 @@ def test_values_and_gradients_are_those_of_the_plain_loop(
 def test_every_shape(seed, n_clusters, n_samples, n_atoms, n_features):
     shape = (n_clusters, n_samples, n_atoms, n_features)
 
-    arguments = (*problem(seed, *shape), prox_of(L1()), 5)
+    arguments = (*problem(seed, *shape), prox_in_steps(L1(), 0.1), 5)
     for actual, expected in zip(
         values_and_gradient(masked_encode, *arguments),
         values_and_gradient(plain, *arguments),
@@ -125,7 +114,9 @@ def test_samples_without_weight_have_no_part_in_the_gradient(monkeypatch, tiles)
     chosen = torch.tensor([1, 2, 7])
 
     def gradient(X, observed, samples):
-        _, squared_residuals = masked_encode(X, observed, D, step, prox_of(L1()), 5)
+        _, squared_residuals = masked_encode(
+            X, observed, D, step, prox_in_steps(L1(), 0.1), 5
+        )
         return torch.autograd.grad(squared_residuals[:, samples].sum(), D)
 
     together = gradient(X, observed, chosen)
@@ -135,7 +126,9 @@ def test_samples_without_weight_have_no_part_in_the_gradient(monkeypatch, tiles)
 
 def test_no_second_derivatives():
     X, observed, D, step = problem(0)
-    _, squared_residuals = masked_encode(X, observed, D, step, prox_of(L1()), 5)
+    _, squared_residuals = masked_encode(
+        X, observed, D, step, prox_in_steps(L1(), 0.1), 5
+    )
     total = squared_residuals.square().sum()
     (gradient,) = torch.autograd.grad(total, D, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):

@@ -200,3 +200,12 @@ def test_norms_of_zero_groups_are_zero_and_so_are_their_gradients():
     assert norms.tolist() == [[0.0, 5.0]]
     norms.sum().backward()
     torch.testing.assert_close(v.grad, torch.tensor([[0.0, 0.0, 0.6, 0.8]]))
+
+
+@pytest.mark.parametrize("samples_last", [False, True])
+def test_norms_of_what_is_not_a_number_and_of_tiny_numbers(samples_last):
+    v = torch.tensor([[float("nan"), 1.0, 2e-22, 0.0, 3.0, 4.0]])
+    if samples_last:
+        v = v.mT.contiguous().mT
+    expected = torch.tensor([[float("nan"), 0.0, 5.0]])
+    torch.testing.assert_close(group_norms(v, 2), expected, equal_nan=True)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
 from skmixmate.functional import (
-    Prox,
     block_soft_threshold,
     energies,
     expected_energy,
@@ -22,7 +21,7 @@ from skmixmate.functional import (
     residual_term,
     soft_threshold,
 )
-from skmixmate.penalties import L1, GroupL2
+from skmixmate.penalties import L1, GroupL2, prox_in_steps
 
 ALPHA = 0.3
 
@@ -35,7 +34,7 @@ def group_l2(codes):
     return group_norms(codes, 2).sum(-1)
 
 
-# prox, value, and what has the backward pass of the prox
+# prox, value, and both as an object
 PENALTIES = {
     "l1": (soft_threshold, l1, L1()),
     "l1+": (nonnegative_soft_threshold, l1, L1(nonnegative=True)),
@@ -67,14 +66,12 @@ def problem(seed, n_clusters=2, n_samples=3, n_atoms=4, n_features=5):
 
 
 def forward(penalty, form, X, D, log_weights, step, observed, n_iter=6):
-    prox, value, same = PENALTIES[penalty]
+    prox, value, as_object = PENALTIES[penalty]
     if form == "gram":
-        both = Prox(
-            lambda V, step: prox(V, ALPHA),
-            lambda grad, V, step: same.prox_backward(grad, V, ALPHA),
-        )
         gram = (D @ D.mT).detach()
-        codes, squared_residuals = gram_encode(X, D, gram, step, both, n_iter)
+        codes, squared_residuals = gram_encode(
+            X, D, gram, step, prox_in_steps(as_object, ALPHA), n_iter
+        )
         return energies(squared_residuals, ALPHA * value(codes), log_weights), codes
     if form == "residual":
         term = residual_term(X, D, step)
