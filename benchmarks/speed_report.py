@@ -33,8 +33,8 @@ SYMBOLS = {
 # the memory's.
 GPU_OPERATIONS, GPU_BYTES = 50e12, 3e12
 # How often the kernels of an iteration read or write codes: a product, a threshold and
-# an extrapolation forward, about twice as often back.
-INFERENCE_PASSES, TRAINING_PASSES = 8, 24
+# an extrapolation forward; back, the threshold's gradient, two products and two sums.
+INFERENCE_PASSES, TRAINING_PASSES = 8, 8 + 13
 
 
 def roofline_rows(result: dict) -> list[list]:
