@@ -5,42 +5,24 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skmixmate.functional import (
-    fista,
-    gram_encode,
-    gram_fista,
-    lipschitz_constant,
-    residual_term,
+from skmixmate.functional import fista, gram_encode, gram_fista, residual_term
+from skmixmate.penalties import L1, Penalty, prox_in_steps
+
+from .conftest import (
+    ALPHA,
+    assert_same_values_and_gradients,
+    encoder_problem,
+    every_kind_of_penalty,
 )
-from skmixmate.penalties import L1, GroupL2, Penalty, prox_in_steps
 
 seeds = st.integers(0, 2**32 - 1)
-ALPHA = 0.1
 few_or_many = pytest.mark.parametrize("few_matter", [False, True])
 
 
-class Squared(Penalty):
-    """Half the squared norm, which is none itself: its prox needs the step."""
-
-    def prox(self, codes, threshold):
-        return codes / (1.0 + threshold)
-
-    def value(self, codes):
-        return 0.5 * codes.square().sum(-1)
-
-
-def problem(seed, n_clusters=3, n_samples=10, n_atoms=4, n_features=7):
+def problem(seed, **sizes):
     """Samples, dictionaries, their Gram matrices and steps."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def randn(*shape):
-        return torch.randn(*shape, dtype=torch.float64, generator=generator)
-
-    X = randn(n_samples, n_features)
-    D = torch.nn.functional.normalize(randn(n_clusters, n_atoms, n_features), dim=-1)
-    gram = D @ D.mT
-    step = lipschitz_constant(gram).reciprocal()[:, None, None]
-    return X, D.requires_grad_(), gram, step
+    X, _, D, step = encoder_problem(seed, **sizes)
+    return X, D, (D @ D.mT).detach(), step
 
 
 def fast(X, D, gram, step, penalty, n_iter, few_matter=False):
@@ -48,7 +30,7 @@ def fast(X, D, gram, step, penalty, n_iter, few_matter=False):
     return gram_encode(X, D, gram, step, prox, n_iter, few_matter=few_matter)
 
 
-def plain(X, D, gram, step, penalty, n_iter, few_matter=False):
+def plain(X, D, gram, step, penalty, n_iter):
     """Codes and squared residuals by `fista` over `residual_term`, and autograd."""
     threshold = ALPHA if penalty.is_norm else step * ALPHA
     term = residual_term(X, D, step)
@@ -56,34 +38,18 @@ def plain(X, D, gram, step, penalty, n_iter, few_matter=False):
     return step * U, term.value(step * U)
 
 
-def values_and_gradient(encode, X, D, *options):
-    """With weights of either sign, some of which are zero."""
-    codes, squared_residuals = encode(X, D, *options)
-    generator = torch.Generator().manual_seed(1)
-    weights = torch.randn(
-        squared_residuals.shape, dtype=X.dtype, generator=generator
-    ).clamp(min=-0.5)
-    weights = torch.where(weights > 0.2, 0.0, weights)
-    directions = torch.randn(codes.shape, dtype=X.dtype, generator=generator)
-    total = (weights * (squared_residuals + (codes * directions).sum(-1))).sum()
-    return codes, squared_residuals, *torch.autograd.grad(total, D)
+def assert_fast_is_plain(X, D, gram, step, penalty, n_iter, few_matter):
+    arguments = X, D, gram, step, penalty, n_iter
+    assert_same_values_and_gradients(
+        lambda: fast(*arguments, few_matter), lambda: plain(*arguments), D
+    )
 
 
-@pytest.mark.parametrize(
-    "penalty",
-    [L1(), L1(nonnegative=True), GroupL2(2), GroupL2(2, nonnegative=True), Squared()],
-    ids=repr,
-)
+@every_kind_of_penalty
 @few_or_many
 @pytest.mark.parametrize("n_iter", [1, 2, 3, 9])
 def test_values_and_gradients_are_those_of_the_plain_loop(penalty, few_matter, n_iter):
-    arguments = (*problem(n_iter), penalty, n_iter, few_matter)
-    for actual, expected in zip(
-        values_and_gradient(fast, *arguments),
-        values_and_gradient(plain, *arguments),
-        strict=True,
-    ):
-        torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-10)
+    assert_fast_is_plain(*problem(n_iter), penalty, n_iter, few_matter)
 
 
 @settings(deadline=None, max_examples=30)
@@ -95,15 +61,8 @@ def test_values_and_gradients_are_those_of_the_plain_loop(penalty, few_matter, n
     n_features=st.integers(1, 6),
     few_matter=st.booleans(),
 )
-def test_every_shape(seed, n_clusters, n_samples, n_atoms, n_features, few_matter):
-    shape = (n_clusters, n_samples, n_atoms, n_features)
-    arguments = (*problem(seed, *shape), L1(), 5, few_matter)
-    for actual, expected in zip(
-        values_and_gradient(fast, *arguments),
-        values_and_gradient(plain, *arguments),
-        strict=True,
-    ):
-        torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-10)
+def test_every_shape(seed, few_matter, **sizes):
+    assert_fast_is_plain(*problem(seed, **sizes), L1(), 5, few_matter)
 
 
 @few_or_many
@@ -163,13 +122,7 @@ class Consensus(Penalty):
 @few_or_many
 @pytest.mark.parametrize("penalty", [Identity(), Consensus()], ids=["same", "expanded"])
 def test_memory_that_a_prox_returns_is_not_written_to(penalty, few_matter):
-    arguments = (*problem(0), penalty, 6)
-    for actual, expected in zip(
-        values_and_gradient(fast, *arguments, few_matter),
-        values_and_gradient(plain, *arguments),
-        strict=True,
-    ):
-        torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-10)
+    assert_fast_is_plain(*problem(0), penalty, 6, few_matter)
 
 
 def n_samples_seen(penalty, few_matter):

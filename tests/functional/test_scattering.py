@@ -200,7 +200,14 @@ def test_homogeneous(seed, height, width, J, L, exponent):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @quick
-@given(st.floats(-1e3, 1e3), sizes, sizes, scales, angles)
+@given(
+    # Subnormal numbers have no relative precision.
+    st.floats(-1e3, 1e3).map(lambda value: value if abs(value) > 1e-30 else 0.0),
+    sizes,
+    sizes,
+    scales,
+    angles,
+)
 def test_constant_images_have_only_order_zero(dtype, value, height, width, J, L):
     X = torch.full((1, height, width), value, dtype=dtype)
     zero, *others = orders(transformed(X, J, L), J, L)
