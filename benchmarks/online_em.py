@@ -12,14 +12,15 @@ for several settings of both. Labels are used for scoring alone. Stores
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from skmixmate.functional import responsibilities
+from skmixmate.functional import expected_energy, responsibilities
 from skmixmate.metrics import clustering_scores
 from skmixmate.modules import DictionaryMixture
+from skmixmate.training import Callback, LinearDecay, Samples, Trainer
 
 from .common import clock, load, machine, store
 from .paper import PARAMETERS, QUICK, make_mixmate
@@ -35,44 +36,60 @@ def make_network(dictionaries: Tensor, alpha: float) -> DictionaryMixture:
     )
 
 
-def batches(X: Tensor, seed: int, n_epochs: int) -> Iterator[list[Tensor]]:
-    """Yield the batches of each epoch, the same for all methods."""
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(n_epochs):
-        yield [
-            X[i] for i in torch.randperm(len(X), generator=generator).split(BATCH_SIZE)
-        ]
+class Curve(Callback):
+    """After each epoch, scores of all samples, their loss and the seconds so far."""
+
+    def __init__(self, module: DictionaryMixture, X: Tensor, y):
+        self.module, self.X, self.y = module, X, y
+        self.rows, self.seconds = [], 0.0
+
+    def on_epoch_begin(self, trainer=None) -> None:
+        """Start the clock, which stands while scores are computed."""
+        self.started = clock()
+
+    @torch.no_grad()
+    def on_epoch_end(self, trainer=None) -> None:
+        """Score the labels."""
+        self.seconds += clock() - self.started
+        batches = self.X.split(2048)
+        energies = torch.cat([self.module(batch).energies for batch in batches])
+        measured = clustering_scores(self.y, energies.argmin(1).numpy())
+        measured["loss"] = float(expected_energy(energies).mean())
+        measured = {name: round(value, 4) for name, value in measured.items()}
+        self.rows.append({"seconds": round(self.seconds, 1), **measured})
+        print(self.rows[-1], flush=True)
 
 
-def adam_epochs(module, X, seed, n_epochs) -> Iterator[None]:
+def train_by_adam(curve: Curve, seed: int, n_epochs: int) -> None:
     """Train as the recipe does with a learning rate that falls."""
-    largest = QUICK["learning_rate"]
-    optimizer = torch.optim.Adam([module.dictionaries], lr=largest, fused=True)
-    n_steps = n_epochs * -(-len(X) // BATCH_SIZE)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: 1.0 - step / n_steps
-    )
-    for epoch in batches(X, seed, n_epochs):
-        for batch in epoch:
-            loss = module.loss(module(batch))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            module.normalize_()
-        yield
+    parameters, rate = [curve.module.dictionaries], QUICK["learning_rate"]
+    Trainer(
+        curve.module,
+        torch.optim.Adam(parameters, lr=rate, fused=True),
+        Samples(curve.X, dtype=curve.X.dtype),
+        max_iter=n_epochs,
+        batch_size=BATCH_SIZE,
+        generator=torch.Generator().manual_seed(seed),
+        callbacks=[LinearDecay(), curve],
+    ).run()
 
 
 @torch.no_grad()
-def em_epochs(module, X, seed, n_epochs, every, memory) -> Iterator[None]:
+def train_by_em(
+    curve: Curve, seed: int, n_epochs: int, every: int, memory: float
+) -> None:
     """Train by statistics that forget, sweeping the atoms every so many batches."""
-    D = module.dictionaries
+    X, D = curve.X, curve.module.dictionaries
     A = D.new_zeros(*D.shape[:2], D.shape[1])
     B = torch.zeros_like(D)
+    generator = torch.Generator().manual_seed(seed)
     n_seen = 0
-    for epoch in batches(X, seed, n_epochs):
-        for batch in epoch:
-            output = module(batch)
+    for _ in range(n_epochs):
+        curve.on_epoch_begin()
+        # The batches that `Trainer` draws.
+        for indices in torch.randperm(len(X), generator=generator).split(BATCH_SIZE):
+            batch = X[indices]
+            output = curve.module(batch)
             p = responsibilities(output.energies).T
             weighted = (output.codes * p.unsqueeze(-1)).mT
             kept = 1.0 - len(batch) / (memory * len(X))
@@ -82,7 +99,7 @@ def em_epochs(module, X, seed, n_epochs, every, memory) -> Iterator[None]:
             # Not before there are some codes for most atoms.
             if n_seen % every == 0 and n_seen >= 4:
                 sweep(D, A, B)
-        yield
+        curve.on_epoch_end()
 
 
 def sweep(D: Tensor, A: Tensor, B: Tensor) -> None:
@@ -93,30 +110,6 @@ def sweep(D: Tensor, A: Tensor, B: Tensor) -> None:
         atom = D[:, j] + (B[:, j] - (A[:, j : j + 1] @ D)[:, 0]) / usage.clamp(min=tiny)
         atom = torch.nn.functional.normalize(atom, dim=-1)
         D[:, j] = torch.where(usage > tiny, atom, D[:, j])
-
-
-@torch.no_grad()
-def scores(module, X: Tensor, y) -> dict:
-    """Scores of all samples, and their mean expected energy, the loss."""
-    energies = torch.cat([module(batch).energies for batch in X.split(2048)])
-    loss = (responsibilities(energies) * energies).sum(1).mean()
-    labels = energies.argmin(1).numpy()
-    measured = clustering_scores(y, labels) | {"loss": float(loss)}
-    return {name: round(value, 4) for name, value in measured.items()}
-
-
-def curve(name: str, train: Callable, module, X, y) -> dict:
-    """Scores and seconds after each epoch."""
-    rows, seconds = [], 0.0
-    epochs = train(module)
-    while True:
-        started = clock()
-        if next(epochs, "done") == "done":
-            break
-        seconds += clock() - started
-        rows.append({"seconds": round(seconds, 1), **scores(module, X, y)})
-        print(name, rows[-1], flush=True)
-    return {"name": name, "epochs": rows}
 
 
 def main():
@@ -134,24 +127,22 @@ def main():
         start = make_mixmate(dataset, seed, 0).fit(images)
         D, alpha = torch.from_numpy(start.dictionaries_).float(), start.alpha
         methods = {
-            f"Adam, {n} epochs": lambda m, n=n, seed=seed: adam_epochs(m, X, seed, n)
+            f"Adam, {n} epochs": partial(train_by_adam, seed=seed, n_epochs=n)
             for n in (3, 12)
         } | {
-            f"EM, {every} batches a sweep, memory {memory}": (
-                lambda m, e=every, k=memory, seed=seed: em_epochs(m, X, seed, 6, e, k)
+            f"EM, {every} batches a sweep, memory {memory}": partial(
+                train_by_em, seed=seed, n_epochs=6, every=every, memory=memory
             )
             for every, memory in SETTINGS
         }
-        runs.append(
-            {
-                "seed": seed,
-                "start": clustering_scores(y, start.labels_),
-                "curves": [
-                    curve(name, train, make_network(D, alpha), X, y)
-                    for name, train in methods.items()
-                ],
-            }
-        )
+        curves = []
+        for name, train in methods.items():
+            print(name)
+            curve = Curve(make_network(D, alpha), X, y)
+            train(curve)
+            curves.append({"name": name, "epochs": curve.rows})
+        init = clustering_scores(y, start.labels_)
+        runs.append({"seed": seed, "start": init, "curves": curves})
         store(
             f"online_em_{dataset}",
             {

@@ -232,6 +232,10 @@ def prox_in_steps(penalty: Penalty, alpha: float) -> Prox:
     Returns
     -------
     Prox
+
+    References
+    ----------
+    MixMate (ICASSP 2022), the proximal step of eq. 4.
     """
     alpha = float(alpha)
     if penalty.is_norm:

@@ -63,7 +63,7 @@ def gram_encode(
         dC = dV, dA = E^T dV
 
     summed over layers. Inside, samples are the last axis of every array, with which
-    small products take a quarter less time.
+    small products take less time.
 
     References
     ----------
@@ -162,7 +162,7 @@ def _kept_backward(D, X, problem, layers, gradients) -> Tensor:
 def _again_backward(D, X, problem, n_iter, gradients) -> Tensor:
     """Gradient of the dictionaries from samples that are encoded again."""
     Z_grad, value_grad = gradients
-    # Sums of magnitudes, since booleans take ten times as long.
+    # Sums of magnitudes: reductions of booleans are slow.
     matters = value_grad.squeeze(1).abs() + Z_grad.abs().sum(1) != 0
     n_most = int(matters.sum(1).max())
     # As many samples of each cluster, so that they are one array.

@@ -65,7 +65,7 @@ def masked_encode(
         dD = dV^T R - step * E^T T
 
     Inside, samples are the last axis of every array, with which the products of a
-    few samples take a quarter less time.
+    few samples take less time.
 
     References
     ----------
