@@ -29,7 +29,7 @@ from .image_shape import resolve_image_shape
 __all__ = ["ScatteringTransform"]
 
 # Entries of the largest array of a batch: what a CPU's cache holds, what fills a GPU.
-_CPU_ENTRIES, _GPU_ENTRIES = 2**21, 2**27
+_CPU_ENTRIES, _GPU_ENTRIES = 2**20, 2**27
 
 # It takes longer than a batch of images, and pipelines transform again and again. The
 # operators of a call in inference mode must serve one with gradients later.

@@ -2,10 +2,15 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 
 def orthogonal_matching_pursuit(
-    X: Tensor, atoms: Tensor, n_nonzero_coefs: int, excluded: Tensor | None = None
+    X: Tensor,
+    atoms: Tensor,
+    n_nonzero_coefs: int,
+    excluded: Tensor | None = None,
+    gram: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Code each sample with at most ``n_nonzero_coefs`` atoms, greedily.
 
@@ -19,6 +24,8 @@ def orthogonal_matching_pursuit(
     excluded : Tensor of shape (B,), int, default=None
         One atom that each sample may not use, itself in a self-representation; -1 for
         none.
+    gram : Tensor of shape (N, N), default=None
+        ``atoms @ atoms.T``, for who codes block after block.
 
     Returns
     -------
@@ -29,7 +36,9 @@ def orthogonal_matching_pursuit(
 
     References
     ----------
-    Pati, Rezaiifar and Krishnaprasad, "Orthogonal matching pursuit" (1993).
+    Pati, Rezaiifar and Krishnaprasad, "Orthogonal matching pursuit" (1993). Rubinstein,
+    Zibulevsky and Elad, "Efficient implementation of the K-SVD algorithm using batch
+    orthogonal matching pursuit" (2008), for correlations from the Gram matrix.
     """
     n_samples, n_features = X.shape
     eps = torch.finfo(X.dtype).eps
@@ -39,36 +48,48 @@ def orthogonal_matching_pursuit(
     support = torch.zeros(
         (n_samples, n_nonzero_coefs), dtype=torch.long, device=X.device
     )
-    # Orthonormal basis of the chosen atoms, and the triangle that leads back to them.
+    coefs = X.new_zeros((n_samples, n_nonzero_coefs))
+    # Orthonormal basis of the chosen atoms, and each direction as a sum of them.
     basis = X.new_zeros((n_samples, n_nonzero_coefs, n_features))
-    triangle = torch.eye(n_nonzero_coefs, dtype=X.dtype, device=X.device)
-    triangle = triangle.repeat(n_samples, 1, 1)
-    coordinates = X.new_zeros((n_samples, n_nonzero_coefs))
-    used = torch.zeros((n_samples, atoms.shape[0]), dtype=torch.bool, device=X.device)
+    in_atoms = X.new_zeros((n_samples, n_nonzero_coefs, n_nonzero_coefs))
+    start = X @ atoms.T
+    if gram is None:
+        gram = atoms @ atoms.T
+    barred = None
     if excluded is not None:
         rows = (excluded >= 0).nonzero().flatten()
-        used[rows, excluded[rows]] = True
+        barred = rows, excluded[rows]
 
     for step in range(n_nonzero_coefs):
-        correlation = (residual @ atoms.T).abs_().masked_fill_(used, -1.0)
-        best = correlation.argmax(dim=1, keepdim=True)
-        used.scatter_(1, best, True)
+        strength = start.abs()
+        if step:
+            # Correlations with the residual from Gram matrices: features are many,
+            # chosen atoms few.
+            explained = embedding_bag(
+                support[:, :step], gram, per_sample_weights=coefs[:, :step], mode="sum"
+            )
+            strength = torch.sub(start, explained, out=strength).abs_()
+        strength.scatter_(1, support[:, :step], -1.0)
+        if barred is not None:
+            strength[barred] = -1.0
+        # `argmax` alone takes twice as long.
+        best = strength.max(dim=1, keepdim=True).indices
         support[:, step] = best[:, 0]
         atom = atoms[best[:, 0]]
         previous = basis[:, :step]
-        overlap = (previous @ atom.unsqueeze(-1)).squeeze(-1)
-        direction = atom - (overlap.unsqueeze(1) @ previous).squeeze(1)
+        overlap = (previous @ atom.unsqueeze(-1)).squeeze(-1).unsqueeze(1)
+        direction = atom - (overlap @ previous).squeeze(1)
         length = torch.linalg.vector_norm(direction, dim=-1, keepdim=True)
         unexplained = torch.linalg.vector_norm(residual, dim=-1, keepdim=True)
-        useful = (length > 100.0 * eps) & (unexplained > negligible)
-        direction = torch.where(useful, direction / length.clamp(min=eps), 0.0)
-        coordinate = (direction * residual).sum(-1, keepdim=True)
-        residual = residual - coordinate * direction
-        basis[:, step] = direction
-        coordinates[:, step] = coordinate[:, 0]
-        triangle[:, :step, step] = torch.where(useful, overlap, 0.0)
-        triangle[:, step, step] = torch.where(useful, length, 1.0)[:, 0]
-    coefs = torch.linalg.solve_triangular(
-        triangle, coordinates.unsqueeze(-1), upper=True
-    )
-    return support, coefs.squeeze(-1)
+        scale = torch.where(
+            (length > 100.0 * eps) & (unexplained > negligible),
+            length.clamp(min=eps).reciprocal(),
+            0.0,
+        )
+        basis[:, step] = direction * scale
+        in_atoms[:, step] = (overlap @ in_atoms[:, :step]).squeeze(1) * -scale
+        in_atoms[:, step, step] = scale[:, 0]
+        coordinate = (basis[:, step] * residual).sum(-1, keepdim=True)
+        residual = residual - coordinate * basis[:, step]
+        coefs += coordinate * in_atoms[:, step]
+    return support, coefs

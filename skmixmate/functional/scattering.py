@@ -144,7 +144,9 @@ def _wavelet_modulus(F: Tensor, operators: Scattering, i: int, j: int) -> Tensor
     # Frequencies that sampling makes one, side by side.
     F = F.view(stride, height, stride, width, 2, n_images)
     F = F.permute(1, 3, 4, 0, 2, 5).reshape(height * width, 2, stride**2, n_images)
-    W = operators.wavelets[i, j] @ F
+    wavelets = operators.wavelets[i, j]
+    # Products with one column are slow as matrix products.
+    W = wavelets * F if stride == 1 else wavelets @ F
     W = column_matrix @ W.view(height, 2 * width, -1)
     W = row_matrix @ W.view(2 * height, -1)
     real, imaginary = W.view(2, height, width, -1)

@@ -49,10 +49,11 @@ def omp_representation(X, kept, n_nonzero_coefs: int) -> sparse.csr_array:
     """
     samples, atoms = torch.from_numpy(X), torch.from_numpy(X[kept])
     own = torch.from_numpy(_position_among(kept, len(X)))
+    gram = atoms @ atoms.T
     supports, coefs = [], []
     for rows in _blocks(len(X)):
         support, coef = orthogonal_matching_pursuit(
-            samples[rows], atoms, n_nonzero_coefs, own[rows]
+            samples[rows], atoms, n_nonzero_coefs, own[rows], gram
         )
         supports.append(kept[support.numpy()])
         coefs.append(coef.numpy())
