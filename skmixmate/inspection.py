@@ -64,7 +64,9 @@ def atom_averages(clusterer, X, *, n_samples=20) -> AtomAverages:
     >>> from skmixmate.inspection import atom_averages
     >>> from skmixmate.recipes import make_image_clusterer
     >>> X, _ = load_digits(return_X_y=True)
-    >>> clusterer = make_image_clusterer(10, n_init=1, random_state=0).fit(X)
+    >>> clusterer = make_image_clusterer(10, n_init=1, n_starts=1, random_state=0).fit(
+    ...     X
+    ... )
     >>> averages = atom_averages(clusterer, X)
     >>> averages.cluster_means.shape, averages.atom_means.shape
     ((10, 64), (10, 50, 64))

@@ -28,7 +28,8 @@ def make_image_clusterer(
     n_clusters,
     image_shape=None,
     *,
-    n_init=4,
+    n_init=2,
+    n_starts=4,
     device="auto",
     verbose=0,
     random_state=None,
@@ -47,9 +48,12 @@ def make_image_clusterer(
     image_shape : tuple of two int, default=None
         Height and width of the images in pixels, each at least 8. None takes them as
         square. Colour has to be turned to grey first.
-    n_init : int, default=4
-        Number of starts that are tried, on at most 10,000 images and for two epochs
-        each; the labels of the one with the lowest loss are the start.
+    n_init : int, default=2
+        Number of runs on all images, of which the one with the lowest loss is kept.
+    n_starts : int, default=4
+        Number of starts that are tried for each run, on at most 10,000 images and for
+        two epochs; the run goes on from the labels of the one with the lowest loss.
+        Both numbers may be one for a quick look.
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
@@ -86,8 +90,9 @@ def make_image_clusterer(
     - ``normalizer``: each image to unit norm, so that faint ones count as much.
     - ``clusterer``: `MixMateClustering`, five epochs from sparse subspace clusterings
       of 5,000 images; a start may merge two classes and split a third, and then its
-      loss is higher. `NeighborVoting` then averages the probabilities of each image and
-      of its ten nearest training images, of which it keeps at most 100,000.
+      loss is higher, after a few epochs and at the end. `NeighborVoting` then averages
+      the probabilities of each image and of its ten nearest training images, of which
+      it keeps at most 100,000.
 
     All features are held at once, 1,953 numbers in single precision for an image of 28
     by 28 pixels: 8 GB for a million.
@@ -105,20 +110,22 @@ def make_image_clusterer(
     >>> from skmixmate.metrics import clustering_accuracy
     >>> from skmixmate.recipes import make_image_clusterer
     >>> X, y = load_digits(return_X_y=True)
-    >>> clusterer = make_image_clusterer(10, n_init=1, random_state=0)
+    >>> clusterer = make_image_clusterer(10, n_init=1, n_starts=1, random_state=0)
     >>> bool(clustering_accuracy(y, clusterer.fit_predict(X)) > 0.9)
     True
     """
     # Before minutes of features.
     check_integer(n_clusters, "n_clusters", min_val=1)
     check_integer(n_init, "n_init", min_val=1)
+    check_integer(n_starts, "n_starts", min_val=1)
     resolve_device(device)
     if image_shape is not None:
         image_shape = check_image_shape(image_shape, min_val=8)
     mixmate = MixMateClustering(
         n_clusters,
-        init=functools.partial(_best_of_starts, n_init, device),
+        init=functools.partial(_best_of_starts, n_starts, device),
         init_size=10_000,
+        n_init=n_init,
         max_iter=5,
         random_state=random_state,
         device=device,
@@ -143,13 +150,13 @@ def make_image_clusterer(
     )
 
 
-def _best_of_starts(n_init, device, X, n_clusters, random_state):
+def _best_of_starts(n_starts, device, X, n_clusters, random_state):
     """Labels of the sparse subspace clustering that trains to the lowest loss."""
     mixmate = MixMateClustering(
         n_clusters,
         init="ssc",
         init_size=5000,
-        n_init=n_init,
+        n_init=n_starts,
         max_iter=2,
         random_state=random_state.randint(np.iinfo(np.int32).max),
         device=device,

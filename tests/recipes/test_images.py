@@ -18,7 +18,7 @@ def image_clusterer():
     """A fitted image clusterer, its images and their classes."""
     X, y = load_digits(return_X_y=True)
     X = X.astype(np.float32)
-    clusterer = make_image_clusterer(10, n_init=2, random_state=0)
+    clusterer = make_image_clusterer(10, n_init=1, n_starts=2, random_state=0)
     return clusterer.fit(X), X, y
 
 
@@ -56,13 +56,13 @@ def test_tiny_and_huge_units_lose_nothing(image_clusterer, unit):
 
 def test_another_number_of_clusters_is_set_in_one_place():
     X = load_digits().data[:400]
-    made = make_image_clusterer(3, n_init=1, random_state=0)
-    changed = make_image_clusterer(7, n_init=1, random_state=0)
+    made = make_image_clusterer(3, n_init=1, n_starts=1, random_state=0)
+    changed = make_image_clusterer(7, n_init=1, n_starts=1, random_state=0)
     changed.set_params(clusterer__mixmate__n_clusters=3)
     np.testing.assert_array_equal(made.fit_predict(X), changed.fit_predict(X))
 
 
-def test_the_best_of_several_starts_is_kept(monkeypatch):
+def test_the_best_of_several_starts_and_runs_is_kept(monkeypatch):
     fitted = []
     fit = MixMateClustering.fit
 
@@ -72,17 +72,19 @@ def test_the_best_of_several_starts_is_kept(monkeypatch):
 
     monkeypatch.setattr(MixMateClustering, "fit", record)
     X = load_digits().data[:300]
-    make_image_clusterer(3, n_init=2, random_state=0).fit(X)
-    start, last = fitted
-    assert (start.n_clusters, start.n_init, start.max_iter) == (3, 2, 2)
-    assert (last.n_init, last.max_iter) == (1, 5)
-    np.testing.assert_array_equal(start.labels_.shape, (300,))
+    make_image_clusterer(3, n_init=2, n_starts=3, random_state=0).fit(X)
+    *starts, last = fitted
+    assert [(s.n_clusters, s.n_init, s.max_iter) for s in starts] == [(3, 3, 2)] * 2
+    assert starts[0].random_state != starts[1].random_state
+    assert (last.n_init, last.max_iter) == (2, 5)
 
 
 def test_images_that_are_not_square():
     X = np.random.RandomState(0).uniform(size=(60, 12 * 20))
     X[::2, :100] = 0.0
-    clusterer = make_image_clusterer(2, (12, 20), n_init=1, random_state=0).fit(X)
+    clusterer = make_image_clusterer(
+        2, (12, 20), n_init=1, n_starts=1, random_state=0
+    ).fit(X)
     assert clusterer["scattering"].output_shape_[1:] == (3, 5)
     assert clustering_accuracy(np.arange(60) % 2, clusterer[-1].labels_) == 1.0
 
@@ -90,7 +92,9 @@ def test_images_that_are_not_square():
 def test_blank_images_are_no_harm():
     X = load_digits().data[:200].copy()
     X[:3] = 0.0
-    labels = make_image_clusterer(3, n_init=1, random_state=0).fit_predict(X)
+    labels = make_image_clusterer(3, n_init=1, n_starts=1, random_state=0).fit_predict(
+        X
+    )
     assert len(set(labels[:3])) == 1
 
 
@@ -130,6 +134,7 @@ def test_an_image_clusterer_survives_a_pickle(image_clusterer):
         ({"n_clusters": 0}, "n_clusters == 0, must be >= 1"),
         ({"n_clusters": "ten"}, "n_clusters must be an integer"),
         ({"n_init": 0}, "n_init == 0, must be >= 1"),
+        ({"n_starts": 0}, "n_starts == 0, must be >= 1"),
         ({"device": "abacus"}, "device must be 'auto'"),
     ],
 )
