@@ -130,6 +130,28 @@ def test_exactly_explained_samples_stop_early(dtype):
     assert (coefs[:, 1:] == 0).all()
 
 
+@pytest.mark.parametrize("size", [1e-2, 1e-3])
+def test_what_little_is_left_is_told_apart_in_single_precision(size):
+    """Correlations come from Gram matrices, in which large numbers cancel."""
+    X, atoms = problem(2, n_samples=50, n_atoms=40, n_features=30)
+    X = atoms[:10].repeat(5, 1) + size * X
+    support, coefs = orthogonal_matching_pursuit(X.float(), atoms.float(), 4)
+    expected_support, expected = orthogonal_matching_pursuit(X, atoms, 4)
+    assert torch.equal(support, expected_support)
+    torch.testing.assert_close(coefs.double(), expected, rtol=1e-2, atol=1e-5)
+
+
+def test_a_gram_matrix_may_be_given():
+    X, atoms = problem(0)
+    computed = orthogonal_matching_pursuit(X, atoms, 4)
+    given = orthogonal_matching_pursuit(X, atoms, 4, gram=atoms @ atoms.T)
+    for one, other in zip(computed, given, strict=True):
+        assert torch.equal(one, other)
+    # It is not computed again.
+    useless = orthogonal_matching_pursuit(X, atoms, 4, gram=0.0 * (atoms @ atoms.T))
+    assert not torch.equal(useless[0], computed[0])
+
+
 @quick
 @given(seed=seeds, exponent=st.integers(-15, 15))
 def test_scale_of_samples_scales_coefficients(seed, exponent):
