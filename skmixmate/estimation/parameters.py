@@ -1,5 +1,7 @@
 """Constructor parameters that the estimators over networks share."""
 
+import functools
+
 from ..training import SCHEDULES
 from ..utils.validation import (
     check_bool,
@@ -9,7 +11,11 @@ from ..utils.validation import (
     check_or_auto,
 )
 
-__all__ = ["check_shared_parameters"]
+__all__ = ["check_shared_parameters", "resolve_batch_size"]
+
+_LEAST_BATCH_SIZE, _LARGEST_BATCH_SIZE = 64, 256
+# So few steps an epoch tell a good start from a bad one badly.
+_N_STEPS = 28
 
 
 def check_shared_parameters(estimator) -> None:
@@ -23,7 +29,6 @@ def check_shared_parameters(estimator) -> None:
     for name, min_val in (
         ("init_size", 1),
         ("n_fista_iter", 1),
-        ("batch_size", 1),
         ("max_iter", 0),
         ("n_iter_no_change", 1),
         ("verbose", 0),
@@ -32,6 +37,12 @@ def check_shared_parameters(estimator) -> None:
         if name == "verbose" and isinstance(value, bool):
             continue
         check_integer(value, name, min_val=min_val)
+    check_or_auto(
+        estimator.batch_size,
+        "batch_size",
+        functools.partial(check_integer, min_val=1),
+        "an integer >= 1",
+    )
     check_number(estimator.learning_rate, "learning_rate")
     check_choice(estimator.learning_rate_schedule, "learning_rate_schedule", SCHEDULES)
     check_number(estimator.epsilon, "epsilon")
@@ -39,3 +50,23 @@ def check_shared_parameters(estimator) -> None:
     check_number(estimator.tol, "tol", include_boundaries="left")
     check_bool(estimator.warm_start, "warm_start")
     check_or_auto(estimator.step_size, "step_size", check_number)
+
+
+def resolve_batch_size(batch_size, n_samples: int) -> int:
+    """Return the number of samples of a gradient step that ``batch_size`` asks for.
+
+    Parameters
+    ----------
+    batch_size : int or "auto"
+        "auto" is 256, or less, but no less than 64, where an epoch would have fewer
+        than 28 steps.
+    n_samples : int
+
+    Returns
+    -------
+    int
+    """
+    if batch_size != "auto":
+        return batch_size
+    wanted = n_samples // _N_STEPS
+    return min(max(wanted, _LEAST_BATCH_SIZE), _LARGEST_BATCH_SIZE)

@@ -17,6 +17,7 @@ from ..training import (
 )
 from ..training.optimizer_state import load_optimizer_state, optimizer_state
 from ..utils.random import torch_generator
+from .parameters import resolve_batch_size
 
 __all__ = [
     "ContextCallback",
@@ -59,7 +60,7 @@ def _new_trainer(
         optimizer,
         samples.replaced(dtype=torch.float32),
         max_iter=max_iter,
-        batch_size=estimator.batch_size,
+        batch_size=resolve_batch_size(estimator.batch_size, len(samples)),
         generator=generator,
         callbacks=callbacks,
     )

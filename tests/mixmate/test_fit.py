@@ -13,6 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from skmixmate import MixMateClustering
 from skmixmate.datasets import make_dictionary_mixture
+from skmixmate.estimation.parameters import resolve_batch_size
 from skmixmate.metrics import clustering_accuracy
 from skmixmate.penalties import L1, GroupL2
 
@@ -199,6 +200,20 @@ def test_auto_n_atoms_is_a_third_of_a_cluster_and_at_most_50(X):
     many = np.random.RandomState(0).normal(size=(620, 3))
     model = small_model(n_clusters=4, n_atoms="auto", max_iter=1).fit(many)
     assert model.dictionaries_.shape[1] == 50
+
+
+@pytest.mark.parametrize("n_samples", [10, 1792, 5000, 7168, 70_000])
+def test_auto_batch_size_makes_28_steps_an_epoch_within_limits(n_samples):
+    batch_size = resolve_batch_size("auto", n_samples)
+    expected = {10: 64, 1792: 64, 5000: 178, 7168: 256, 70_000: 256}
+    assert batch_size == expected[n_samples]
+    assert resolve_batch_size(3, n_samples) == 3
+
+
+def test_auto_batch_size_is_what_its_rule_says(X):
+    auto = small_model(batch_size="auto").fit(X)
+    explicit = small_model(batch_size=64).fit(X)
+    assert np.array_equal(auto.dictionaries_, explicit.dictionaries_)
 
 
 def test_verbose_prints_a_line_an_epoch(X, capsys):

@@ -33,7 +33,7 @@ WRONG = {
     "learning_rate": POSITIVE,
     "learning_rate_schedule": ["cosine", None, 1, True, NAN, ["linear"]],
     "epsilon": POSITIVE,
-    "batch_size": COUNT,
+    "batch_size": [*COUNT, "all"],
     "max_iter": COUNT[1:],  # Zero keeps the start.
     "tol": NONNEGATIVE,
     "n_iter_no_change": COUNT,
