@@ -14,8 +14,8 @@ from ..utils.validation import (
 __all__ = ["check_shared_parameters", "resolve_batch_size"]
 
 _LEAST_BATCH_SIZE, _LARGEST_BATCH_SIZE = 64, 256
-# So few steps an epoch tell a good start from a bad one badly.
-_N_STEPS = 28
+# With fewer steps an epoch, losses tell good starts from bad ones worse.
+_N_STEPS = 140
 
 
 def check_shared_parameters(estimator) -> None:
@@ -59,7 +59,7 @@ def resolve_batch_size(batch_size, n_samples: int) -> int:
     ----------
     batch_size : int or "auto"
         "auto" is 256, or less, but no less than 64, where an epoch would have fewer
-        than 28 steps.
+        than 140 steps.
     n_samples : int
 
     Returns

@@ -21,6 +21,7 @@ _PARAMETERS = {
     "learning_rate": 8e-3,
     "learning_rate_schedule": "linear",
     "epsilon": 1e-3,
+    "batch_size": "auto",
 }
 
 

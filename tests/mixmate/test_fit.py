@@ -202,11 +202,12 @@ def test_auto_n_atoms_is_a_third_of_a_cluster_and_at_most_50(X):
     assert model.dictionaries_.shape[1] == 50
 
 
-@pytest.mark.parametrize("n_samples", [10, 1792, 5000, 7168, 70_000])
-def test_auto_batch_size_makes_28_steps_an_epoch_within_limits(n_samples):
-    batch_size = resolve_batch_size("auto", n_samples)
-    expected = {10: 64, 1792: 64, 5000: 178, 7168: 256, 70_000: 256}
-    assert batch_size == expected[n_samples]
+@pytest.mark.parametrize(
+    ("n_samples", "expected"),
+    [(10, 64), (9000, 64), (20_000, 142), (35_840, 256), (70_000, 256)],
+)
+def test_auto_batch_size_makes_140_steps_an_epoch_within_limits(n_samples, expected):
+    assert resolve_batch_size("auto", n_samples) == expected
     assert resolve_batch_size(3, n_samples) == 3
 
 
