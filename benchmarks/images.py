@@ -55,10 +55,11 @@ def main():
     torch.set_num_threads(arguments.threads)
 
     X, y = load(arguments.dataset)
+    missing = " --missing" if arguments.missing else ""
     name = f"images_{arguments.dataset}" + "_missing" * arguments.missing
     options = {"n_init": arguments.n_init, "n_starts": arguments.n_starts}
     if options != {"n_init": 2, "n_starts": 4}:
-        name += f"_{arguments.n_init}_of_{arguments.n_starts}"
+        name += f"_n_init_{arguments.n_init}_n_starts_{arguments.n_starts}"
     if arguments.threads != 1:
         # Another number of threads rounds differently, and is about time.
         name += f"_{arguments.threads}_threads"
@@ -72,9 +73,7 @@ def main():
         result = {
             "command": f"python -m benchmarks.images {arguments.dataset} "
             f"--seeds {arguments.seeds} --n-init {arguments.n_init} "
-            f"--n-starts {arguments.n_starts} --threads {arguments.threads}"
-            + " --missing"
-            * arguments.missing,
+            f"--n-starts {arguments.n_starts} --threads {arguments.threads}{missing}",
             "n_samples": len(X),
             "scores": mean_and_std([trial["scores"] for trial in trials]),
             "worst_accuracy": min(trial["scores"]["acc"] for trial in trials),

@@ -35,7 +35,7 @@ def measure(dataset: str, numbers: list[int], n_images: int) -> dict:
     for n_clusters in numbers:
         started = time.perf_counter()
         mixmate = clone(clusterer[-1].mixmate).set_params(
-            n_clusters=n_clusters, max_iter=2
+            n_clusters=n_clusters, max_iter=2, batch_size=256
         )
         stability = cluster_stability(mixmate, features, random_state=0)
         rows.append(

@@ -145,9 +145,9 @@ def _wavelet_modulus(F: Tensor, operators: Scattering, i: int, j: int) -> Tensor
     F = F.view(stride, height, stride, width, 2, n_images)
     F = F.permute(1, 3, 4, 0, 2, 5).reshape(height * width, 2, stride**2, n_images)
     wavelets = operators.wavelets[i, j]
-    # Products with one column are slow as matrix products.
+    # A sum of one term is slow as a matrix product.
     W = wavelets * F if stride == 1 else wavelets @ F
-    W = column_matrix @ W.view(height, 2 * width, -1)
+    W = column_matrix @ W.reshape(height, 2 * width, -1)
     W = row_matrix @ W.view(2 * height, -1)
     real, imaginary = W.view(2, height, width, -1)
     # The tiniest number keeps the gradient of the root finite at zero.

@@ -45,8 +45,8 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         Adam's epsilon, added to the root of the mean squared gradient. A much smaller
         one ends at a higher loss, see `MixMateClustering`.
     batch_size : int or "auto", default=256
-        Number of samples of a gradient step. "auto" is 256 for 35,840 samples or more,
-        and down to 64 for fewer, so that an epoch has 140 steps if it can.
+        Number of samples of a gradient step. "auto" is 256 if a call has 35,840 samples
+        or more, and down to 64 if it has fewer, for about 140 steps an epoch.
     max_iter : int, default=50
         Largest number of epochs. 0 keeps the start as it is.
     tol : float, default=1e-3

@@ -14,8 +14,8 @@ from ..utils.user_warnings import warn_user
 
 __all__ = ["lasso_representation", "omp_representation"]
 
-# Samples coded at a time, which bounds the memory.
-_BLOCK_SIZE = 512
+# Samples coded at a time, and atoms with a Gram matrix, which bound the memory.
+_BLOCK_SIZE, _LARGEST_GRAM = 512, 5000
 # Atoms that may join a working set in a pass; 100 are as fast, 200 slower.
 _N_NEW_ATOMS = 60
 # About ten suffice, however the data and alpha were chosen.
@@ -49,7 +49,8 @@ def omp_representation(X, kept, n_nonzero_coefs: int) -> sparse.csr_array:
     """
     samples, atoms = torch.from_numpy(X), torch.from_numpy(X[kept])
     own = torch.from_numpy(_position_among(kept, len(X)))
-    gram = atoms @ atoms.T
+    uses_gram = n_nonzero_coefs > 1 and len(kept) <= _LARGEST_GRAM
+    gram = atoms @ atoms.T if uses_gram else None
     supports, coefs = [], []
     for rows in _blocks(len(X)):
         support, coef = orthogonal_matching_pursuit(

@@ -78,8 +78,9 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
     conditions to ``1e-4 / lambda``, or 1e-7 if that is more.
 
     Samples are coded in blocks, whose size bounds the memory. A round of "omp" takes
-    time O((1 - dropout) n_samples^2 n_features n_nonzero_coefs) and leaves
-    n_samples n_nonzero_coefs coefficients. A round of "lasso" may take
+    time O((1 - dropout) n_samples^2 (n_features + n_nonzero_coefs^2)), with up to 5,000
+    samples to code with, n_features n_nonzero_coefs in the last factor with more, and
+    leaves n_samples n_nonzero_coefs coefficients. A round of "lasso" may take
     thirty times as long and leave ten times as many, depending on the data and alpha;
     ``benchmarks/ssc.py`` measures both.
 

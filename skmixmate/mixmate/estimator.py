@@ -82,8 +82,8 @@ class MixMateClustering(
         whose gradient is noise, such as pixels that are always black, at the full
         learning rate, and ends at a higher loss.
     batch_size : int or "auto", default=256
-        Number of samples of a gradient step. "auto" is 256 for 35,840 samples or more,
-        and down to 64 for fewer, so that an epoch has 140 steps if it can.
+        Number of samples of a gradient step. "auto" is 256 if a call has 35,840 samples
+        or more, and down to 64 if it has fewer, for about 140 steps an epoch.
     max_iter : int, default=50
         Largest number of epochs. 0 keeps the start as it is.
     tol : float, default=2e-3

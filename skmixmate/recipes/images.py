@@ -15,7 +15,8 @@ from ..utils.validation import check_integer
 __all__ = ["make_image_clusterer"]
 
 # Features have unit norm, and far more of them matter than of pixels: less penalty, and
-# gradients of another size, than the defaults are for.
+# gradients of another size, than the defaults are for. With too few steps, the losses
+# of small data do not tell starts apart.
 _PARAMETERS = {
     "alpha": 0.1,
     "learning_rate": 8e-3,
@@ -58,7 +59,8 @@ def make_image_clusterer(
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
-        1 prints a line an epoch of the last step, once features and start are there.
+        1 prints a line an epoch of the last step. Before the first epoch of each run
+        are its starts, and before the first run the features.
     random_state : int, RandomState instance or None, default=None
         Seeds every step. The same seed gives the same result.
 
@@ -89,11 +91,12 @@ def make_image_clusterer(
       images of less than 24 pixels a side are enlarged.
     - ``components``: 500 principal components about the origin, half whitened.
     - ``normalizer``: each image to unit norm, so that faint ones count as much.
-    - ``clusterer``: `MixMateClustering`, five epochs from sparse subspace clusterings
-      of 5,000 images; a start may merge two classes and split a third, and then its
-      loss is higher, after a few epochs and at the end. `NeighborVoting` then averages
-      the probabilities of each image and of its ten nearest training images, of which
-      it keeps at most 100,000.
+    - ``clusterer``: `MixMateClustering`, ``n_init`` runs of five epochs, each from the
+      best of ``n_starts`` sparse subspace clusterings of 5,000 images. A start may
+      merge two classes and split a third, and then its loss is higher, after a few
+      epochs and at the end. Batches are of 256 images, fewer of less than 35,840.
+      `NeighborVoting` then averages the probabilities of each image and of its ten
+      nearest training images, of which it keeps at most 100,000.
 
     All features are held at once, 1,953 numbers in single precision for an image of 28
     by 28 pixels: 8 GB for a million.

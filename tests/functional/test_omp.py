@@ -130,26 +130,54 @@ def test_exactly_explained_samples_stop_early(dtype):
     assert (coefs[:, 1:] == 0).all()
 
 
+@quick
+@given(seed=seeds, n_nonzero_coefs=st.integers(1, 6))
+def test_a_gram_matrix_changes_nothing(seed, n_nonzero_coefs):
+    X, atoms = problem(seed)
+    excluded = torch.arange(len(X))
+    expected = orthogonal_matching_pursuit(X, atoms, n_nonzero_coefs, excluded)
+    gram = atoms @ atoms.T
+    support, coefs = orthogonal_matching_pursuit(
+        X, atoms, n_nonzero_coefs, excluded, gram
+    )
+    assert torch.equal(support, expected[0])
+    torch.testing.assert_close(coefs, expected[1])
+
+
 @pytest.mark.parametrize("size", [1e-2, 1e-3])
 def test_what_little_is_left_is_told_apart_in_single_precision(size):
-    """Correlations come from Gram matrices, in which large numbers cancel."""
+    """Where correlations come from a Gram matrix, large numbers cancel."""
     X, atoms = problem(2, n_samples=50, n_atoms=40, n_features=30)
     X = atoms[:10].repeat(5, 1) + size * X
-    support, coefs = orthogonal_matching_pursuit(X.float(), atoms.float(), 4)
+    gram = (atoms @ atoms.T).float()
+    support, coefs = orthogonal_matching_pursuit(X.float(), atoms.float(), 4, gram=gram)
     expected_support, expected = orthogonal_matching_pursuit(X, atoms, 4)
     assert torch.equal(support, expected_support)
     torch.testing.assert_close(coefs.double(), expected, rtol=1e-2, atol=1e-5)
 
 
-def test_a_gram_matrix_may_be_given():
-    X, atoms = problem(0)
-    computed = orthogonal_matching_pursuit(X, atoms, 4)
-    given = orthogonal_matching_pursuit(X, atoms, 4, gram=atoms @ atoms.T)
-    for one, other in zip(computed, given, strict=True):
-        assert torch.equal(one, other)
-    # It is not computed again.
-    useless = orthogonal_matching_pursuit(X, atoms, 4, gram=0.0 * (atoms @ atoms.T))
-    assert not torch.equal(useless[0], computed[0])
+def test_atoms_much_alike_explain_nearly_as_much_with_a_gram_matrix():
+    """Others may be chosen in single precision, but none that explain much less."""
+    X, noise = problem(0, n_samples=100, n_atoms=60, n_features=30)
+    atoms = torch.nn.functional.normalize(1.0 + 1e-2 * noise, dim=1)
+    gram = (atoms @ atoms.T).float()
+    left = [
+        (X - dense(*found, len(atoms)).double() @ atoms).norm()
+        for found in (
+            orthogonal_matching_pursuit(X, atoms, 5),
+            orthogonal_matching_pursuit(X.float(), atoms.float(), 5, gram=gram),
+        )
+    ]
+    assert left[0] < left[1] < 1.1 * left[0]
+
+
+def test_gradients_of_samples():
+    X, atoms = problem(0, n_samples=3)
+    for gram in (None, atoms @ atoms.T):
+        assert torch.autograd.gradcheck(
+            lambda X, G=gram: orthogonal_matching_pursuit(X, atoms, 3, gram=G)[1],
+            X.clone().requires_grad_(),
+        )
 
 
 @quick

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
-from skmixmate import MixMateClustering
+from skmixmate import GroupSparseAutoencoder, MixMateClustering, estimation
 from skmixmate.datasets import make_dictionary_mixture
 from skmixmate.estimation.parameters import resolve_batch_size
 from skmixmate.metrics import clustering_accuracy
@@ -211,10 +212,20 @@ def test_auto_batch_size_makes_140_steps_an_epoch_within_limits(n_samples, expec
     assert resolve_batch_size(3, n_samples) == 3
 
 
-def test_auto_batch_size_is_what_its_rule_says(X):
-    auto = small_model(batch_size="auto").fit(X)
-    explicit = small_model(batch_size=64).fit(X)
-    assert np.array_equal(auto.dictionaries_, explicit.dictionaries_)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    "model", [small_model(), GroupSparseAutoencoder(3, 2, random_state=0)]
+)
+def test_auto_batch_size_is_that_of_the_samples_of_the_call(
+    method, model, X, monkeypatch
+):
+    monkeypatch.setattr(estimation.parameters, "_LEAST_BATCH_SIZE", 5)
+    monkeypatch.setattr(estimation.parameters, "_N_STEPS", 10)
+    auto, explicit = (
+        getattr(clone(model).set_params(batch_size=batch_size), method)(X[:150])
+        for batch_size in ("auto", 15)
+    )
+    assert_array_equal(auto.transform(X), explicit.transform(X))
 
 
 def test_verbose_prints_a_line_an_epoch(X, capsys):

@@ -76,6 +76,7 @@ RIGHT = [
     ("device", "cpu"),
     ("init_size", 3),
     ("batch_size", 10**6),
+    ("batch_size", np.str_("auto")),
     ("n_atoms", 1),
 ]
 

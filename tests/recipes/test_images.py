@@ -62,7 +62,7 @@ def test_another_number_of_clusters_is_set_in_one_place():
     np.testing.assert_array_equal(made.fit_predict(X), changed.fit_predict(X))
 
 
-def test_the_best_of_several_starts_and_runs_is_kept(monkeypatch):
+def test_runs_and_starts_are_as_many_as_asked_for(monkeypatch):
     fitted = []
     fit = MixMateClustering.fit
 
@@ -77,6 +77,8 @@ def test_the_best_of_several_starts_and_runs_is_kept(monkeypatch):
     assert [(s.n_clusters, s.n_init, s.max_iter) for s in starts] == [(3, 3, 2)] * 2
     assert starts[0].random_state != starts[1].random_state
     assert (last.n_init, last.max_iter) == (2, 5)
+    # Of few images, batches are small.
+    assert {model.batch_size for model in fitted} == {"auto"}
 
 
 def test_images_that_are_not_square():
