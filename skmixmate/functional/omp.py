@@ -25,10 +25,8 @@ def orthogonal_matching_pursuit(
         One atom that each sample may not use, itself in a self-representation; -1 for
         none.
     gram : Tensor of shape (N, N), default=None
-        ``atoms @ atoms.T``, for who codes many samples: correlations with the residual
-        then come from it in less time, as features are many and chosen atoms few. In
-        single precision, atoms that all but coincide, with cosines of 0.9999 and more,
-        are told apart worse with it.
+        ``atoms @ atoms.T``, for who codes many samples: inner products then come from
+        it in less time, as features are many and chosen atoms few.
 
     Returns
     -------
@@ -37,24 +35,27 @@ def orthogonal_matching_pursuit(
     coefs : Tensor of shape (B, n_nonzero_coefs)
         Their least-squares coefficients; zero once a sample is explained exactly.
 
+    Notes
+    -----
+    Directions of Gram and Schmidt are kept as sums of the chosen atoms, so that
+    features enter through inner products alone. Atoms that all but coincide magnify
+    their rounding errors: in single precision, coefficients of atoms with a cosine of
+    0.9999 are exact to about one in a thousand, and of two with more than 0.999999 the
+    later one has a coefficient of zero.
+
     References
     ----------
     Pati, Rezaiifar and Krishnaprasad, "Orthogonal matching pursuit" (1993). Rubinstein,
     Zibulevsky and Elad, "Efficient implementation of the K-SVD algorithm using batch
-    orthogonal matching pursuit" (2008), for correlations from the Gram matrix.
+    orthogonal matching pursuit" (2008), for doing without features.
     """
-    n_samples, n_features = X.shape
     eps = torch.finfo(X.dtype).eps
     # What is left of a sample below this is rounding error, not signal.
-    negligible = 100.0 * eps * torch.linalg.vector_norm(X, dim=-1, keepdim=True)
-    residual = X.clone()
-    support = torch.zeros(
-        (n_samples, n_nonzero_coefs), dtype=torch.long, device=X.device
-    )
-    coefs = X.new_zeros((n_samples, n_nonzero_coefs))
-    # Orthonormal basis of the chosen atoms, and each direction as a sum of them.
-    basis = X.new_zeros((n_samples, n_nonzero_coefs, n_features))
-    in_atoms = X.new_zeros((n_samples, n_nonzero_coefs, n_nonzero_coefs))
+    negligible = 100.0 * eps * torch.linalg.vector_norm(X, dim=1)
+    support = torch.zeros((len(X), n_nonzero_coefs), dtype=torch.long, device=X.device)
+    coefs = X.new_zeros((len(X), n_nonzero_coefs))
+    # Orthonormal directions as sums of the chosen atoms, (B, direction, atom).
+    directions = X.new_zeros((len(X), n_nonzero_coefs, n_nonzero_coefs))
     start = X @ atoms.T
     barred = None
     if excluded is not None:
@@ -62,42 +63,50 @@ def orthogonal_matching_pursuit(
         barred = rows, excluded[rows]
 
     for step in range(n_nonzero_coefs):
-        strength = _correlations(start, residual, atoms, support[:, :step], coefs, gram)
-        strength = strength.detach().abs()
-        strength.scatter_(1, support[:, :step], -1.0)
-        if barred is not None:
-            strength[barred] = -1.0
-        # `argmax` alone takes twice as long.
-        best = strength.max(dim=1).indices
+        chosen, previous = support[:, :step], directions[:, :step, :step]
+        with torch.no_grad():
+            strength = _strength(start, X, atoms, chosen, coefs[:, :step], gram)
+            strength.scatter_(1, chosen, -1.0)
+            if barred is not None:
+                strength[barred] = -1.0
+            # `argmax` alone takes twice as long.
+            strength, best = strength.max(dim=1)
         support[:, step] = best
-        atom = atoms[best]
-        previous = basis[:, :step]
-        overlap = (previous @ atom.unsqueeze(-1)).squeeze(-1).unsqueeze(1)
-        direction = atom - (overlap @ previous).squeeze(1)
-        length = torch.linalg.vector_norm(direction, dim=-1, keepdim=True)
-        unexplained = torch.linalg.vector_norm(residual, dim=-1, keepdim=True)
-        scale = torch.where(
-            (length > 100.0 * eps) & (unexplained > negligible),
-            length.clamp(min=eps).reciprocal(),
-            0.0,
-        )
-        direction = direction * scale
-        weights = (overlap @ in_atoms[:, :step]).squeeze(1) * -scale
-        weights[:, step] = scale[:, 0]
-        coordinate = (direction * residual).sum(-1, keepdim=True)
-        residual = residual - coordinate * direction
-        coefs = coefs + coordinate * weights
-        basis[:, step], in_atoms[:, step] = direction, weights
+        products = _inner_products(atoms, support[:, : step + 1], gram)
+        overlap = (previous @ products[:, :-1, None]).squeeze(2)
+        squared_length = products[:, -1] - overlap.square().sum(1)
+        is_new = (squared_length > 10.0 * eps) & (strength > negligible)
+        # A direction of zero takes no part in what follows.
+        scale = torch.where(is_new, squared_length, torch.inf).rsqrt()
+        direction = torch.zeros_like(coefs)
+        direction[:, :step] = -(overlap.unsqueeze(1) @ previous).squeeze(1)
+        direction[:, step] = 1.0
+        direction *= scale.unsqueeze(1)
+        directions[:, step] = direction
+        # A copy, as autograd keeps it.
+        start_of_chosen = start.gather(1, support[:, : step + 1].clone())
+        coordinate = direction[:, None, : step + 1] @ start_of_chosen.unsqueeze(2)
+        coefs = coefs + coordinate.squeeze(2) * direction
     return support, coefs
 
 
-def _correlations(start, residual, atoms, support, coefs, gram) -> Tensor:
-    """Inner products of residuals and atoms, (B, N); ``start`` are those of samples."""
-    n_chosen = support.shape[1]
-    if n_chosen == 0:
-        return start
+def _strength(start, X, atoms, support, coefs, gram) -> Tensor:
+    """Magnitudes of the inner products of residuals and atoms, (B, N).
+
+    ``start`` has the inner products of samples and atoms.
+    """
+    if support.shape[1] == 0:
+        return start.abs()
+    table = atoms if gram is None else gram
+    explained = embedding_bag(support, table, per_sample_weights=coefs, mode="sum")
     if gram is None:
-        return residual @ atoms.T
-    return start - embedding_bag(
-        support, gram, per_sample_weights=coefs[:, :n_chosen].detach(), mode="sum"
-    )
+        return ((X - explained) @ atoms.T).abs_()
+    return torch.sub(start, explained, out=explained).abs_()
+
+
+def _inner_products(atoms, support, gram) -> Tensor:
+    """Inner products of the last atom of each row of ``support`` with all of them."""
+    if gram is not None:
+        return gram[support[:, -1:], support]
+    chosen = atoms[support]
+    return (chosen @ chosen[:, -1:].mT).squeeze(2)

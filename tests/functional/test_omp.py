@@ -145,22 +145,24 @@ def test_a_gram_matrix_changes_nothing(seed, n_nonzero_coefs):
 
 
 @pytest.mark.parametrize("size", [1e-2, 1e-3])
-def test_what_little_is_left_is_told_apart_in_single_precision(size):
+@pytest.mark.parametrize("has_gram", [False, True])
+def test_what_little_is_left_is_told_apart_in_single_precision(size, has_gram):
     """Where correlations come from a Gram matrix, large numbers cancel."""
     X, atoms = problem(2, n_samples=50, n_atoms=40, n_features=30)
     X = atoms[:10].repeat(5, 1) + size * X
-    gram = (atoms @ atoms.T).float()
+    gram = (atoms @ atoms.T).float() if has_gram else None
     support, coefs = orthogonal_matching_pursuit(X.float(), atoms.float(), 4, gram=gram)
     expected_support, expected = orthogonal_matching_pursuit(X, atoms, 4)
     assert torch.equal(support, expected_support)
     torch.testing.assert_close(coefs.double(), expected, rtol=1e-2, atol=1e-5)
 
 
-def test_atoms_much_alike_explain_nearly_as_much_with_a_gram_matrix():
-    """Others may be chosen in single precision, but none that explain much less."""
+@pytest.mark.parametrize("has_gram", [False, True])
+def test_atoms_much_alike_explain_nearly_as_much_in_single_precision(has_gram):
+    """Others may be chosen, but none that explain much less."""
     X, noise = problem(0, n_samples=100, n_atoms=60, n_features=30)
     atoms = torch.nn.functional.normalize(1.0 + 1e-2 * noise, dim=1)
-    gram = (atoms @ atoms.T).float()
+    gram = (atoms @ atoms.T).float() if has_gram else None
     left = [
         (X - dense(*found, len(atoms)).double() @ atoms).norm()
         for found in (
@@ -169,6 +171,20 @@ def test_atoms_much_alike_explain_nearly_as_much_with_a_gram_matrix():
         )
     ]
     assert left[0] < left[1] < 1.1 * left[0]
+
+
+@pytest.mark.parametrize("has_gram", [False, True])
+def test_atoms_too_much_alike_for_single_precision_count_once(has_gram):
+    """The squared length of their difference is below the rounding error of one."""
+    X, atoms = problem(0, n_atoms=4, n_features=6, dtype=torch.float32)
+    twins = atoms * (
+        1.0 + 1e-4 * torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    )
+    doubled = torch.cat([atoms, twins])
+    gram = doubled @ doubled.T if has_gram else None
+    _, coefs = orthogonal_matching_pursuit(X, doubled, 6, gram=gram)
+    assert ((coefs != 0).sum(1) <= 4).all()
+    assert (coefs.abs() <= 10.0 * X.norm(dim=1, keepdim=True)).all()
 
 
 def test_gradients_of_samples():
