@@ -6,7 +6,7 @@ Writes docs/tables/speed*.csv from ``benchmarks/results/speed.json`` and
 
 import json
 
-from . import roofline
+from . import gpu_counts
 from .common import RESULTS, mean_and_std, write_table
 from .paper import PARAMETERS
 
@@ -29,12 +29,6 @@ SYMBOLS = {
     "n_atoms": "P",
     "n_fista_iter": "L",
 }
-# Assumed of one H100 in single precision without TF32: a rate that products reach, and
-# the memory's.
-GPU_OPERATIONS, GPU_BYTES = 50e12, 3e12
-# How often the kernels of an iteration read or write codes: a product, a threshold and
-# an extrapolation forward; back, the threshold's gradient, two products and two sums.
-INFERENCE_PASSES, TRAINING_PASSES = 8, 8 + 13
 
 
 def roofline_rows(result: dict) -> list[list]:
@@ -79,35 +73,6 @@ def growth_rows(growth: dict) -> list[list]:
     ]
 
 
-def gpu_rows() -> list[list]:
-    """Counts, not measurements; on a GPU all samples have a backward pass."""
-    n_samples, n_epochs, n_images = roofline.N_SAMPLES, 50, 70_000
-    codes = 4 * n_samples * roofline.N_CLUSTERS * roofline.N_ATOMS
-    iterations = roofline.N_FISTA_ITER * codes
-    step, inference = roofline.training_step(1.0), roofline.inference()
-    step = step._replace(bytes=step.bytes + TRAINING_PASSES * iterations)
-    inference = inference._replace(
-        bytes=inference.bytes + INFERENCE_PASSES * iterations
-    )
-    rows = []
-    for name, work, n_batches in (
-        ("one epoch, 70,000 images", step, n_images / n_samples),
-        ("50 epochs", step, n_epochs * n_images / n_samples),
-        ("inference, 1,000,000 images", inference, 1_000_000 / n_samples),
-    ):
-        total = work.times(n_batches)
-        rows.append(
-            [
-                name,
-                f"{total.operations / 1e12:,.2f}",
-                f"{total.bytes / 1e9:,.0f}",
-                f"{total.operations / GPU_OPERATIONS:.3f}",
-                f"{total.bytes / GPU_BYTES:.3f}",
-            ]
-        )
-    return rows
-
-
 def em_rows() -> list[list]:
     """Where each method ends, means of the seeds."""
     rows = []
@@ -145,8 +110,17 @@ def main():
     )
     write_table(
         "speed_gpu",
-        ["work", "10¹² operations", "GB", "seconds of products", "seconds of memory"],
-        gpu_rows(),
+        [
+            "work",
+            "10¹² operations",
+            "GB",
+            "kernels in graphs",
+            "other kernels",
+            "seconds of products",
+            "of memory",
+            "of starting kernels",
+        ],
+        gpu_counts.rows(),
     )
     write_table(
         "speed_em",

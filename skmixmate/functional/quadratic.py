@@ -130,7 +130,7 @@ def lipschitz_constant(gram: Tensor, n_squarings: int = 6) -> Tensor:
                 power = power / trace[:, None, None]
         slack = 1.0 + 64.0 * torch.finfo(gram.dtype).eps
         # Any positive number bounds a zero matrix; one gives a step of ordinary size.
-        return torch.where(is_zero, 1.0, scale * log_trace.exp() * slack)
+        return (scale * log_trace.exp() * slack).masked_fill(is_zero, 1.0)
 
 
 def _trace(matrices: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ..utils.device import to_device
 from .callbacks import Callback
 
 __all__ = ["DeadAtomReseeding"]
@@ -51,7 +52,7 @@ class DeadAtomReseeding(Callback):
         energies = output.energies.detach()
         weights = torch.softmax(-energies, dim=-1).T.unsqueeze(1)
         self.usage += (weights @ self._codes(output).abs()).squeeze(1)
-        indices = indices.to(energies.device)
+        indices = to_device(indices, energies.device)
         self.energy[indices], self.label[indices] = energies.min(dim=-1)
 
     @torch.no_grad()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..utils.device import fits_in_memory
+from ..utils.device import fits_in_memory, to_device
 
 __all__ = ["Batch", "Samples"]
 
@@ -93,12 +93,12 @@ class Samples:
             index = index.to(self.X.device)
         dtype = torch.promote_types(self.X.dtype, self.dtype)
         # Travels in its own dtype, which may be 8 bits.
-        X = self.X[index].to(self.device).to(dtype)
+        X = to_device(self.X[index], self.device).to(dtype)
         if not self.has_missing:
             return Batch(X, None)
         observed = ~torch.isnan(X)
         if self.mask is not None:
-            observed &= self.mask[index].to(self.device)
+            observed &= to_device(self.mask[index], self.device)
         if observed.all():
             return Batch(X, None)
         return Batch(torch.where(observed, X, 0.0), observed.to(self.dtype))

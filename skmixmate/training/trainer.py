@@ -8,6 +8,7 @@ from torch import nn
 
 from ..utils.user_warnings import warn_user
 from .callbacks import Callback
+from .gradients import loss_gradient
 from .samples import Samples
 
 __all__ = ["Trainer"]
@@ -19,8 +20,8 @@ class Trainer:
     Parameters
     ----------
     module : nn.Module
-        With ``forward(X, observed)``, ``loss(output)`` and ``normalize_()``, which is
-        called after each step.
+        With ``forward(X, observed)``, which returns a named tuple of tensors,
+        ``loss(output)``, and ``normalize_()``, which is called after each step.
     optimizer : torch.optim.Optimizer
     samples : Samples
     max_iter : int
@@ -64,6 +65,7 @@ class Trainer:
         self.batch_size = batch_size
         self.generator = generator
         self.callbacks = callbacks
+        self.loss_gradient = loss_gradient(module, samples.device, batch_size)
         self.history: dict[str, list] = {
             "loss": [],
             "seconds": [],
@@ -120,13 +122,10 @@ class Trainer:
             len(self.samples), generator=self.generator, device="cpu"
         ).to(self.samples.X.device)
         for indices in order.split(self.batch_size):
-            output = self.module(*self.samples.batch(indices))
-            loss = self.module.loss(output)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            output, loss = self.loss_gradient(self.samples.batch(indices))
             self.optimizer.step()
             self.module.normalize_()
-            total += loss.detach() * len(indices)
+            total += loss * len(indices)
             for callback in self.callbacks:
                 callback.on_batch_end(self, indices, output)
         return total / len(self.samples)

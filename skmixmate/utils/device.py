@@ -2,7 +2,7 @@
 
 import torch
 
-__all__ = ["fits_in_memory", "resolve_device"]
+__all__ = ["fits_in_memory", "resolve_device", "to_device"]
 
 
 def resolve_device(device) -> torch.device:
@@ -44,3 +44,10 @@ def fits_in_memory(n_bytes: int, device: torch.device) -> bool:
         return False
     free, _ = torch.cuda.mem_get_info(device)
     return n_bytes <= free // 2
+
+
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Copy to a device, for a GPU without waiting until it is there."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)

@@ -29,6 +29,7 @@ def make_trainer(make_module):
             X = make_dictionary_mixture(
                 200, n_clusters=3, n_atoms=5, n_features=20, random_state=0
             ).data
+        X = torch.as_tensor(X)
         module = make_module() if module is None else module
         if optimizer is None:
             trained = [p for p in module.parameters() if p.requires_grad]
@@ -38,7 +39,7 @@ def make_trainer(make_module):
         return Trainer(
             module,
             optimizer,
-            Samples(torch.as_tensor(X), mask),
+            Samples(X, mask, device=X.device),
             **{"max_iter": 4, "batch_size": 64, **params},
             generator=torch.Generator().manual_seed(seed),
         )

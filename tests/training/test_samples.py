@@ -175,3 +175,21 @@ def test_doubles_are_scaled_before_they_are_rounded():
     batch = Samples(X, scale=1e100, dtype=torch.float32).batch(slice(None))
     assert batch.X.dtype == torch.float32
     np.testing.assert_array_equal(batch.X, [[3.0, -1.0]])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
+@pytest.mark.parametrize("fits", [True, False])
+def test_batches_on_a_gpu(missing, monkeypatch, fits):
+    """Kept there or streamed, they are the same."""
+    X, mask, _ = missing
+    monkeypatch.setattr(
+        "skmixmate.training.samples.fits_in_memory", lambda n_bytes, device: fits
+    )
+    samples = Samples(X, mask, intercept_scaling=1.0, device="cuda")
+    assert samples.X.device.type == ("cuda" if fits else "cpu")
+    index = torch.tensor([5, 0, 22])
+    batch = samples.batch(index)
+    expected = Samples(X, mask, intercept_scaling=1.0).batch(index)
+    for one, other in zip(batch, expected, strict=True):
+        assert one.device.type == "cuda"
+        torch.testing.assert_close(one.cpu(), other)

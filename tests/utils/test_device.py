@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from skmixmate.utils.device import fits_in_memory, resolve_device
+from skmixmate.utils.device import fits_in_memory, resolve_device, to_device
 
 HAS_CUDA = torch.cuda.is_available()
 
@@ -42,3 +42,16 @@ def test_nothing_is_moved_to_the_cpu():
 def test_at_most_half_of_the_free_memory(monkeypatch, n_bytes, fits):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 8000))
     assert fits_in_memory(n_bytes, torch.device("cuda")) == fits
+
+
+def test_tensors_on_their_device_stay_where_they_are():
+    tensor = torch.zeros(3)
+    assert to_device(tensor, torch.device("cpu")) is tensor
+
+
+@pytest.mark.skipif(not HAS_CUDA, reason="no CUDA GPU")
+def test_tensors_travel_to_a_gpu_and_back():
+    tensor = torch.arange(1000.0)
+    on_gpu = to_device(tensor, torch.device("cuda"))
+    assert on_gpu.device.type == "cuda"
+    assert torch.equal(to_device(2.0 * on_gpu, torch.device("cpu")), 2.0 * tensor)

@@ -1,0 +1,143 @@
+"""The loss of a batch and its gradients: step by step, or as one CUDA graph."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .samples import Batch
+
+__all__ = ["GraphedLossGradient", "LossGradient", "loss_gradient"]
+
+# Full batches that are taken step by step before one is recorded. Recording takes as
+# long as some tens of them, and short runs do without.
+_N_WARM_UP = 20
+
+
+class LossGradient:
+    """Compute the loss of batches and leave its gradients in the parameters.
+
+    Parameters
+    ----------
+    module : nn.Module
+        With ``forward(X, observed)``, which returns a named tuple of tensors, and
+        ``loss(output)``.
+    """
+
+    def __init__(self, module: nn.Module):
+        self.module = module
+        self.parameters = [p for p in module.parameters() if p.requires_grad]
+
+    def __call__(self, batch: Batch) -> tuple[Any, Tensor]:
+        """Return the output of the module, and the loss, for a batch.
+
+        Neither is to be changed, nor used after the next call.
+        """
+        for parameter in self.parameters:
+            parameter.grad = None
+        output = self.module(*batch)
+        loss = self.module.loss(output)
+        loss.backward()
+        return output, loss.detach()
+
+
+class _Recording(NamedTuple):
+    """A recorded batch: where its samples go, how it is run, where its results are."""
+
+    X: Tensor
+    replay: Callable[[], None]
+    output: Any
+    loss: Tensor
+    gradients: list[Tensor | None]
+
+
+class GraphedLossGradient(LossGradient):
+    """`LossGradient` of complete batches of one size, recorded as a CUDA graph.
+
+    A step is some two hundred kernels of a few microseconds each. To start them one by
+    one takes longer than to run them; a graph is started at once. Other batches, the
+    first ones, and modules that cannot be recorded, as with a penalty that looks at
+    numbers on the host, are taken step by step.
+
+    Parameters
+    ----------
+    module : nn.Module
+        On a CUDA device. Its parameters may be changed in place only.
+    batch_size : int
+        Number of samples of a batch that is recorded.
+
+    References
+    ----------
+    "CUDA graphs" in the documentation of PyTorch, for warming up and recording on a
+    stream other than the default one.
+    """
+
+    def __init__(self, module: nn.Module, batch_size: int):
+        super().__init__(module)
+        self.batch_size = batch_size
+        self.n_warm_up = _N_WARM_UP
+        self.can_record = True
+        self.recording: _Recording | None = None
+        self.device = self.parameters[0].device
+        self.stream = torch.cuda.Stream(self.device)
+
+    def __call__(self, batch: Batch) -> tuple[Any, Tensor]:
+        """Return the output of the module, and the loss, for a batch."""
+        # All on one stream: nodes of autograd that outlive a batch remember theirs.
+        current = torch.cuda.current_stream(self.device)
+        self.stream.wait_stream(current)
+        with torch.cuda.stream(self.stream):
+            result = self._on_stream(batch)
+        current.wait_stream(self.stream)
+        return result
+
+    def _on_stream(self, batch: Batch) -> tuple[Any, Tensor]:
+        is_alike = batch.observed is None and len(batch.X) == self.batch_size
+        if not (is_alike and self.can_record):
+            return super().__call__(batch)
+        if self.n_warm_up > 0:
+            self.n_warm_up -= 1
+            return super().__call__(batch)
+        if self.recording is None:
+            try:
+                self.recording = self._record(batch.X.clone())
+            except RuntimeError:
+                # Some operation has to wait for the GPU. What is wrong otherwise, as
+                # too little memory, shows below.
+                self.can_record = False
+                return super().__call__(batch)
+        X, replay, output, loss, gradients = self.recording
+        X.copy_(batch.X)
+        replay()
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        return output, loss
+
+    def _record(self, X: Tensor) -> _Recording:
+        # Samples are read where X is, and results written where they come to lie now.
+        replay, (output, loss) = _captured(
+            lambda: super(GraphedLossGradient, self).__call__(Batch(X, None)),
+            self.stream,
+        )
+        # Without the nodes of autograd.
+        output = output._make(tensor.detach() for tensor in output)
+        gradients = [parameter.grad for parameter in self.parameters]
+        return _Recording(X, replay, output, loss, gradients)
+
+
+def _captured(function: Callable, stream) -> tuple[Callable[[], None], Any]:
+    """Record the kernels of a call; return what runs them, and the call's result."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=stream):
+        result = function()
+    return graph.replay, result
+
+
+def loss_gradient(
+    module: nn.Module, device: torch.device, batch_size: int
+) -> LossGradient:
+    """The `LossGradient` that suits a device."""
+    if device.type == "cuda":
+        return GraphedLossGradient(module, batch_size)
+    return LossGradient(module)
