@@ -6,7 +6,7 @@ import time
 import numpy as np
 from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer
+from sklearn.preprocessing import Normalizer, StandardScaler
 
 from skmixmate import (
     GroupSparseAutoencoder,
@@ -51,6 +51,11 @@ def models(epochs: int, seed: int) -> dict:
         "group_sparse": (
             Normalizer(),
             GroupSparseAutoencoder(**paper, **of_paper),
+        ),
+        "group_sparse_centred": (
+            StandardScaler(with_std=False),
+            Normalizer(),
+            GroupSparseAutoencoder(alpha=0.6, loss="reconstruction", random_state=seed),
         ),
         "group_sparse_defaults": (
             Normalizer(),

@@ -27,6 +27,7 @@ MODELS = {
     "group_sparse_reconstruction": "group-sparse, reconstruction loss",
     "group_sparse": "group-sparse, penalised loss",
     "group_sparse_defaults": "group-sparse, our defaults",
+    "group_sparse_centred": "group-sparse, centred pixels",
     "group_sparse_start": "group-sparse, start from features",
     "group_sparse_features": "group-sparse, on scattering features",
 }
