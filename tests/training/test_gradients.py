@@ -1,14 +1,20 @@
 """The loss and its gradients: a recorded batch gives what a plain one does."""
 
 import contextlib
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 from skmixmate.modules import DictionaryAutoencoder, DictionaryMixture
 from skmixmate.penalties import L1, GroupL2
-from skmixmate.training import DeadAtomReseeding, LinearDecay, Trainer, gradients
+from skmixmate.training import (
+    Callback,
+    DeadAtomReseeding,
+    LinearDecay,
+    Samples,
+    Trainer,
+    gradients,
+)
 from skmixmate.training.gradients import (
     GraphedLossGradient,
     LossGradient,
@@ -26,9 +32,10 @@ def pretended_graph(module, replays):
     and recording computes nothing.
     """
 
+    trained = [p for p in module.parameters() if p.requires_grad]
+
     def results(function):
         output, loss = function()
-        trained = [p for p in module.parameters() if p.requires_grad]
         return [*output, loss, *(p.grad for p in trained)], (output, loss)
 
     def captured(function, stream):
@@ -37,10 +44,14 @@ def pretended_graph(module, replays):
         @torch.no_grad()
         def replay():
             replays.append(1)
+            gradients_now = [p.grad for p in trained]
             with torch.enable_grad():
                 values, _ = results(function)
             for place, value in zip(places, values, strict=True):
                 place.copy_(value)
+            # Attributes are Python's, of which a graph knows nothing.
+            for parameter, gradient in zip(trained, gradients_now, strict=True):
+                parameter.grad = gradient
 
         with torch.no_grad():
             for place in places:
@@ -50,13 +61,37 @@ def pretended_graph(module, replays):
     return captured
 
 
+class PretendedStream:
+    """Write down who waits for whom, and what runs on it."""
+
+    def __init__(self, name, calls):
+        self.name, self.calls = name, calls
+
+    def wait_stream(self, other):
+        self.calls.append(f"{self.name} waits for {other.name}")
+
+
 @pytest.fixture
-def pretend(monkeypatch):
+def stream_calls(monkeypatch):
+    """Replace CUDA's streams, and return what happens to them."""
+    calls = []
+    current = PretendedStream("current", calls)
+
+    @contextlib.contextmanager
+    def on(stream):
+        calls.append(f"begin on {stream.name}")
+        yield
+        calls.append(f"end on {stream.name}")
+
+    monkeypatch.setattr(torch.cuda, "Stream", lambda _: PretendedStream("own", calls))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: current)
+    monkeypatch.setattr(torch.cuda, "stream", on)
+    return calls
+
+
+@pytest.fixture
+def pretend(monkeypatch, stream_calls):
     """Return a function that makes trainers record batches, as on a GPU."""
-    stream = SimpleNamespace(wait_stream=lambda other: None)
-    monkeypatch.setattr(torch.cuda, "Stream", lambda device: stream)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: stream)
-    monkeypatch.setattr(torch.cuda, "stream", lambda s: contextlib.nullcontext())
 
     def use(trainer: Trainer, captured=None, n_warm_up=2):
         replays = []
@@ -90,6 +125,44 @@ def test_recorded_batches_train_the_same(
         recorded.module.parameters(), plain.module.parameters(), strict=True
     ):
         assert torch.equal(one, other)
+
+
+def test_recorded_outputs_keep_no_nodes_of_autograd(make_trainer, pretend):
+    """They would hold on to the stream of their batch."""
+    seen = []
+
+    class Look(Callback):
+        def on_batch_end(self, trainer, indices, output):
+            seen.append(output.energies.requires_grad)
+
+    trainer = make_trainer(callbacks=[Look()], batch_size=100)
+    pretend(trainer)
+    trainer.run()
+    assert seen == [True, True, *6 * [False]]
+
+
+def test_a_batch_waits_for_its_samples_and_is_waited_for(
+    make_trainer, pretend, stream_calls
+):
+    trainer = make_trainer(max_iter=1)
+    pretend(trainer)
+    trainer.run()
+    assert stream_calls == 4 * [
+        "own waits for current",
+        "begin on own",
+        "end on own",
+        "current waits for own",
+    ]
+
+
+def test_samples_of_a_recorded_batch_stay_as_they_are(make_trainer, pretend):
+    trainer = make_trainer()
+    pretend(trainer, n_warm_up=0)
+    X = trainer.samples.X[:64].float()
+    first, second = X.clone(), X.flip(0)
+    trainer.loss_gradient(Batch(first, None))
+    trainer.loss_gradient(Batch(second, None))
+    assert torch.equal(first, X)
 
 
 def test_incomplete_batches_are_not_recorded(make_trainer, pretend):
@@ -167,6 +240,35 @@ def test_no_step_waits_for_the_device(penalty, form, fit_weights):
         gradient(Batch(torch.empty(16, 20, device="meta"), None))
         module.normalize_()
         assert all(p.grad.shape == p.shape for p in gradient.parameters)
+
+
+def test_no_batch_of_an_epoch_waits_for_the_device():
+    """From samples to usage, as far as tensors without numbers go."""
+    X = torch.empty(40, 19, dtype=torch.uint8, device="meta")
+    samples = Samples(
+        X, device="meta", scale=9.0, intercept_scaling=1.0, has_missing=False
+    )
+    module = DictionaryMixture(torch.empty(3, 10, 20, device="meta"))
+    trainer = Trainer(
+        module,
+        # Adam reads its number of steps unless it is fused, as it is in estimators.
+        torch.optim.SGD([module.dictionaries]),
+        samples,
+        max_iter=1,
+        batch_size=16,
+        generator=torch.Generator().manual_seed(0),
+        callbacks=[DeadAtomReseeding(), LinearDecay()],
+    )
+    for callback in trainer.callbacks:
+        callback.on_train_begin(trainer)
+    with torch.enable_grad():
+        assert trainer._pass_over_samples().shape == ()
+
+
+def test_a_gpu_has_a_graph(make_module, stream_calls):
+    gradient = loss_gradient(make_module(), torch.device("cuda"), 64)
+    assert type(gradient) is GraphedLossGradient
+    assert gradient.batch_size == 64
 
 
 def test_cpu_takes_batches_step_by_step(make_module):
