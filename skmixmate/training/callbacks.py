@@ -8,7 +8,8 @@ __all__ = ["Callback", "EarlyStopping", "PrintProgress"]
 class Callback:
     """Hooks of the training loop; every hook does nothing unless overridden.
 
-    A callback reads the `Trainer` that calls it and may change the module in place.
+    A callback reads the `Trainer` that calls it and may change the parameters of the
+    module in place. Other values of the module have to stay: a GPU reads them once.
     """
 
     def on_train_begin(self, trainer) -> None:
@@ -18,7 +19,10 @@ class Callback:
         """Run before each epoch."""
 
     def on_batch_end(self, trainer, indices: torch.Tensor, output) -> None:
-        """Run after each optimiser step, with the forward pass that led to it."""
+        """Run after each optimiser step, with the forward pass that led to it.
+
+        On a GPU the next one may be in the same memory; clone what is to be kept.
+        """
 
     def on_epoch_end(self, trainer) -> bool | None:
         """Run after each epoch, already in ``trainer.history``; True stops."""

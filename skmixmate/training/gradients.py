@@ -1,5 +1,8 @@
 """The loss of a batch and its gradients: step by step, or as one CUDA graph."""
 
+import copy
+import functools
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,9 +13,11 @@ from .samples import Batch
 
 __all__ = ["GraphedLossGradient", "LossGradient", "loss_gradient"]
 
-# Full batches that are taken step by step before one is recorded. Recording takes as
-# long as some tens of them, and short runs do without.
+# Full batches that are taken step by step before one is recorded, which takes longer
+# than a step. Short runs do without.
 _N_WARM_UP = 20
+# A process records one graph at a time.
+_RECORDING = threading.Lock()
 
 
 class LossGradient:
@@ -34,8 +39,7 @@ class LossGradient:
 
         Neither is to be changed, nor used after the next call.
         """
-        for parameter in self.parameters:
-            parameter.grad = None
+        self.module.zero_grad(set_to_none=True)
         output = self.module(*batch)
         loss = self.module.loss(output)
         loss.backward()
@@ -63,7 +67,9 @@ class GraphedLossGradient(LossGradient):
     Parameters
     ----------
     module : nn.Module
-        On a CUDA device. Its parameters may be changed in place only.
+        On a CUDA device. Its parameters may be changed in place only, and numbers that
+        it has on the host, as the strength of a penalty, not at all: they are read when
+        a batch is recorded.
     batch_size : int
         Number of samples of a batch that is recorded.
 
@@ -80,17 +86,18 @@ class GraphedLossGradient(LossGradient):
         self.can_record = True
         self.recording: _Recording | None = None
         self.device = self.parameters[0].device
-        self.stream = torch.cuda.Stream(self.device)
+        self.stream = _stream(self.device)
 
     def __call__(self, batch: Batch) -> tuple[Any, Tensor]:
         """Return the output of the module, and the loss, for a batch."""
         # All on one stream: nodes of autograd that outlive a batch remember theirs.
         current = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(current)
-        with torch.cuda.stream(self.stream):
-            result = self._on_stream(batch)
-        current.wait_stream(self.stream)
-        return result
+        try:
+            with torch.cuda.stream(self.stream):
+                return self._on_stream(batch)
+        finally:
+            current.wait_stream(self.stream)
 
     def _on_stream(self, batch: Batch) -> tuple[Any, Tensor]:
         is_alike = batch.observed is None and len(batch.X) == self.batch_size
@@ -101,11 +108,13 @@ class GraphedLossGradient(LossGradient):
             return super().__call__(batch)
         if self.recording is None:
             try:
-                self.recording = self._record(batch.X.clone())
+                self.can_record = _reads_no_numbers(self.module, batch.X)
+                if self.can_record:
+                    self.recording = self._record(batch.X.clone())
             except RuntimeError:
-                # Some operation has to wait for the GPU. What is wrong otherwise, as
-                # too little memory, shows below.
+                # What is wrong, as too little memory, shows below.
                 self.can_record = False
+            if not self.can_record:
                 return super().__call__(batch)
         X, replay, output, loss, gradients = self.recording
         X.copy_(batch.X)
@@ -129,9 +138,30 @@ class GraphedLossGradient(LossGradient):
 def _captured(function: Callable, stream) -> tuple[Callable[[], None], Any]:
     """Record the kernels of a call; return what runs them, and the call's result."""
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, stream=stream):
+    # What other threads do on the GPU is no concern of the recording.
+    mode = {"capture_error_mode": "thread_local"}
+    with _RECORDING, torch.cuda.graph(graph, stream=stream, **mode):
         result = function()
     return graph.replay, result
+
+
+@functools.cache
+def _stream(device: torch.device):
+    """The one stream of a device: libraries keep memory for each that they were on."""
+    return torch.cuda.Stream(device)
+
+
+def _reads_no_numbers(module: nn.Module, X: Tensor) -> bool:
+    """Whether a batch can be computed without its numbers, as recording it has to.
+
+    Found out without a GPU, for which a recording that fails has consequences.
+    """
+    try:
+        replica = copy.deepcopy(module).to("meta")
+        LossGradient(replica)(Batch(torch.empty_like(X, device="meta"), None))
+    except Exception:  # Whatever a module of the user's does.
+        return False
+    return True
 
 
 def loss_gradient(

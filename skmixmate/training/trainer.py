@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from ..utils.device import to_device
 from ..utils.user_warnings import warn_user
 from .callbacks import Callback
 from .gradients import loss_gradient
@@ -36,6 +37,8 @@ class Trainer:
     history : dict of str to list
         One entry an epoch: ``loss`` (mean over the epoch's batches), ``seconds``,
         ``n_reseeded_atoms``.
+    loss_gradient : LossGradient
+        What computes the loss of a batch and its gradients.
     epoch : int
         Number of completed epochs.
     stopped : bool
@@ -120,7 +123,8 @@ class Trainer:
         total = torch.zeros((), device=self.samples.device)
         order = torch.randperm(
             len(self.samples), generator=self.generator, device="cpu"
-        ).to(self.samples.X.device)
+        )
+        order = to_device(order, self.samples.X.device)
         for indices in order.split(self.batch_size):
             output, loss = self.loss_gradient(self.samples.batch(indices))
             self.optimizer.step()

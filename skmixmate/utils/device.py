@@ -49,5 +49,6 @@ def fits_in_memory(n_bytes: int, device: torch.device) -> bool:
 def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """Copy to a device, for a GPU without waiting until it is there."""
     if device.type == "cuda" and tensor.device.type == "cpu":
-        return tensor.pin_memory().to(device, non_blocking=True)
+        # Memory is pinned with its gaps.
+        return tensor.contiguous().pin_memory().to(device, non_blocking=True)
     return tensor.to(device)

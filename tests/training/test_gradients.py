@@ -83,7 +83,8 @@ def stream_calls(monkeypatch):
         yield
         calls.append(f"end on {stream.name}")
 
-    monkeypatch.setattr(torch.cuda, "Stream", lambda _: PretendedStream("own", calls))
+    own = PretendedStream("own", calls)
+    monkeypatch.setattr(gradients, "_stream", lambda device: own)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _: current)
     monkeypatch.setattr(torch.cuda, "stream", on)
     return calls
@@ -190,6 +191,46 @@ def test_what_cannot_be_recorded_is_tried_once(make_trainer, pretend):
     recorded.run()
     assert tried == [1]
     assert recorded.history["loss"] == plain.history["loss"]
+
+
+class Impatient(L1):
+    """A penalty that looks at a number on the host."""
+
+    def value(self, codes):
+        assert float(codes.detach().abs().max()) >= 0.0
+        return super().value(codes)
+
+
+def test_what_reads_numbers_is_not_recorded(make_module, make_trainer, pretend):
+    """Not even tried: a GPU may not recover from it."""
+    tried = []
+    plain, recorded = (make_trainer(make_module(penalty=Impatient())) for _ in "12")
+    pretend(recorded, lambda function, stream: tried.append(1))
+    plain.run()
+    recorded.run()
+    assert tried == []
+    assert recorded.history["loss"] == plain.history["loss"]
+
+
+def test_streams_wait_after_an_error_too(make_trainer, pretend, stream_calls):
+    """What the batch was made of may be freed then."""
+    trainer = make_trainer()
+    pretend(trainer)
+    trainer.module.loss = lambda output: output.no_such_thing
+    with pytest.raises(AttributeError):
+        trainer.run()
+    assert stream_calls[-1] == "current waits for own"
+
+
+def test_parameters_that_join_later_have_the_gradient_of_one_batch(make_module):
+    module = make_module()
+    X = torch.randn(8, 20, generator=torch.Generator().manual_seed(0))
+    gradient = LossGradient(module)
+    module.weight_logits.requires_grad_(True)
+    gradient(Batch(X, None))
+    once = module.weight_logits.grad
+    gradient(Batch(X, None))
+    assert torch.equal(module.weight_logits.grad, once)
 
 
 def test_other_errors_are_not_hidden(make_module, pretend, make_trainer):
@@ -303,14 +344,6 @@ def test_cuda_graph_trains_the_same(
         histories.append(trainer.history["loss"])
     assert trainer.loss_gradient.recording is not None
     assert histories[1] == pytest.approx(histories[0], rel=1e-4)
-
-
-class Impatient(L1):
-    """A penalty that looks at a number on the host."""
-
-    def value(self, codes):
-        assert float(codes.detach().abs().max()) >= 0.0
-        return super().value(codes)
 
 
 @needs_cuda
