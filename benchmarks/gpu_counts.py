@@ -6,6 +6,7 @@ Counts, not measurements. On a GPU all samples have a backward pass.
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from skmixmate.estimation.batches import _CODES_PER_BATCH
 from skmixmate.modules import DictionaryMixture
 from skmixmate.training import DeadAtomReseeding, Samples, Trainer
 
@@ -21,9 +22,7 @@ SECONDS_IN_GRAPH, SECONDS_ALONE = 2e-6, 8e-6
 INFERENCE_PASSES, TRAINING_PASSES = 8, 8 + 13
 N_IMAGES, N_PREDICTED = 70_000, 1_000_000
 # In a batch of `predict`, by the numbers of clusters and atoms.
-N_SAMPLES_OF_INFERENCE = 2**19 // (N_CLUSTERS * N_ATOMS)
-
-
+N_SAMPLES_OF_INFERENCE = _CODES_PER_BATCH // (N_CLUSTERS * N_ATOMS)
 # Parts of the names of operations without a kernel, beside views.
 _NO_KERNEL = ("empty", "_unsafe_view", "promote_types", "profiler")
 
@@ -55,7 +54,6 @@ def kernels_of_a_step() -> tuple[int, int]:
     samples = Samples(X.to(torch.uint8), scale=9.0, intercept_scaling=1.0)
     D = torch.rand(N_CLUSTERS, N_ATOMS, N_FEATURES, generator=generator)
     module = DictionaryMixture(D, n_fista_iter=N_FISTA_ITER)
-    reseeding = DeadAtomReseeding()
     trainer = Trainer(
         module,
         torch.optim.Adam([module.dictionaries], fused=True),
@@ -63,7 +61,7 @@ def kernels_of_a_step() -> tuple[int, int]:
         max_iter=1,
         batch_size=N_SAMPLES,
         generator=generator,
-        callbacks=[reseeding],
+        callbacks=[DeadAtomReseeding()],
     ).run()
     batch = samples.batch(torch.arange(N_SAMPLES))
     in_graph = kernels(lambda: trainer.loss_gradient(batch))

@@ -19,6 +19,15 @@ from .common import DATASETS, load, machine, mean_and_std, peak_memory_mib, stor
 from .paper import observed_pixels
 
 
+def some_features(dataset: str, n_images: int):
+    """Features of random images, their classes, and a mixture for them, not fitted."""
+    X, y = load(dataset)
+    chosen = np.random.RandomState(0).permutation(len(X))[:n_images]
+    clusterer = make_image_clusterer(10, n_init=1, n_starts=1, random_state=0)
+    features = clusterer[:-1].fit_transform(X[chosen].astype(np.float32))
+    return features, y[chosen], clusterer[-1].mixmate
+
+
 def run_seed(X, y, seed: int, options: dict) -> dict:
     """Cluster once; the time includes everything from pixels to labels."""
     clusterer = make_image_clusterer(10, random_state=seed, verbose=1, **options)

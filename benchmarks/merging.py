@@ -14,9 +14,9 @@ import torch
 from sklearn.neighbors import kneighbors_graph
 
 from skmixmate.metrics import clustering_scores
-from skmixmate.recipes import make_image_clusterer
 
-from .common import DATASETS, load, machine, mean_and_std, store, write_table
+from .common import DATASETS, machine, mean_and_std, store, write_table
+from .images import some_features
 
 N_IMAGES, N_EPOCHS, N_CLUSTERS = 10_000, 3, 10
 MORE = (15, 20)
@@ -39,16 +39,6 @@ def merged(labels, graph, n_clusters: int) -> np.ndarray:
         groups = np.where(groups == gone, kept, groups)
         groups -= groups > gone
     return groups[labels]
-
-
-def features(dataset: str) -> tuple[np.ndarray, np.ndarray, object]:
-    """Features of some images, their classes and the mixture, not fitted."""
-    X, y = load(dataset)
-    chosen = np.random.RandomState(0).permutation(len(X))[:N_IMAGES]
-    clusterer = make_image_clusterer(N_CLUSTERS, n_init=1, n_starts=1, random_state=0)
-    F = clusterer[:-1].fit_transform(X[chosen].astype(np.float32))
-    mixmate = clusterer[-1].mixmate.set_params(max_iter=N_EPOCHS)
-    return F, y[chosen], mixmate
 
 
 def fit(mixmate, F, init, n_clusters: int, seed: int):
@@ -113,7 +103,8 @@ def main():
     torch.set_num_threads(1)
     results = {}
     for dataset in DATASETS:
-        F, y, mixmate = features(dataset)
+        F, y, mixmate = some_features(dataset, N_IMAGES)
+        mixmate.set_params(max_iter=N_EPOCHS)
         graph = kneighbors_graph(F, 10)
         graph = graph.maximum(graph.T)
         results[dataset] = []

@@ -16,25 +16,22 @@ import torch
 from sklearn.base import clone
 
 from skmixmate.model_selection import cluster_stability
-from skmixmate.recipes import make_image_clusterer
 
-from .common import DATASETS, RESULTS, load, machine, store
+from .common import DATASETS, RESULTS, machine, store
+from .images import some_features
 
 PICTURE = Path(__file__).parent.parent / "docs" / "_static" / "n_clusters.png"
 
 
 def measure(dataset: str, numbers: list[int], n_images: int) -> dict:
     """Stability and held-out score for each number of clusters."""
-    X, _ = load(dataset)
-    chosen = np.random.RandomState(0).permutation(len(X))[:n_images]
-    clusterer = make_image_clusterer(10, n_init=1, n_starts=1, random_state=0)
-    features = clusterer[:-1].fit_transform(X[chosen].astype(np.float32))
+    features, _, of_images = some_features(dataset, n_images)
     n_held_out = len(features) // 3
     train, held_out = features[n_held_out:], features[:n_held_out]
     rows = []
     for n_clusters in numbers:
         started = time.perf_counter()
-        mixmate = clone(clusterer[-1].mixmate).set_params(
+        mixmate = clone(of_images).set_params(
             n_clusters=n_clusters, max_iter=2, batch_size=256
         )
         stability = cluster_stability(mixmate, features, random_state=0)
