@@ -35,9 +35,19 @@ class LossGradient:
         self.parameters = [p for p in module.parameters() if p.requires_grad]
 
     def __call__(self, batch: Batch) -> tuple[Any, Tensor]:
-        """Return the output of the module, and the loss, for a batch.
+        """Compute the loss of a batch, and its gradients into ``parameter.grad``.
 
-        Neither is to be changed, nor used after the next call.
+        Parameters
+        ----------
+        batch : Batch
+            ``X`` and, if incomplete, ``observed``, (B, M).
+
+        Returns
+        -------
+        output : named tuple of Tensor
+            Of ``module(*batch)``. Neither to be changed, nor used after the next call.
+        loss : Tensor of shape ()
+            Without gradient; the same holds for it.
         """
         self.module.zero_grad(set_to_none=True)
         output = self.module(*batch)
@@ -59,8 +69,9 @@ class _Recording(NamedTuple):
 class GraphedLossGradient(LossGradient):
     """`LossGradient` of complete batches of one size, recorded as a CUDA graph.
 
-    A step is some two hundred kernels of a few microseconds each. To start them one by
-    one takes longer than to run them; a graph is started at once. Other batches, the
+    A step is some two hundred kernels of a few microseconds each, as
+    ``benchmarks/gpu_counts.py`` counts. To start them one by one takes longer than to
+    run them; a graph is started at once. Other batches, the
     first ones, and modules that cannot be recorded, as with a penalty that looks at
     numbers on the host, are taken step by step.
 
@@ -89,7 +100,7 @@ class GraphedLossGradient(LossGradient):
         self.stream = _stream(self.device)
 
     def __call__(self, batch: Batch) -> tuple[Any, Tensor]:
-        """Return the output of the module, and the loss, for a batch."""
+        """See `LossGradient`."""
         # All on one stream: nodes of autograd that outlive a batch remember theirs.
         current = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(current)
@@ -167,7 +178,22 @@ def _reads_no_numbers(module: nn.Module, X: Tensor) -> bool:
 def loss_gradient(
     module: nn.Module, device: torch.device, batch_size: int
 ) -> LossGradient:
-    """The `LossGradient` that suits a device."""
+    """Return the `LossGradient` that suits a device.
+
+    Parameters
+    ----------
+    module : nn.Module
+        See `LossGradient`.
+    device : torch.device
+        Where module and batches are.
+    batch_size : int
+        Number of samples of all batches but the last of an epoch.
+
+    Returns
+    -------
+    LossGradient
+        A `GraphedLossGradient` on a CUDA GPU.
+    """
     if device.type == "cuda":
         return GraphedLossGradient(module, batch_size)
     return LossGradient(module)

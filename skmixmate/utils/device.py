@@ -47,7 +47,18 @@ def fits_in_memory(n_bytes: int, device: torch.device) -> bool:
 
 
 def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Copy to a device, for a GPU without waiting until it is there."""
+    """Copy to a device, for a GPU without waiting until it is there.
+
+    Parameters
+    ----------
+    tensor : Tensor of any shape
+    device : torch.device
+
+    Returns
+    -------
+    Tensor of the shape of ``tensor``
+        ``tensor`` itself if it is there already.
+    """
     if device.type == "cuda" and tensor.device.type == "cpu":
         # Memory is pinned with its gaps.
         return tensor.contiguous().pin_memory().to(device, non_blocking=True)
