@@ -11,10 +11,15 @@ class FittedAttributes:
     """Fitted attributes of an estimator; subclasses add them as fields.
 
     The field ``last``, what the last pass over the samples found, is a dataclass of
-    type ``last_pass_type``, or None if that pass was interrupted.
+    type ``last_pass_type``, or None if that pass was interrupted. It has ``loss_``.
     """
 
     last_pass_type: ClassVar[type]
+
+    @property
+    def loss(self) -> float:
+        """Loss of the training samples, infinite if it is not known."""
+        return float("inf") if self.last is None else self.last.loss_
 
     def attributes(self) -> dict:
         """Return name and value of every fitted attribute."""

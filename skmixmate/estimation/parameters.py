@@ -28,6 +28,7 @@ def check_shared_parameters(estimator) -> None:
     """
     for name, min_val in (
         ("init_size", 1),
+        ("n_init", 1),
         ("n_fista_iter", 1),
         ("max_iter", 0),
         ("n_iter_no_change", 1),

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..estimation.batches import compute_in_batches, like_input
 from ..estimation.estimator import NetworkEstimatorMixin
+from ..estimation.restarts import count_runs
 from ..modules import AutoencoderOutput, DictionaryAutoencoder
 from ..utils.callbacks import with_callbacks
 from ..utils.device import resolve_device
@@ -72,7 +73,7 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, TransformerMixin, BaseEstimat
         parameters = AutoencoderParameters.from_estimator(self)
         continued = bool(self.warm_start) and hasattr(self, "dictionary_")
         data = validate_samples(self, X, mask, reset=not continued)
-        context = self._init_callback_context(max_subtasks=1)
+        context = self._init_callback_context(max_subtasks=count_runs(self, continued))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         fitted = fit_autoencoder(
             self, parameters, data, continued=continued, context=context

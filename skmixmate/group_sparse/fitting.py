@@ -8,8 +8,9 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from ..estimation.batches import batched_outputs
-from ..estimation.fit_warnings import warn_of_interrupt, warn_of_unstable_encoder
+from ..estimation.fit_warnings import warn_of_unstable_encoder
 from ..estimation.fitted import FittedAttributes
+from ..estimation.restarts import best_of_runs, count_runs
 from ..estimation.training import (
     history_arrays,
     joined_histories,
@@ -93,9 +94,26 @@ def strongest_groups(output: AutoencoderOutput, group_size: int) -> Tensor:
 def fit_autoencoder(
     estimator, parameters: AutoencoderParameters, data, *, continued: bool, context
 ) -> FittedAutoencoder:
-    """Train an autoencoder, from its start or, if ``continued``, from where it is."""
+    """Train autoencoders from one start or several; return the one of lowest loss.
+
+    If ``continued``, go on from the fitted attributes.
+    """
     random_state = private_random_state(estimator.random_state)
-    samples, module = _prepare(estimator, parameters, data, continued, random_state)
+    samples = _prepare_samples(estimator, parameters, data, continued)
+
+    def run(prefix: str) -> tuple[FittedAutoencoder, bool]:
+        module = _first_network(estimator, parameters, samples, random_state, continued)
+        return _run(estimator, module, samples, random_state, context, prefix)
+
+    best = best_of_runs(run, count_runs(estimator, continued))
+    _warn_of_unused_groups(best)
+    return _joined(estimator, best) if continued else best
+
+
+def _run(
+    estimator, module: DictionaryAutoencoder, samples, random_state, context, prefix
+) -> tuple[FittedAutoencoder, bool]:
+    """Train a network; return the result and whether training was interrupted."""
     trainer, converged = train(
         estimator,
         module,
@@ -103,19 +121,13 @@ def fit_autoencoder(
         random_state,
         context=context,
         attributes=lambda t: _fitted(t, samples, converged=False).attributes(),
+        prefix=prefix,
     )
     fitted = _fitted(trainer, samples, converged)
-    interrupted = trainer.interrupted
     try:
-        fitted = _with_last_pass(estimator, fitted, samples)
+        return _with_last_pass(estimator, fitted, samples), trainer.interrupted
     except KeyboardInterrupt:
-        interrupted = True
-    if interrupted:
-        warn_of_interrupt(fitted, run=0, n_runs=1)
-    _warn_of_unused_groups(fitted)
-    if continued:
-        fitted = _joined(estimator, fitted)
-    return fitted
+        return fitted, True
 
 
 @torch.inference_mode(False)
@@ -133,7 +145,8 @@ def partial_fit_autoencoder(
     """
     random_state = private_random_state(estimator.random_state)
     continued = hasattr(estimator, "dictionary_")
-    samples, module = _prepare(estimator, parameters, data, continued, random_state)
+    samples = _prepare_samples(estimator, parameters, data, continued)
+    module = _first_network(estimator, parameters, samples, random_state, continued)
     trainer, of_all_epochs = train_one_epoch(
         estimator, module, samples, random_state, continued=continued
     )
@@ -146,22 +159,27 @@ def partial_fit_autoencoder(
         return fitted, True
 
 
-def _prepare(
-    estimator, parameters, data, continued: bool, random_state
-) -> tuple[Samples, DictionaryAutoencoder]:
-    """The samples and the network to train, in single precision."""
+def _prepare_samples(estimator, parameters, data, continued: bool) -> Samples:
+    """The samples as the network takes them."""
     if continued:
         _check_same_model(estimator, parameters)
-        samples = fitted_samples(estimator, data, parameters.device)
+        return fitted_samples(estimator, data, parameters.device)
+    return scaled_samples(parameters, data)
+
+
+def _first_network(
+    estimator, parameters, samples: Samples, random_state, continued: bool
+) -> DictionaryAutoencoder:
+    """The network to train, in single precision."""
+    if continued:
         D = torch.tensor(estimator.dictionary_)
     else:
-        samples = scaled_samples(parameters, data)
         D = first_dictionary(estimator, parameters, samples, random_state)
     D = D.to(parameters.device, torch.float32)
     module = build_network(estimator, D, parameters.group_size)
     if not continued:
         warn_of_unstable_encoder(module)
-    return samples, module
+    return module
 
 
 def _check_same_model(estimator, parameters: AutoencoderParameters) -> None:

@@ -34,6 +34,8 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         The first atoms; see `GroupSparseAutoencoder`. Each atom is a group here.
     init_size : int, default=5000
         Largest number of samples that the first atoms are drawn from.
+    n_init : int, default=1
+        Number of runs from different starts; the one with the lowest ``loss_`` is kept.
     learning_rate : float, default=0.003
         Step size of Adam.
     learning_rate_schedule : {"constant", "linear"}, default="constant"
@@ -128,6 +130,7 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         scale="auto",
         init="data",
         init_size=5000,
+        n_init=1,
         learning_rate=3e-3,
         learning_rate_schedule="constant",
         epsilon=1e-4,
@@ -150,6 +153,7 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         self.scale = scale
         self.init = init
         self.init_size = init_size
+        self.n_init = n_init
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
         self.epsilon = epsilon

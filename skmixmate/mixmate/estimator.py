@@ -3,9 +3,10 @@
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 
 from ..estimation.estimator import NetworkEstimatorMixin
+from ..estimation.restarts import count_runs
 from ..utils.callbacks import with_callbacks
 from ..utils.validation import validate_samples
-from .fitting import count_runs, fit_mixture, partial_fit_mixture
+from .fitting import fit_mixture, partial_fit_mixture
 from .inference import MixtureInferenceMixin
 from .parameters import MixtureParameters
 

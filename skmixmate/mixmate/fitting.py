@@ -7,11 +7,10 @@ import torch
 
 from ..estimation.fit_warnings import (
     warn_of_empty_clusters,
-    warn_of_interrupt,
     warn_of_unstable_encoder,
 )
 from ..estimation.fitted import FittedAttributes
-from ..estimation.subset import is_array
+from ..estimation.restarts import best_of_runs, count_runs
 from ..estimation.training import (
     history_arrays,
     joined_histories,
@@ -27,7 +26,7 @@ from .last_pass import LastPass, last_pass
 from .parameters import MixtureParameters
 from .start import MixtureStart, draw_start, prepare_samples
 
-__all__ = ["FittedMixture", "count_runs", "fit_mixture", "partial_fit_mixture"]
+__all__ = ["FittedMixture", "fit_mixture", "partial_fit_mixture"]
 
 # Below it, a cluster does not learn from a sample; see `DictionaryMixture`.
 _MIN_RESPONSIBILITY = 1e-5
@@ -55,11 +54,6 @@ class FittedMixture(FittedAttributes):
     _optimizer_state: list | None = None
     last: LastPass | None = None
 
-    @property
-    def loss(self) -> float:
-        """Loss of the training samples, infinite if it is not known."""
-        return float("inf") if self.last is None else self.last.loss_
-
 
 # Whatever mode the caller has set, training needs gradients.
 @torch.inference_mode(False)
@@ -82,37 +76,18 @@ def fit_mixture(estimator, parameters: MixtureParameters, data, *, continued, co
     """
     random_state = private_random_state(estimator.random_state)
     samples = prepare_samples(estimator, parameters, data, continued)
-    n_runs = count_runs(estimator, continued)
-    best, interrupted = None, False
-    for run in range(n_runs):
-        prefix = f"run {run + 1}/{n_runs}, " if n_runs > 1 else ""
-        try:
-            start = draw_start(estimator, parameters, samples, random_state, continued)
-            fitted, interrupted = _run(
-                estimator, parameters, start, random_state, context, prefix
-            )
-        except KeyboardInterrupt:
-            if best is None:
-                raise
-            interrupted = True
-        else:
-            if best is None or fitted.loss < best.loss:
-                best = fitted
-        if interrupted:
-            warn_of_interrupt(best, run, n_runs)
-            break
+
+    def run(prefix: str) -> tuple[FittedMixture, bool]:
+        start = draw_start(estimator, parameters, samples, random_state, continued)
+        return _run(estimator, parameters, start, random_state, context, prefix)
+
+    best = best_of_runs(run, count_runs(estimator, continued))
     warn_of_empty_clusters(best)
     if continued:
         best = replace(
             best, history_=joined_histories(estimator.history_, best.history_)
         )
     return best
-
-
-def count_runs(estimator, continued: bool) -> int:
-    """Number of runs: there is one where there is only one start."""
-    has_one_start = continued or is_array(estimator.init)
-    return 1 if has_one_start else estimator.n_init
 
 
 def _run(estimator, parameters, start, random_state, context, prefix):

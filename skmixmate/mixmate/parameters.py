@@ -43,7 +43,6 @@ class MixtureParameters:
             Naming the parameter, what it got and what it accepts.
         """
         check_integer(estimator.n_clusters, "n_clusters", min_val=1)
-        check_integer(estimator.n_init, "n_init", min_val=1)
         check_shared_parameters(estimator)
         for name in ("fit_intercept", "fit_weights"):
             check_bool(getattr(estimator, name), name)

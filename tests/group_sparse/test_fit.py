@@ -238,6 +238,7 @@ def test_groups_of_one_atom_are_the_sparse_autoencoder(X):
         ({"n_groups": 0}, ValueError, "n_groups == 0, must be >= 1"),
         ({"group_size": 2.0}, TypeError, "group_size must be an integer"),
         ({"alpha": -1.0}, ValueError, "alpha == -1.0, must be >= 0"),
+        ({"n_init": 0}, ValueError, "n_init == 0, must be >= 1"),
         ({"n_fista_iter": 0}, ValueError, "n_fista_iter == 0, must be >= 1"),
         ({"loss": "l2"}, ValueError, "loss must be 'penalized' or 'reconstruction'"),
         ({"nonnegative": 1}, TypeError, "nonnegative must be True or False"),
