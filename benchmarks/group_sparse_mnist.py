@@ -2,17 +2,24 @@
 
 import json
 import time
+from functools import partial
 
 import numpy as np
 from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    Normalizer,
+    StandardScaler,
+    normalize,
+)
 
 from skmixmate import (
     GroupSparseAutoencoder,
     SparseAutoencoder,
     SparseSubspaceClustering,
 )
+from skmixmate.initializers import dictionaries_from_labels
 from skmixmate.metrics import clustering_accuracy
 from skmixmate.recipes import make_image_clusterer
 
@@ -23,10 +30,29 @@ N_TRAINING = 60_000
 IMAGE_SHAPE = (28, 28)
 
 
-def models(epochs: int, seed: int) -> dict:
+def without_own_mean(X: np.ndarray) -> np.ndarray:
+    """Images less the mean of their own pixels."""
+    return X - X.mean(axis=1, keepdims=True)
+
+
+def atoms_of_clusters(X, n_groups, random_state, *, images, pixels, clusterer):
+    """First atoms, members of clusters of images that are found before ``pixels``.
+
+    An ``init`` of `GroupSparseAutoencoder`; ``X`` is not looked at, since the features
+    that ``clusterer`` begins with are those of images as they are.
+    """
+    chosen = random_state.permutation(len(images))[:5000]
+    labels = clusterer.fit_predict(images[chosen])
+    members = pixels.fit_transform(images)[chosen]
+    atoms = dictionaries_from_labels(members, labels, n_groups, 16, random_state)
+    return atoms.reshape(-1, members.shape[1])
+
+
+def models(X: np.ndarray, epochs: int, seed: int) -> dict:
     """What encodes: the paper's two networks, ours, and ours on features of images.
 
     ``epochs`` is for the former; ours have defaults, early stopping included.
+    ``X`` are the training images, of which two take their start.
     """
     paper = {"n_groups": 10, "group_size": 16, "alpha": 0.2}
     of_paper = {
@@ -39,10 +65,22 @@ def models(epochs: int, seed: int) -> dict:
     }
     features = make_image_clusterer(10, IMAGE_SHAPE, random_state=seed)[:-1]
     start = SparseSubspaceClustering(10, random_state=seed)
+    of_features = partial(
+        atoms_of_clusters,
+        images=X,
+        clusterer=make_pipeline(*(step for _, step in features.steps), start),
+    )
+    centred = (StandardScaler(with_std=False), Normalizer())
+    own_mean = (FunctionTransformer(without_own_mean), Normalizer())
     return {
         "sparse": (
             Normalizer(),
             SparseAutoencoder(n_atoms=160, alpha=0.03, **of_paper),
+        ),
+        # As many times the paper's as the ``alpha`` 0.6 of centred pixels.
+        "sparse_alpha_times_3": (
+            Normalizer(),
+            SparseAutoencoder(n_atoms=160, alpha=0.09, **of_paper),
         ),
         "group_sparse_reconstruction": (
             Normalizer(),
@@ -53,9 +91,26 @@ def models(epochs: int, seed: int) -> dict:
             GroupSparseAutoencoder(**paper, **of_paper),
         ),
         "group_sparse_centred": (
-            StandardScaler(with_std=False),
-            Normalizer(),
+            *centred,
             GroupSparseAutoencoder(alpha=0.6, loss="reconstruction", random_state=seed),
+        ),
+        "group_sparse_centred_start": (
+            *centred,
+            GroupSparseAutoencoder(
+                alpha=0.6,
+                loss="reconstruction",
+                init=partial(of_features, pixels=make_pipeline(*centred)),
+                random_state=seed,
+            ),
+        ),
+        "group_sparse_own_mean_start": (
+            *own_mean,
+            GroupSparseAutoencoder(
+                alpha=0.4,
+                loss="reconstruction",
+                init=partial(of_features, pixels=make_pipeline(*own_mean)),
+                random_state=seed,
+            ),
         ),
         "group_sparse_defaults": (
             Normalizer(),
@@ -76,12 +131,11 @@ def models(epochs: int, seed: int) -> dict:
 
 
 def representations(codes: np.ndarray) -> dict[str, np.ndarray]:
-    """Codes as they are, and nonnegative with rows that sum to one."""
-    magnitudes = np.abs(codes)
-    sums = magnitudes.sum(axis=1, keepdims=True)
+    """Codes as they are, of unit norm, and nonnegative with rows that sum to one."""
     return {
         "codes": codes,
-        "codes_nonnegative": magnitudes / np.maximum(sums, np.finfo(codes.dtype).tiny),
+        "codes_unit_norm": normalize(codes),
+        "codes_nonnegative": normalize(np.abs(codes), norm="l1"),
     }
 
 
@@ -119,7 +173,7 @@ def run(epochs: int, threads: int, seeds: int, only: list[str] | None):
         result["raw"] = table_1_scores(X_test, y_test)
     print("raw", result["raw"], flush=True)
     for seed in range(seeds):
-        for name, steps in models(epochs, seed).items():
+        for name, steps in models(X[:N_TRAINING], epochs, seed).items():
             if only and name not in only:
                 continue
             trial = _trial(steps, X[:N_TRAINING], X_test, y_test)

@@ -24,12 +24,20 @@ PUBLISHED = {
 }
 MODELS = {
     "sparse": "sparse autoencoder",
+    "sparse_alpha_times_3": "sparse autoencoder, alpha 0.09",
     "group_sparse_reconstruction": "group-sparse, reconstruction loss",
     "group_sparse": "group-sparse, penalised loss",
     "group_sparse_defaults": "group-sparse, our defaults",
     "group_sparse_centred": "group-sparse, centred pixels",
+    "group_sparse_centred_start": "group-sparse, centred pixels, start from features",
+    "group_sparse_own_mean_start": "group-sparse, own mean off, start from features",
     "group_sparse_start": "group-sparse, start from features",
     "group_sparse_features": "group-sparse, on scattering features",
+}
+REPRESENTATIONS = {
+    "codes": "",
+    "codes_unit_norm": ", unit norm",
+    "codes_nonnegative": ", nonnegative",
 }
 DATASETS = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "usps": "USPS"}
 
@@ -42,31 +50,35 @@ def read(experiment: str) -> dict | None:
 def table_1(result: dict) -> None:
     """Accuracies of clusters of codes, ours as means over seeds."""
 
-    def of_paper(name, row):
-        values = PUBLISHED.get(name, (None, None))[row]
+    def of_paper(name, key):
+        is_nonnegative = key == "codes_nonnegative"
+        values = PUBLISHED.get(name, (None, None))[is_nonnegative]
+        if key == "codes_unit_norm":
+            values = None
         return ["", ""] if values is None else [f"{value:.3f}" for value in values]
 
     of_pixels = [f"{value:.3f}" for value in result["raw"].values()]
-    rows = [["pixels", *of_pixels, "", *of_paper("raw", 0)]]
+    rows = [["pixels", *of_pixels, "", *of_paper("raw", "codes")]]
     for name, title in MODELS.items():
         trials = result["models"].get(name)
         if not trials:
             continue
         strongest = np.mean([trial["strongest_group"] for trial in trials])
-        for row, (key, suffix) in enumerate(
-            (("codes", ""), ("codes_nonnegative", ", nonnegative"))
-        ):
+        for key, suffix in REPRESENTATIONS.items():
+            # Unit norm came later; not every model was run again.
+            if not all(key in trial for trial in trials):
+                continue
             means = [
                 np.mean([trial[key][clusterer] for trial in trials])
                 for clusterer in ("k_means", "spectral")
             ]
-            own = "" if row or name == "sparse" else f"{strongest:.3f}"
+            has_groups = key == "codes" and not name.startswith("sparse")
             rows.append(
                 [
                     title + suffix,
                     *(f"{mean:.3f}" for mean in means),
-                    own,
-                    *of_paper(name, row),
+                    f"{strongest:.3f}" if has_groups else "",
+                    *of_paper(name, key),
                 ]
             )
     header = ["representation", "k-means", "spectral", "strongest group"]
