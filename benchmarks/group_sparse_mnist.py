@@ -94,6 +94,12 @@ def models(X: np.ndarray, epochs: int, seed: int) -> dict:
             *centred,
             GroupSparseAutoencoder(alpha=0.6, loss="reconstruction", random_state=seed),
         ),
+        "group_sparse_centred_restarts": (
+            *centred,
+            GroupSparseAutoencoder(
+                alpha=0.6, loss="reconstruction", n_init=5, random_state=seed
+            ),
+        ),
         "group_sparse_centred_start": (
             *centred,
             GroupSparseAutoencoder(

@@ -29,6 +29,7 @@ MODELS = {
     "group_sparse": "group-sparse, penalised loss",
     "group_sparse_defaults": "group-sparse, our defaults",
     "group_sparse_centred": "group-sparse, centred pixels",
+    "group_sparse_centred_restarts": "group-sparse, centred pixels, best of five",
     "group_sparse_centred_start": "group-sparse, centred pixels, start from features",
     "group_sparse_own_mean_start": "group-sparse, own mean off, start from features",
     "group_sparse_start": "group-sparse, start from features",
