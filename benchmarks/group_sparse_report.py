@@ -31,7 +31,6 @@ MODELS = {
     "group_sparse_centred": "group-sparse, centred pixels",
     "group_sparse_centred_restarts": "group-sparse, centred pixels, best of five",
     "group_sparse_centred_start": "group-sparse, centred pixels, start from features",
-    "group_sparse_own_mean_start": "group-sparse, own mean off, start from features",
     "group_sparse_start": "group-sparse, start from features",
     "group_sparse_features": "group-sparse, on scattering features",
 }
