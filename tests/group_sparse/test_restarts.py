@@ -91,3 +91,24 @@ def test_an_interrupt_in_the_start_of_a_restart_keeps_the_first_run(X):
 
 def interrupt(X, n_groups, random_state):
     raise KeyboardInterrupt
+
+
+def test_callbacks_are_told_of_each_run(X):
+    pytest.importorskip("sklearn.callback")
+    tasks = []
+
+    class Recorder:
+        def setup(self, estimator, context):
+            tasks.append(context.max_subtasks)
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            tasks.append(context.task_name)
+
+        def on_fit_task_end(self, estimator, context):
+            pass
+
+    small_model(n_init=3, max_iter=2).set_callbacks(Recorder()).fit(X)
+    assert tasks == [3, "fit", *(["run", "epoch", "epoch"] * 3)]
