@@ -44,7 +44,7 @@ def outputs_and_gradients(module, X, mask):
     """Energies, codes, and the gradients of the loss."""
     output = module(X, mask)
     module.loss(output).backward()
-    return (*output, module.dictionaries.grad, module.weight_logits.grad)
+    return (*output, module.dictionaries.grad)
 
 
 @every_penalty
@@ -116,7 +116,7 @@ def test_all_forms_agree(penalty, seed, step_size):
         ("gram", None),
         ("gram", torch.ones_like(X)),
     ]:
-        module = DictionaryMixture(D, form=form, fit_weights=True, **options)
+        module = DictionaryMixture(D, form=form, **options)
         results.append(outputs_and_gradients(module, X, mask))
     for other in results[1:]:
         for actual, expected in zip(other, results[0], strict=True):
@@ -133,7 +133,7 @@ def test_masked_samples_by_residuals_and_as_they_run(
     X, D, observed = problem(n_samples=40, n_features=12)
     X, observed[:n_complete] = 0.1 * X, 1.0
     order = torch.randperm(40, generator=torch.Generator().manual_seed(0))
-    options = {"penalty": penalty, "alpha": 0.1, "fit_weights": True}
+    options = {"penalty": penalty, "alpha": 0.1}
     reference = DictionaryMixture(D, form="residual", **options)
     module = DictionaryMixture(D, min_responsibility=min_responsibility, **options)
     for actual, expected in zip(
@@ -194,19 +194,16 @@ def test_a_sample_without_observed_entries_has_the_prior():
 def test_gradcheck(penalty, mask):
     X, D, observed = problem(seed=4, n_clusters=2, n_samples=3)
     module = DictionaryMixture(
-        D, penalty=penalty, alpha=0.3, n_fista_iter=5, step_size=0.2, fit_weights=True
+        D, penalty=penalty, alpha=0.3, n_fista_iter=5, step_size=0.2
     )
-    names = ("dictionaries", "weight_logits")
 
-    def loss(*parameters):
+    def loss(dictionaries):
         output = torch.func.functional_call(
-            module,
-            dict(zip(names, parameters, strict=True)),
-            (X, observed if mask else None),
+            module, {"dictionaries": dictionaries}, (X, observed if mask else None)
         )
         return module.loss(output)
 
-    assert gradcheck(loss, tuple(getattr(module, name) for name in names))
+    assert gradcheck(loss, module.dictionaries)
 
 
 def test_atoms_have_unit_norm():
@@ -236,7 +233,7 @@ def test_zero_atoms_stay_finite(penalty, form, dtype):
     D[0, :2] = 0.0
     D[1] = 0.0
     mask = observed if form == "masked" else None
-    form = "gram" if form == "masked" else form
+    form = "auto" if form == "masked" else form
     module = DictionaryMixture(D, penalty=penalty, form=form)
     assert (module.dictionaries[1] == 0).all()
     output = module(X, mask)
@@ -255,25 +252,45 @@ def test_weights_enter_as_minus_log_pi():
     close(DictionaryMixture(D, weights=7 * pi)(X).energies, equal - pi.log())
 
 
-def test_gradient_of_the_weights():
-    """Against the closed form ``pi - mean_b p_k (1 - E_k + sum_j p_j E_j)``."""
+def test_weights_are_set_in_place():
     X, D, _ = problem()
     pi = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)
-    module = DictionaryMixture(D, weights=pi, fit_weights=True)
-    output = module(X)
-    module.loss(output).backward()
-    E = output.energies.detach()
-    p = torch.softmax(-E, 1)
-    slope = (p * (1 - E + (p * E).sum(1, keepdim=True))).mean(0)
-    close(module.weight_logits.grad, pi - slope)
+    module = DictionaryMixture(D)
+    log_weights = module.log_weights
+    module.set_weights_(7 * pi)
+    assert module.log_weights is log_weights
+    close(module(X).energies, DictionaryMixture(D, weights=pi)(X).energies)
 
 
-def test_fixed_weights_have_no_gradient():
+def test_weights_have_no_gradient():
     X, D, _ = problem()
     module = DictionaryMixture(D)
     module.loss(module(X)).backward()
-    assert module.weight_logits.grad is None
+    assert module.log_weights.grad is None
     assert module.dictionaries.grad is not None
+
+
+def test_a_form_that_cannot_is_an_error_with_its_name():
+    X, D, observed = problem()
+    for form, arguments, message in (
+        ("gram", (X, observed), "takes complete samples only"),
+        ("tiled", (X, None), "takes incomplete samples only"),
+        ("gram", (X.clone().requires_grad_(), None), "no gradients of the samples"),
+    ):
+        with pytest.raises(ValueError, match=f"form='{form}' .*{message}"):
+            DictionaryMixture(D, form=form)(*arguments)
+    with pytest.raises(ValueError, match="form must be 'auto' or one of 'gram'"):
+        DictionaryMixture(D, form="masked")
+
+
+def test_tiles_are_for_the_cpu():
+    X, D, observed = (tensor.to("meta") for tensor in problem())
+    module = DictionaryMixture(D)
+    arguments = X, observed, *module.gram_and_steps()
+    assert module.encode(*arguments).penalties.shape == (len(D), len(X))
+    module.form = "tiled"
+    with pytest.raises(ValueError, match="form='tiled' is for device='cpu'"):
+        module.encode(*arguments)
 
 
 @pytest.mark.parametrize("step_size", ["auto", 0.04])
@@ -306,7 +323,7 @@ def test_an_encoder_has_a_layer():
 
 
 @every_penalty
-@pytest.mark.parametrize("form", ["gram", "residual"])
+@pytest.mark.parametrize("form", ["auto", "residual"])
 @pytest.mark.parametrize("is_masked", [False, True])
 def test_leaving_out_small_responsibilities(penalty, form, is_masked):
     X, D, observed = problem(n_clusters=5, n_samples=40, n_atoms=4, n_features=12)
@@ -318,7 +335,6 @@ def test_leaving_out_small_responsibilities(penalty, form, is_masked):
             penalty=penalty,
             alpha=0.3,
             form=form,
-            fit_weights=True,
             min_responsibility=min_responsibility,
         )
         output = module(1.5 * X, mask)
@@ -329,11 +345,11 @@ def test_leaving_out_small_responsibilities(penalty, form, is_masked):
     close(shorter.energies, exact.energies)
     close(shorter.codes, exact.codes)
     # It did leave something out, and not much was lost by it.
-    assert is_masked or 0.0 < module._last_share < 1.0
+    p = torch.softmax(-exact.energies, dim=1)
+    assert 0.0 < (p < 1e-5).double().mean() < 1.0
     expected = exact_module.dictionaries.grad
     error = torch.linalg.vector_norm(module.dictionaries.grad - expected)
     assert 0.0 < error < 1e-4 * torch.linalg.vector_norm(expected)
-    close(module.weight_logits.grad, exact_module.weight_logits.grad)
 
 
 @pytest.mark.parametrize("is_masked", [False, True])
@@ -341,7 +357,7 @@ def test_gradients_of_samples(is_masked):
     X, D, observed = problem()
     mask = observed if is_masked else None
     gradients = []
-    for form in ("gram", "residual"):
+    for form in ("auto", "residual"):
         module, wanted = DictionaryMixture(D, form=form), X.clone().requires_grad_()
         module.loss(module(wanted, mask)).backward()
         gradients.append((wanted.grad, module.dictionaries.grad))
@@ -350,11 +366,11 @@ def test_gradients_of_samples(is_masked):
         close(actual, expected)
 
 
-@pytest.mark.parametrize(("share", "few"), [(0.0, True), (0.6, True), (0.7, False)])
-def test_layers_are_kept_where_many_samples_matter(monkeypatch, share, few):
+@pytest.mark.parametrize("few_matter", [True, False])
+def test_layers_are_kept_where_many_samples_matter(monkeypatch, few_matter):
     X, D, _ = problem()
     module = DictionaryMixture(D, min_responsibility=1e-5)
-    module._last_share = share
+    module.few_matter = few_matter
     told = []
 
     def spy(*args, few_matter):
@@ -363,17 +379,16 @@ def test_layers_are_kept_where_many_samples_matter(monkeypatch, share, few):
 
     monkeypatch.setattr("skmixmate.modules.encoder.gram_encode", spy)
     module(X)
-    assert told == [few]
+    assert told == [few_matter]
 
 
 def test_nothing_is_left_out_where_all_clusters_matter():
     X, D, _ = problem(n_samples=20)
     gradients = {}
-    for min_responsibility in (0.0, 1e-5):
-        module = DictionaryMixture(0.01 * D, min_responsibility=min_responsibility)
-        for _ in range(2):  # The first pass finds out, the second encodes once.
-            module.zero_grad()
+    for few_matter in (True, False):
+        for min_responsibility in (0.0, 1e-5):
+            module = DictionaryMixture(0.01 * D, min_responsibility=min_responsibility)
+            module.few_matter = few_matter
             module.loss(module(0.01 * X)).backward()
-        gradients[min_responsibility] = module.dictionaries.grad
-    assert module._last_share == 1.0
-    close(gradients[1e-5], gradients[0.0])
+            gradients[min_responsibility] = module.dictionaries.grad
+        close(gradients[1e-5], gradients[0.0])

@@ -98,7 +98,7 @@ def test_the_papers_recipe_on_usps():
 
 def test_groups_of_the_autoencoder_are_like_digits():
     X, y = fetch_mnist(subset="test", return_X_y=True)
-    for init, at_least in (("cluster", 0.6), ("random", 0.4)):
+    for init, at_least in (("spectral", 0.6), ("noise", 0.4)):
         model = GroupSparseAutoencoder(init=init, max_iter=10, random_state=0).fit(X)
         assert clustering_accuracy(y, model.labels_) > at_least
         assert model.group_usage_.min() > 0.1

@@ -2,7 +2,7 @@
 
 import math
 
-from ..utils.user_warnings import warn_user
+from ..utils.callers import warn_user
 from ..utils.validation import check_integer
 
 __all__ = ["check_image_shape", "resolve_image_shape"]

@@ -4,10 +4,9 @@ Symbols, the same everywhere: B samples in a batch, K clusters, P atoms per
 dictionary, M features. ``X`` (B, M), ``D`` (K, P, M), codes ``Z`` (K, B, P).
 """
 
-from .encoding import Encoded, Prox
-from .fista import fista
+from .data_term import DataTerm, masked_term, residual_term
+from .fista import Encoded, Prox, fista, lipschitz_constant
 from .gram_fista import gram_encode
-from .masked_fista import masked_encode
 from .mixture import energies, expected_energy, responsibilities
 from .neighbors import nearest_in_groups
 from .omp import orthogonal_matching_pursuit
@@ -19,14 +18,9 @@ from .prox import (
     nonnegative_soft_threshold,
     soft_threshold,
 )
-from .quadratic import (
-    DataTerm,
-    lipschitz_constant,
-    masked_term,
-    residual_term,
-)
 from .scattering import Scattering, normalized_paths, scattering, scattering_paths
 from .scattering_operators import scattering_operators
+from .tiled_fista import tiled_encode
 
 __all__ = [
     "DataTerm",
@@ -41,7 +35,6 @@ __all__ = [
     "gram_encode",
     "group_norms",
     "lipschitz_constant",
-    "masked_encode",
     "masked_term",
     "nearest_in_groups",
     "nonnegative_block_soft_threshold",
@@ -54,4 +47,5 @@ __all__ = [
     "scattering_operators",
     "scattering_paths",
     "soft_threshold",
+    "tiled_encode",
 ]

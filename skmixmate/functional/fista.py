@@ -1,10 +1,34 @@
-"""The fast iterative shrinkage-thresholding algorithm, unfolded."""
+"""The fast iterative shrinkage-thresholding algorithm, unfolded: its loop, its step.
+
+`Prox` is what all forms of the encoder take, `Encoded` what they give.
+"""
 
 import math
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+
+class Encoded(NamedTuple):
+    """Codes (K, B, P) and squared residuals (K, B) over what is observed."""
+
+    codes: Tensor
+    squared_residuals: Tensor
+
+
+class Prox(NamedTuple):
+    """The proximal step of codes (k, b, P) in units of the step size, and its gradient.
+
+    ``forward(V, step)`` are the codes after it, ``step`` (k, 1, 1) being the step sizes
+    of their dictionaries; ``backward(grad, V, step)`` is the gradient of ``V`` if
+    ``grad`` is that of what ``forward`` returns. No gradient flows to what else they
+    depend on.
+    """
+
+    forward: Callable[[Tensor, Tensor], Tensor]
+    backward: Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def fista(
@@ -72,3 +96,50 @@ def extrapolate(
     if not momentum:
         return codes
     return torch.lerp(previous, codes, 1.0 + momentum, out=out)
+
+
+def lipschitz_constant(gram: Tensor, n_squarings: int = 6) -> Tensor:
+    """Upper bound of the largest eigenvalue of each Gram matrix.
+
+    Parameters
+    ----------
+    gram : Tensor of shape (K, P, P)
+        Symmetric and positive semidefinite.
+    n_squarings : int, default=6
+        ``q = 2**n_squarings``; the bound is at most ``P**(1/q)`` times too large.
+
+    Returns
+    -------
+    Tensor of shape (K,)
+        Positive, also for a zero matrix. No gradient flows through it.
+
+    Notes
+    -----
+    ``lambda_max <= trace(G^q)^(1/q)``, with ``G^q`` by repeated squaring. A power
+    iteration approaches the eigenvalue from below; this bound is never below, so the
+    step it gives cannot make the encoder diverge. It needs no random start, nor a
+    synchronisation with a GPU, as an eigenvalue routine would.
+    """
+    with torch.no_grad():
+        tiny = torch.finfo(gram.dtype).tiny
+        scale = _trace(gram)
+        is_zero = scale < tiny
+        scale = scale.clamp(min=tiny)
+        # G^q = scale^q * exp(log_trace * q) * power keeps the powers in range.
+        power = gram / scale[:, None, None]
+        log_trace = torch.zeros_like(scale)
+        for n_squared in range(1, n_squarings + 1):
+            power = power @ power
+            # Two squarings of a matrix of trace one stay in range.
+            if n_squared % 2 == 0 or n_squared == n_squarings:
+                trace = _trace(power).clamp(min=tiny)
+                log_trace = log_trace + trace.log() / 2.0**n_squared
+                power = power / trace[:, None, None]
+        slack = 1.0 + 64.0 * torch.finfo(gram.dtype).eps
+        # Any positive number bounds a zero matrix; one gives a step of ordinary size.
+        return (scale * log_trace.exp() * slack).masked_fill(is_zero, 1.0)
+
+
+def _trace(matrices: Tensor) -> Tensor:
+    """Trace of each matrix, (K,)."""
+    return matrices.diagonal(dim1=-2, dim2=-1).sum(-1)

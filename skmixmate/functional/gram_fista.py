@@ -12,8 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .encoding import Encoded, Prox
-from .fista import extrapolate, momenta
+from .fista import Encoded, Prox, extrapolate, momenta
 
 __all__ = ["gram_encode"]
 

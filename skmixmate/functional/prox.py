@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 
-def soft_threshold(v: Tensor, threshold: float) -> Tensor:
+def soft_threshold(v: Tensor, threshold: float | Tensor) -> Tensor:
     """Proximal operator of the l1 norm: ``sign(v) * (|v| - threshold)_+``.
 
     Parameters
     ----------
     v : Tensor of shape (..., P)
-    threshold : float, nonnegative
+    threshold : float or Tensor that broadcasts with ``v``, nonnegative
 
     Returns
     -------
@@ -23,16 +23,18 @@ def soft_threshold(v: Tensor, threshold: float) -> Tensor:
     ----------
     MixMate (ICASSP 2022), the operator ``f`` of eq. 4.
     """
+    if isinstance(threshold, Tensor):
+        return v - v.clamp(-threshold, threshold)
     return torch.nn.functional.softshrink(v, threshold)
 
 
-def nonnegative_soft_threshold(v: Tensor, threshold: float) -> Tensor:
+def nonnegative_soft_threshold(v: Tensor, threshold: float | Tensor) -> Tensor:
     """Proximal operator of the l1 norm on nonnegative codes: ``(v - threshold)_+``.
 
     Parameters
     ----------
     v : Tensor of shape (..., P)
-    threshold : float, nonnegative
+    threshold : float or Tensor that broadcasts with ``v``, nonnegative
 
     Returns
     -------
@@ -116,7 +118,7 @@ def block_soft_threshold_backward(
 
 
 def nonnegative_block_soft_threshold(
-    v: Tensor, threshold: float, group_size: int
+    v: Tensor, threshold: float | Tensor, group_size: int
 ) -> Tensor:
     """Proximal operator of the sum of group norms on nonnegative codes.
 
@@ -125,7 +127,7 @@ def nonnegative_block_soft_threshold(
     Parameters
     ----------
     v : Tensor of shape (..., P), P a multiple of ``group_size``
-    threshold : float, nonnegative
+    threshold : float or Tensor that broadcasts with (..., P / group_size), nonnegative
     group_size : int
 
     Returns

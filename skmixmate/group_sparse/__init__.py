@@ -1,6 +1,5 @@
 """Sparse and group-sparse autoencoders over the modules."""
 
-from .group_sparse import GroupSparseAutoencoder
-from .sparse import SparseAutoencoder
+from .autoencoders import GroupSparseAutoencoder, SparseAutoencoder
 
 __all__ = ["GroupSparseAutoencoder", "SparseAutoencoder"]

@@ -1,11 +1,12 @@
-"""The first atoms: members of the clusters."""
+"""The first atoms: members of the clusters that labels tell."""
 
 import numpy as np
+from sklearn.cluster import KMeans
 
+from ..utils.callers import warn_user
 from ..utils.random import private_random_state
-from ..utils.user_warnings import warn_user
 
-__all__ = ["InitializationWarning", "dictionaries_from_labels"]
+__all__ = ["InitializationWarning", "dictionaries_from_labels", "with_n_clusters"]
 
 
 class InitializationWarning(UserWarning):
@@ -67,6 +68,58 @@ def dictionaries_from_labels(
     return dictionaries
 
 
+def with_n_clusters(labels, X, n_clusters: int, random_state) -> np.ndarray:
+    """Relabel from 0 to ``n_clusters - 1``, dropping or splitting clusters as needed.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_samples,), int
+        Negative for samples that belong to no cluster.
+    X : ndarray of shape (n_samples, n_features)
+    n_clusters : int
+    random_state : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        No cluster is empty; -1 for samples that belong to none.
+
+    Raises
+    ------
+    ValueError
+        If labels are of a wrong shape or type, or all negative.
+
+    Warns
+    -----
+    InitializationWarning
+        If there are more clusters than ``n_clusters`` (the largest are kept) or fewer
+        (the largest are split in two until there are enough).
+    """
+    labels = _check_labels(labels, len(X))
+    values, sizes = np.unique(labels[labels >= 0], return_counts=True)
+    if len(values) > n_clusters:
+        warn_user(
+            f"init gave {len(values)} clusters for n_clusters={n_clusters}; the "
+            f"{n_clusters} largest are kept and the samples of the others wait for "
+            "training to place them.",
+            InitializationWarning,
+        )
+        largest = np.argsort(-sizes, kind="stable")[:n_clusters]
+        values = values[np.sort(largest)]
+    relabelled = np.full(len(labels), -1, dtype=np.intp)
+    for new, old in enumerate(values):
+        relabelled[labels == old] = new
+    if len(values) < n_clusters:
+        warn_user(
+            f"init gave {len(values)} clusters for n_clusters={n_clusters}; the "
+            "largest are split in two until there are enough.",
+            InitializationWarning,
+        )
+        for new in range(len(values), n_clusters):
+            _split_largest(relabelled, new, X, random_state)
+    return relabelled
+
+
 def _distinct_rows(X, members, n_rows) -> np.ndarray:
     """The first ``n_rows`` different rows among ``members``, in their order."""
     # Duplicates are rare: look at few rows first and at all only if needed.
@@ -85,3 +138,32 @@ def _mixtures(atoms, n_mixtures, random_state) -> np.ndarray:
     size = np.sqrt(np.mean(np.square(atoms))) or 1.0
     noise = random_state.normal(scale=0.01 * size, size=(n_mixtures, atoms.shape[1]))
     return share * atoms[pairs[0]] + (1.0 - share) * atoms[pairs[1]] + noise
+
+
+def _check_labels(labels, n_samples: int) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.shape != (n_samples,):
+        raise ValueError(
+            f"init gave labels of shape {labels.shape} for {n_samples} samples; "
+            f"expected shape ({n_samples},)."
+        )
+    if labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"init gave labels of dtype {labels.dtype}; expected integers, one label a "
+            "sample, -1 for none."
+        )
+    if (labels < 0).all():
+        raise ValueError("init gave no sample a label; all labels are negative.")
+    return labels
+
+
+def _split_largest(labels, new, X, random_state) -> None:
+    """Give part of the largest cluster the label ``new``, in place."""
+    members = np.flatnonzero(labels == np.bincount(labels[labels >= 0]).argmax())
+    if len(members) == 1:  # Nothing to split; an unassigned sample is left, though.
+        labels[random_state.choice(np.flatnonzero(labels < 0))] = new
+        return
+    halves = np.arange(len(members)) % 2
+    if len(np.unique(X[members], axis=0)) > 1:
+        halves = KMeans(2, n_init=1, random_state=random_state).fit(X[members]).labels_
+    labels[members[halves == 1]] = new

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lasso_path
 
 from ..functional import orthogonal_matching_pursuit
-from ..utils.user_warnings import warn_user
+from ..utils.callers import warn_user
 
 __all__ = ["lasso_representation", "omp_representation"]
 

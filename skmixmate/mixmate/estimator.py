@@ -1,24 +1,29 @@
 """The MixMate estimator."""
 
+import numpy as np
+import torch
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
-from ..estimation.estimator import NetworkEstimatorMixin
-from ..estimation.restarts import count_runs
-from ..utils.callbacks import with_callbacks
-from ..utils.validation import validate_samples
-from .fitting import fit_mixture, partial_fit_mixture
-from .inference import MixtureInferenceMixin
-from .parameters import MixtureParameters
+from ..base.estimator import NetworkEstimatorMixin
+from ..base.samples import like_input
+from ..modules import DictionaryMixture, MixtureOutput
+from ..utils.random import private_random_state
+from ..utils.validation import check_choice, check_integer
+from .fit import MixtureFit
+from .last_pass import assigned_codes
+from .network import FittedMixture, MixtureParameters, decode, decode_by_label
 
 __all__ = ["MixMateClustering"]
 
+# Of the parameter ``clusters``.
+_CLUSTERS = ("assigned", "all")
 
+
+# A TransformerMixin itself: set_output wraps `transform` only in a class that is one.
 class MixMateClustering(
-    MixtureInferenceMixin,
-    NetworkEstimatorMixin,
-    TransformerMixin,
-    ClusterMixin,
-    BaseEstimator,
+    NetworkEstimatorMixin, TransformerMixin, ClusterMixin, BaseEstimator
 ):
     """Cluster samples with a mixture of sparse dictionaries (MixMate).
 
@@ -36,8 +41,9 @@ class MixMateClustering(
         size, at most 50.
     alpha : float, default=0.75
         Strength of the sparsity penalty, in units of ``scale_``.
-    penalty : "l1" or Penalty, default="l1"
-        Sparsity penalty; see `skmixmate.penalties`.
+    penalty : str or Penalty, default="l1"
+        Sparsity penalty; "l1", "group-l2", "elastic-net" or one of your own, see
+        `skmixmate.penalties`.
     fit_intercept : bool, default=True
         Append a constant feature to the samples, so that each cluster is an affine set
         rather than a cone through the origin. Blobs and centred data need it; images
@@ -46,19 +52,21 @@ class MixMateClustering(
         What X is divided by. "auto" makes the mean squared norm of a sample 100, so
         that ``alpha`` and the sharpness of the probabilities do not depend on the unit
         of X. The paper's model is ``scale=1.0`` on pixels in [0, 1].
-    init : str, clusterer, callable or array, default="spectral"
+    init : str, clusterer, callable or array-like, default="spectral"
         Where the first dictionaries come from: members of first clusters, found on
         ``init_size`` samples without missing entries.
 
         - "spectral": spectral clustering of the nearest-neighbour graph;
         - "ssc": `SparseSubspaceClustering`;
-        - "k-means", "random";
+        - "k-means";
+        - "data", or "random": samples, whatever cluster they may be of;
+        - "noise": Gaussian noise as large as the samples;
         - any object with ``fit_predict``, a Pipeline too;
         - a callable ``(X, n_clusters, random_state)`` that gives labels, or first atoms
           as an array;
-        - an array (n_clusters, n_atoms, n_features) of first atoms. They are points
-          in the space of X, as samples are; to go on from a fitted estimator, use
-          ``warm_start``.
+        - first atoms, (n_clusters, n_atoms, n_features) or those of the clusters one
+          after another in rows. They are points in the space of X, as samples are; to
+          go on from a fitted estimator, use ``warm_start``.
     init_size : int, default=5000
         Largest number of samples that the first clusters are found on.
     n_init : int, default=1
@@ -69,7 +77,9 @@ class MixMateClustering(
         Step of FISTA. "auto" computes it from each dictionary so that the encoder
         cannot diverge; the paper has 0.04.
     fit_weights : bool, default=False
-        Whether the mixture weights are learned; otherwise they are equal.
+        Whether the mixture weights are learned, as the mean probabilities of an epoch,
+        with one sample more for each cluster so that none dies of it; otherwise they
+        are equal.
     learning_rate : float, default=0.01
         Step size of Adam.
     learning_rate_schedule : {"constant", "linear"}, default="constant"
@@ -113,7 +123,7 @@ class MixMateClustering(
     loss_ : float
         Mean expected energy of the training samples (eq. 8).
     history_ : dict of str to ndarray
-        One entry an epoch: "loss", "seconds", "n_reseeded_atoms".
+        One entry an epoch: "loss", "seconds" and, after `fit`, "n_reseeded_atoms".
     n_iter_ : int
         Number of epochs of the last fit.
     converged_ : bool
@@ -152,7 +162,8 @@ class MixMateClustering(
     the model, not filled in.
 
     Interrupting ``fit`` from the keyboard ends it and keeps what was learned until
-    then; interrupting ``partial_fit`` keeps it as well and raises KeyboardInterrupt.
+    then. Interrupting ``partial_fit``, or a fit within a grid search, a Pipeline or
+    another estimator's, keeps it as well and raises KeyboardInterrupt.
 
     References
     ----------
@@ -173,6 +184,10 @@ class MixMateClustering(
     """
 
     _fitted_name = "dictionaries_"
+    _parameters_type = MixtureParameters
+    _attributes_type = FittedMixture
+    _fit_type = MixtureFit
+    _fit_type = MixtureFit
 
     def __init__(
         self,
@@ -225,88 +240,239 @@ class MixMateClustering(
         self.device = device
         self.verbose = verbose
 
-    @with_callbacks
-    def fit(self, X, y=None, mask=None):
-        """Learn the dictionaries and cluster X.
+    def predict(self, X, mask=None):
+        """Assign each sample to the cluster of lowest energy.
 
         Parameters
         ----------
         X : array-like or Tensor of shape (n_samples, n_features)
-            NaN marks a missing entry. 8-bit integers stay 8-bit in memory.
-        y : Ignored
-            Present for API consistency.
+            NaN marks a missing entry.
         mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
             True where observed.
 
         Returns
         -------
-        MixMateClustering
-            Itself.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter, X or mask is out of range; the message names it, what it
-            got and what it accepts.
-
-        Warns
-        -----
-        InitializationWarning
-            If the first clusters had to be mended.
-        ConvergenceWarning
-            If clusters are empty in the end.
-        RuntimeWarning
-            If fitting was interrupted, or ended because the loss was not finite.
+        ndarray or Tensor of shape (n_samples,), int
+            Labels 0 to ``n_clusters - 1``.
         """
-        parameters = MixtureParameters.from_estimator(self)
-        continued = bool(self.warm_start) and hasattr(self, "dictionaries_")
-        data = validate_samples(self, X, mask, reset=not continued)
-        context = self._init_callback_context(max_subtasks=count_runs(self, continued))
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        fitted = fit_mixture(
-            self, parameters, data, continued=continued, context=context
+        return self._map(X, mask, lambda out: out.energies.argmin(dim=1))
+
+    def predict_proba(self, X, mask=None):
+        """Probability of each cluster, ``softmax(-E)`` (eq. 7).
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_clusters)
+            Rows sum to one.
+        """
+        return self._map(X, mask, lambda out: torch.softmax(-out.energies, dim=1))
+
+    def transform(self, X, mask=None):
+        """Energy of each sample under each cluster (eq. 5): the lower, the better.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_clusters)
+            In units of ``scale_`` squared.
+        """
+        return self._map(X, mask, lambda out: out.energies)
+
+    def score_samples(self, X, mask=None):
+        """How well each sample is explained, ``log sum_k exp(-E_k)``.
+
+        A log-likelihood without its normalising constants, which depend on ``alpha``,
+        ``scale_``, ``penalty``, the number of atoms and the number of observed entries:
+        compare only models, and samples, that share these.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples,)
+            The higher, the better explained.
+        """
+        return self._map(X, mask, lambda out: torch.logsumexp(-out.energies, dim=1))
+
+    def encode(self, X, clusters="assigned", mask=None):
+        """Sparse codes of the samples.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        clusters : {"assigned", "all"}, default="assigned"
+            Codes for the cluster that each sample is assigned to, or for all.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_atoms) or, for "all", \
+(n_samples, n_clusters, n_atoms)
+            In units of ``scale_``.
+        """
+        check_choice(clusters, "clusters", _CLUSTERS)
+
+        def codes(output: MixtureOutput):
+            if clusters == "all":
+                return output.codes.transpose(0, 1)
+            return assigned_codes(output)
+
+        return self._map(X, mask, codes)
+
+    def reconstruct(self, X, clusters="assigned", mask=None):
+        """Samples as the model sees them: their codes times the dictionary.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        clusters : {"assigned", "all"}, default="assigned"
+            Reconstruct by the cluster that each sample is assigned to, or by all.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_features) or, for "all", \
+(n_samples, n_clusters, n_features)
+            In the unit of X, missing entries filled in.
+        """
+        check_choice(clusters, "clusters", _CLUSTERS)
+        module = self._network()
+
+        def reconstructions(output: MixtureOutput):
+            if clusters == "all":
+                return self._uncentered(decode(module, output.codes)).transpose(0, 1)
+            codes = assigned_codes(output)
+            labels = output.energies.argmin(dim=1)
+            return self._uncentered(decode_by_label(module, codes, labels))
+
+        return self._map(X, mask, reconstructions)
+
+    def impute(self, X, mask=None):
+        """Fill in missing entries with their expected value under the model.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_features)
+            X where observed, elsewhere the mean of the K reconstructions weighted by
+            the cluster probabilities.
+        """
+        module = self._network()
+
+        def expected(output: MixtureOutput):
+            # The responsibilities go into the codes: one decoding, not K.
+            weights = torch.softmax(-output.energies, dim=1).T.unsqueeze(-1)
+            return self._uncentered(decode(module, output.codes * weights).sum(0))
+
+        data = self._validate(X, mask)
+        filled = self._compute(data, expected)
+        observed = ~torch.isnan(data.X)
+        if data.mask is not None:
+            observed &= data.mask
+        # Where the model is single precision, observed doubles stay as they are.
+        dtype = torch.promote_types(data.dtype, filled.dtype)
+        return like_input(
+            data, torch.where(observed, data.X.to(dtype), filled.to(dtype))
         )
-        fitted.store(self)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y)
-        return self
 
-    def partial_fit(self, X, y=None, mask=None):
-        """Go on training with one epoch over a batch of samples.
-
-        The first call draws the first dictionaries from its batch, which should be
-        like the data as a whole and hold a few thousand samples if it can.
+    def sample(self, n_samples=1):
+        """Draw new samples that look like the clusters.
 
         Parameters
         ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            NaN marks a missing entry. At least ``n_clusters`` samples in the first
-            call.
-        y : Ignored
-            Present for API consistency.
-        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
-            True where observed.
+        n_samples : int, default=1
 
         Returns
         -------
-        MixMateClustering
-            Itself; ``labels_`` and ``loss_`` are those of the batch.
+        X : ndarray of shape (n_samples, n_features)
+            In the unit of the training data, without noise.
+        y : ndarray of shape (n_samples,)
+            Cluster of each sample.
 
-        Raises
-        ------
-        TypeError, ValueError
-            As `fit`.
+        Notes
+        -----
+        The cluster is drawn from ``weights_``, the code from a normal distribution with
+        the mean and the covariance of the codes of the training samples in that
+        cluster. (Codes from the model's own prior, independent and of one scale, would
+        look like no sample: the prior says that codes are sparse, not which atoms go
+        together.)
         """
-        parameters = MixtureParameters.from_estimator(self)
-        first = not hasattr(self, "dictionaries_")
-        data = validate_samples(self, X, mask, reset=first)
-        fitted, interrupted = partial_fit_mixture(self, parameters, data)
-        fitted.store(self)
-        if interrupted:
-            # What was learned is kept, but a loop over batches must end.
-            raise KeyboardInterrupt
-        return self
+        check_is_fitted(self)
+        check_is_fitted(
+            self,
+            "code_means_",
+            msg="Fitting was interrupted before the codes of the training samples were "
+            "known; `sample` needs them. Fit again, or with warm_start=True.",
+        )
+        n_samples = check_integer(n_samples, "n_samples", min_val=1)
+        random_state = private_random_state(self.random_state)
+        # A cluster without samples has no codes to imitate.
+        weights = self.weights_.astype(np.float64) * (self.cluster_sizes_ > 0)
+        y = random_state.choice(len(weights), n_samples, p=weights / weights.sum())
+        codes = np.empty((n_samples, self.dictionaries_.shape[1]))
+        for cluster in np.unique(y):
+            members = y == cluster
+            codes[members] = _normal(
+                random_state,
+                int(members.sum()),
+                self.code_means_[cluster],
+                self.code_covariances_[cluster],
+            )
+        module = self._network().cpu()
+        codes = torch.from_numpy(codes).to(module.dictionaries.dtype)
+        codes = module.penalty.project(codes.unsqueeze(0))[0]
+        with torch.no_grad():
+            X = decode_by_label(module, codes, torch.from_numpy(y))
+            X = self._uncentered(X)
+        return X.numpy(), y
+
+    def _network(self) -> DictionaryMixture:
+        fitted, parameters = self._fitted_state()
+        return fitted.network(parameters)
+
+    def _uncentered(self, X: Tensor) -> Tensor:
+        """Scaled samples (..., M), with an intercept or without, in the unit of X."""
+        X = X[..., : self.n_features_in_] * self.scale_
+        if self.center_ is None:
+            return X
+        return X + torch.as_tensor(self.center_, dtype=X.dtype, device=X.device)
 
     @property
     def _n_features_out(self):
         """Number of columns of `transform`, for get_feature_names_out."""
         return len(self.weights_)
+
+
+def _normal(random_state, n_samples: int, mean, covariance) -> np.ndarray:
+    """Normal draws by the symmetric root, which takes singular covariances."""
+    eigenvalues, eigenvectors = np.linalg.eigh(covariance.astype(np.float64))
+    root = eigenvectors * np.sqrt(np.maximum(eigenvalues, 0.0))
+    return mean + random_state.standard_normal((n_samples, len(mean))) @ root.T

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from ..estimation.batches import batched_outputs
-from ..modules import DictionaryMixture
+from ..base.samples import batched_outputs
+from ..modules import DictionaryMixture, MixtureOutput
 from ..training import Samples
-from .fitted import assigned_codes
 
-__all__ = ["LastPass", "last_pass"]
+__all__ = ["LastPass", "assigned_codes", "last_pass"]
 
 
 @dataclass(frozen=True)
@@ -107,3 +107,9 @@ def last_pass(module: DictionaryMixture, samples: Samples) -> LastPass:
         code_means_=means.cpu().numpy(),
         code_covariances_=covariances.cpu().numpy(),
     )
+
+
+def assigned_codes(output: MixtureOutput) -> Tensor:
+    """Code of each sample for its cluster of lowest energy, (B, P)."""
+    rows = torch.arange(output.codes.shape[1], device=output.codes.device)
+    return output.codes[output.energies.argmin(dim=1), rows]

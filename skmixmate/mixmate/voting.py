@@ -11,11 +11,11 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from ..estimation.batches import like_input, mean_score
+from ..base.samples import like_input, mean_score
 from ..training import Samples
+from ..utils.callers import warn_user
 from ..utils.device import resolve_device
 from ..utils.random import private_random_state, seeded_clone
-from ..utils.user_warnings import warn_user
 from ..utils.validation import Input, check_integer, validate_samples
 from .estimator import MixMateClustering
 from .voters import Voters

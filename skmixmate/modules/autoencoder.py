@@ -68,7 +68,7 @@ class DictionaryAutoencoder(UnfoldedEncoder):
         alpha: float = 0.2,
         n_fista_iter: int = 15,
         step_size: float | Literal["auto"] = "auto",
-        form: Literal["gram", "residual"] = "gram",
+        form: str = "auto",
         normalize_atoms: bool = True,
     ):
         super().__init__(

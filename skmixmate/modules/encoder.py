@@ -7,19 +7,18 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import (
-    DataTerm,
     Encoded,
     Prox,
     fista,
     gram_encode,
     lipschitz_constant,
-    masked_encode,
     masked_term,
     residual_term,
+    tiled_encode,
 )
-from ..penalties import L1, Penalty, prox_in_steps
+from ..penalties import L1, Penalty
 
-__all__ = ["EncoderOutput", "UnfoldedEncoder", "encode_by_completeness"]
+__all__ = ["FORMS", "EncoderOutput", "UnfoldedEncoder", "encode_by_completeness"]
 
 
 class EncoderOutput(NamedTuple):
@@ -32,6 +31,77 @@ class EncoderOutput(NamedTuple):
     codes: Tensor
     squared_residuals: Tensor
     penalties: Tensor
+
+
+class _Problem(NamedTuple):
+    """What is to be encoded, and how; see `UnfoldedEncoder.encode`."""
+
+    X: Tensor
+    observed: Tensor | None
+    D: Tensor
+    gram: Tensor
+    step: Tensor
+    prox: Prox
+    n_iter: int
+    few_matter: bool
+
+
+class Form(NamedTuple):
+    """A way to compute the encoder: all give the same numbers where they can be used.
+
+    ``takes`` says what samples it encodes, ``gives_gradients_of_samples`` whether more
+    than the dictionaries get gradients, ``device`` where alone it is of use.
+    """
+
+    encode: Callable[[_Problem], Encoded]
+    takes: Literal["complete samples", "incomplete samples", "all samples"]
+    gives_gradients_of_samples: bool = False
+    device: str | None = None
+
+    def lacks(self, problem: _Problem) -> str | None:
+        """What speaks against encoding these samples like this, None if nothing."""
+        is_complete = problem.observed is None
+        if self.takes == ("incomplete samples" if is_complete else "complete samples"):
+            return f"takes {self.takes} only"
+        if problem.X.requires_grad and not self.gives_gradients_of_samples:
+            return "gives no gradients of the samples"
+        if self.device not in (None, problem.X.device.type):
+            return f"is for device={self.device!r}"
+        return None
+
+
+def _encode_through_gram(problem: _Problem) -> Encoded:
+    X, _, D, gram, step, prox, n_iter, few_matter = problem
+    return gram_encode(X, D, gram, step, prox, n_iter, few_matter=few_matter)
+
+
+def _encode_in_tiles(problem: _Problem) -> Encoded:
+    X, observed, D, _, step, prox, n_iter, _ = problem
+    return tiled_encode(X, observed, D, step, prox, n_iter)
+
+
+def _encode_through_residuals(problem: _Problem) -> Encoded:
+    """The plain loop, which autograd differentiates."""
+    X, observed, D, _, step, prox, n_iter, _ = problem
+    if observed is None:
+        term = residual_term(X, D, step)
+    else:
+        term = masked_term(X, D, step, observed)
+    # FISTA runs on codes in units of the step size; see `DataTerm`.
+    codes = step * fista(
+        term.gradient_step, lambda V: prox.forward(V, step), None, n_iter
+    )
+    return Encoded(codes, term.value(codes))
+
+
+# The first that lacks nothing is used. The tiles suit the cache of a CPU.
+FORMS = {
+    "gram": Form(_encode_through_gram, "complete samples"),
+    "tiled": Form(_encode_in_tiles, "incomplete samples", device="cpu"),
+    "residual": Form(
+        _encode_through_residuals, "all samples", gives_gradients_of_samples=True
+    ),
+}
 
 
 class UnfoldedEncoder(nn.Module):
@@ -50,20 +120,21 @@ class UnfoldedEncoder(nn.Module):
     step_size : float or "auto", default="auto"
         FISTA's step; "auto" is the inverse of a bound on the Lipschitz constant of each
         dictionary's gradient, with which the encoder cannot diverge.
-    form : {"gram", "residual"}, default="gram"
-        How complete samples are encoded: through Gram matrices, by
-        `skmixmate.functional.gram_encode`, or through residuals, the plain reference
-        that gives the same numbers. With "gram", incomplete samples are encoded by
-        `skmixmate.functional.masked_encode` on a CPU. Gradients of the samples come
-        from the plain reference whatever the form; second derivatives, autocast and the
-        transforms of ``torch.func`` need "residual".
+    form : {"auto", "gram", "tiled", "residual"}, default="auto"
+        How samples are encoded; all give the same numbers. "gram" goes through Gram
+        matrices and takes complete samples, by `skmixmate.functional.gram_encode`;
+        "tiled" takes incomplete ones on a CPU, by
+        `skmixmate.functional.tiled_encode`; "residual" is the plain reference. "auto"
+        takes the first of these that can. Gradients of the samples come from the plain
+        reference alone; second derivatives and the transforms of ``torch.func`` need
+        "residual".
     normalize_atoms : bool, default=True
         Whether atoms have unit norm, from the start and after each optimiser step.
 
     Raises
     ------
     ValueError
-        If ``n_fista_iter`` is less than one.
+        If ``n_fista_iter`` is less than one, or there is no such ``form``.
     """
 
     def __init__(
@@ -74,12 +145,15 @@ class UnfoldedEncoder(nn.Module):
         alpha: float = 0.75,
         n_fista_iter: int = 15,
         step_size: float | Literal["auto"] = "auto",
-        form: Literal["gram", "residual"] = "gram",
+        form: str = "auto",
         normalize_atoms: bool = True,
     ):
         super().__init__()
         if n_fista_iter < 1:
             raise ValueError(f"n_fista_iter must be at least 1, got {n_fista_iter!r}.")
+        if form != "auto" and form not in FORMS:
+            names = ", ".join(map(repr, FORMS))
+            raise ValueError(f"form must be 'auto' or one of {names}, got {form!r}.")
         self.penalty = L1() if penalty is None else penalty
         self.alpha = alpha
         self.n_fista_iter = n_fista_iter
@@ -141,34 +215,57 @@ class UnfoldedEncoder(nn.Module):
         -------
         EncoderOutput
 
+        Raises
+        ------
+        ValueError
+            If ``form`` cannot encode such samples.
+
         References
         ----------
         MixMate (ICASSP 2022), eq. 4.
         """
-        D = self.dictionaries
         prox = prox_in_steps(self.penalty, self.alpha)
-        options = step, prox, self.n_fista_iter
-        # The fast forms have gradients of the dictionaries alone.
-        is_plain = self.form == "residual" or X.requires_grad
-        if observed is None and not is_plain:
-            encoded = gram_encode(X, D, gram, *options, few_matter=few_matter)
-        # Its tiles suit the cache of a CPU.
-        elif observed is not None and not is_plain and X.device.type == "cpu":
-            encoded = masked_encode(X, observed, D, *options)
-        elif observed is None:
-            encoded = _plain_encode(residual_term(X, D, step), *options)
+        D, n_iter = self.dictionaries, self.n_fista_iter
+        problem = _Problem(X, observed, D, gram, step, prox, n_iter, few_matter)
+        if self.form == "auto":
+            form = next(f for f in FORMS.values() if f.lacks(problem) is None)
         else:
-            encoded = _plain_encode(masked_term(X, D, step, observed), *options)
+            form = FORMS[self.form]
+            if lack := form.lacks(problem):
+                raise ValueError(f"form={self.form!r} {lack}; use form='auto'.")
+        encoded = form.encode(problem)
         return EncoderOutput(*encoded, self.alpha * self.penalty.value(encoded.codes))
 
 
-def _plain_encode(term: DataTerm, step: Tensor, prox: Prox, n_iter: int) -> Encoded:
-    """Encode samples by the plain loop, which autograd differentiates."""
-    # FISTA runs on codes in units of the step size; see `DataTerm`.
-    codes = step * fista(
-        term.gradient_step, lambda V: prox.forward(V, step), None, n_iter
+def prox_in_steps(penalty: Penalty, alpha: float) -> Prox:
+    """The proximal step of ``alpha`` times a penalty on codes in units of the step.
+
+    Parameters
+    ----------
+    penalty : Penalty
+    alpha : float
+        Strength of the penalty.
+
+    Returns
+    -------
+    Prox
+
+    References
+    ----------
+    MixMate (ICASSP 2022), the proximal step of eq. 4.
+    """
+    alpha = float(alpha)
+    if penalty.is_norm:
+        # Whatever the step, one number is the threshold.
+        return Prox(
+            lambda V, step: penalty.prox(V, alpha),
+            lambda grad, V, step: penalty.prox_backward(grad, V, alpha),
+        )
+    # In the backward pass, the step into the prox and the one out of it cancel.
+    return Prox(
+        lambda V, step: penalty.prox(step * V, step * alpha) / step,
+        lambda grad, V, step: penalty.prox_backward(grad, step * V, step * alpha),
     )
-    return Encoded(codes, term.value(codes))
 
 
 def encode_by_completeness(

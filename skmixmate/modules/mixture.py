@@ -22,11 +22,6 @@ class MixtureOutput(NamedTuple):
     codes: Tensor
 
 
-# More than this share of the samples in a cluster's backward pass, and encoding them
-# again costs more than to keep what the backward pass needs.
-_LARGEST_SHARE = 0.6
-
-
 class DictionaryMixture(UnfoldedEncoder):
     """A mixture of sparse dictionaries with unfolded FISTA encoders.
 
@@ -45,9 +40,7 @@ class DictionaryMixture(UnfoldedEncoder):
     step_size : float or "auto", default="auto"
         FISTA's step; "auto" is the inverse of a bound on the Lipschitz constant of each
         cluster's gradient, with which the encoder cannot diverge.
-    fit_weights : bool, default=False
-        Whether the mixture weights are learned.
-    form : {"gram", "residual"}, default="gram"
+    form : {"auto", "gram", "tiled", "residual"}, default="auto"
         See `UnfoldedEncoder`.
     min_responsibility : float, default=0.0
         For training by `loss`: where the responsibility of a cluster for a sample is
@@ -78,8 +71,7 @@ class DictionaryMixture(UnfoldedEncoder):
         alpha: float = 0.75,
         n_fista_iter: int = 15,
         step_size: float | Literal["auto"] = "auto",
-        fit_weights: bool = False,
-        form: Literal["gram", "residual"] = "gram",
+        form: str = "auto",
         min_responsibility: float = 0.0,
     ):
         super().__init__(
@@ -91,20 +83,19 @@ class DictionaryMixture(UnfoldedEncoder):
             form=form,
         )
         self.min_responsibility = min_responsibility
-        # Share of complete samples in the last backward pass of the busiest cluster.
-        self._last_share = 0.0
+        #: Whether few samples matter to each cluster; see `gram_encode`. Results are
+        #: the same either way, but for rounding.
+        self.few_matter = False
         n_clusters = dictionaries.shape[0]
         if weights is None:
             weights = dictionaries.new_full((n_clusters,), 1.0 / n_clusters)
-        self.weight_logits = nn.Parameter(
-            weights.detach().clamp(min=torch.finfo(weights.dtype).tiny).log(),
-            requires_grad=fit_weights,
-        )
+        # A parameter, so that a trainer keeps and restores it with the others.
+        self.log_weights = nn.Parameter(_log_shares(weights), requires_grad=False)
 
-    @property
-    def log_weights(self) -> Tensor:
-        """``log pi``, (n_clusters,)."""
-        return torch.log_softmax(self.weight_logits, dim=0)
+    @torch.no_grad()
+    def set_weights_(self, weights: Tensor) -> None:
+        """Set the mixture weights, (n_clusters,), in place, whatever their sum."""
+        self.log_weights.copy_(_log_shares(weights))
 
     def forward(self, X: Tensor, observed: Tensor | None = None) -> MixtureOutput:
         """Encode a batch against every dictionary and compute its energies.
@@ -138,15 +129,12 @@ class DictionaryMixture(UnfoldedEncoder):
         self, X: Tensor, observed: Tensor | None, gram: Tensor, step: Tensor
     ) -> EncoderOutput:
         """`encode`, with gradients where ``min_responsibility`` is reached."""
-        few_matter = self._last_share <= _LARGEST_SHARE
-        terms = self.encode(X, observed, gram, step, few_matter=few_matter)
+        terms = self.encode(X, observed, gram, step, few_matter=self.few_matter)
         with torch.no_grad():
             p = responsibilities(
                 energies(terms.squared_residuals, terms.penalties, self.log_weights)
             ).T
             matters = p >= self.min_responsibility
-        if observed is None:
-            self._last_share = float(matters.sum(1).max()) / max(len(X), 1)
         return EncoderOutput(
             terms.codes.detach(),
             *(term.where(matters, term.detach()) for term in terms[1:]),
@@ -155,3 +143,9 @@ class DictionaryMixture(UnfoldedEncoder):
     def loss(self, output: MixtureOutput) -> Tensor:
         """Mean expected energy of a batch, the training loss (eq. 8), a scalar."""
         return expected_energy(output.energies).mean()
+
+
+def _log_shares(weights: Tensor) -> Tensor:
+    """Logarithms of weights after they are made to sum to one."""
+    weights = weights.detach().clamp(min=torch.finfo(weights.dtype).tiny)
+    return torch.log_softmax(weights.log(), dim=0)

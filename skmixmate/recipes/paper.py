@@ -10,11 +10,7 @@ from sklearn.preprocessing import FunctionTransformer
 from ..features import ScatteringTransform
 from ..features.image_shape import check_image_shape
 from ..functional import scattering_paths
-from ..initializers import (
-    SparseSubspaceClustering,
-    dictionaries_from_labels,
-    initial_labels,
-)
+from ..initializers import SparseSubspaceClustering, first_atoms
 from ..mixmate import MixMateClustering
 
 __all__ = ["make_paper_clusterer"]
@@ -158,6 +154,5 @@ def _without_row_means(X):
 
 def _centered_members(clusterer, n_atoms, X, n_clusters, random_state):
     """First atoms from the members of clusters, each minus its mean."""
-    labels = initial_labels(clusterer, X, n_clusters, random_state)
-    atoms = dictionaries_from_labels(X, labels, n_clusters, n_atoms, random_state)
+    atoms = first_atoms(clusterer, X, n_clusters, n_atoms, random_state)
     return atoms - atoms.mean(axis=2, keepdims=True)

@@ -1,8 +1,23 @@
 """What happens between batches and epochs, one small class each."""
 
-import torch
+import math
+from collections.abc import Sequence
 
-__all__ = ["Callback", "EarlyStopping", "PrintProgress"]
+import torch
+from torch.optim.lr_scheduler import LinearLR
+
+__all__ = [
+    "SCHEDULES",
+    "BackwardChoice",
+    "Callback",
+    "EarlyStopping",
+    "LinearDecay",
+    "MixtureWeights",
+    "PrintProgress",
+]
+
+# Of the parameter ``learning_rate_schedule``.
+SCHEDULES = ("constant", "linear")
 
 
 class Callback:
@@ -25,7 +40,11 @@ class Callback:
         """
 
     def on_epoch_end(self, trainer) -> bool | None:
-        """Run after each epoch, already in ``trainer.history``; True stops."""
+        """Run after each epoch; True stops.
+
+        Loss and seconds of the epoch are in ``trainer.history`` already. A callback may
+        append to a list of its own there, which it adds in `on_train_begin`.
+        """
 
     def on_train_end(self, trainer) -> None:
         """Run after the last epoch, interrupted or not."""
@@ -41,21 +60,33 @@ class EarlyStopping(Callback):
         fraction of it.
     n_iter_no_change : int
         Number of consecutive epochs without improvement that ends training.
+    earlier_losses : sequence of float, default=()
+        Of epochs that count as the first ones of the run.
     """
 
-    def __init__(self, tol: float, n_iter_no_change: int):
+    def __init__(
+        self,
+        tol: float,
+        n_iter_no_change: int,
+        earlier_losses: Sequence[float] = (),
+    ):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
+        self.earlier_losses = earlier_losses
 
     def on_train_begin(self, trainer) -> None:
         """Forget an earlier run."""
         self.best_loss = float("inf")
         self.n_no_change = 0
         self.converged = False
+        for loss in self.earlier_losses:
+            self._count(loss)
 
     def on_epoch_end(self, trainer) -> bool:
         """Return whether the loss has stopped falling."""
-        loss = trainer.history["loss"][-1]
+        return self._count(trainer.history["loss"][-1])
+
+    def _count(self, loss: float) -> bool:
         if loss < self.best_loss - self.tol * abs(self.best_loss) or (
             self.best_loss == float("inf")
         ):
@@ -65,6 +96,84 @@ class EarlyStopping(Callback):
         self.best_loss = min(self.best_loss, loss)
         self.converged = self.n_no_change >= self.n_iter_no_change
         return self.converged
+
+
+class LinearDecay(Callback):
+    """Lower the learning rate linearly, to zero after the last step of ``max_iter``."""
+
+    def on_train_begin(self, trainer) -> None:
+        """Count the steps."""
+        n_batches = math.ceil(len(trainer.samples) / trainer.batch_size)
+        self.schedule = LinearLR(
+            trainer.optimizer,
+            start_factor=1.0,
+            end_factor=0.0,
+            total_iters=max(n_batches * trainer.max_iter, 1),
+        )
+
+    def on_batch_end(self, trainer, indices, output) -> None:
+        """Set the rate of the next step."""
+        self.schedule.step()
+
+
+class MixtureWeights(Callback):
+    """Set the weights of a mixture to the mean responsibilities of each epoch.
+
+    Parameters
+    ----------
+    earlier : Tensor of shape (n_clusters,), default=None
+        Sums of responsibilities of samples that were seen before this run.
+
+    Notes
+    -----
+    The M step of EM for the weights. Each cluster gets one sample more than it has, the
+    mean under a uniform prior, so that none dies of a weight of zero.
+
+    References
+    ----------
+    Bishop, "Pattern recognition and machine learning" (2006), eqs. 9.26 and 9.27.
+    """
+
+    def __init__(self, earlier: torch.Tensor | None = None):
+        self.earlier = earlier
+
+    def on_epoch_begin(self, trainer) -> None:
+        """Begin to count."""
+        self.total = torch.ones_like(trainer.module.log_weights)
+        if self.earlier is not None:
+            self.total += self.earlier.to(self.total)
+
+    @torch.no_grad()
+    def on_batch_end(self, trainer, indices, output) -> None:
+        """Add up responsibilities."""
+        self.total += torch.softmax(-output.energies, dim=1).sum(0)
+
+    def on_epoch_end(self, trainer) -> None:
+        """Set the weights."""
+        trainer.module.set_weights_(self.total)
+
+
+class BackwardChoice(Callback):
+    """Tell a mixture on a CPU, batch by batch, which backward pass is the faster one.
+
+    If the responsibilities of each cluster are negligible for enough samples, encoding
+    again those that matter takes less time than keeping the layers of all.
+    """
+
+    # Of the samples, for the cluster that has most.
+    largest_share = 0.6
+
+    def on_train_begin(self, trainer) -> None:
+        """Expect few."""
+        trainer.module.few_matter = True
+
+    @torch.no_grad()
+    def on_batch_end(self, trainer, indices, output) -> None:
+        """Expect of the next batch what was true of this one."""
+        p = torch.softmax(-output.energies, dim=1)
+        n_that_matter = (p >= trainer.module.min_responsibility).sum(0).max()
+        share = float(n_that_matter) / len(p)
+        trainer.module.few_matter = share <= self.largest_share
 
 
 class PrintProgress(Callback):
@@ -86,6 +195,6 @@ class PrintProgress(Callback):
             f"{self.prefix}epoch {trainer.epoch}/{trainer.max_iter}, "
             f"loss {history['loss'][-1]:.6g}, {history['seconds'][-1]:.2f} s"
         )
-        if history["n_reseeded_atoms"][-1]:
-            line += f", {history['n_reseeded_atoms'][-1]} dead atoms re-seeded"
+        if n_reseeded := history.get("n_reseeded_atoms", [0])[-1]:
+            line += f", {n_reseeded} dead atoms re-seeded"
         print(line, flush=True)

@@ -34,6 +34,7 @@ class DeadAtomReseeding(Callback):
 
     def on_train_begin(self, trainer) -> None:
         """Forget an earlier run."""
+        trainer.history["n_reseeded_atoms"] = []
         D = trainer.module.dictionaries
         self.already_reseeded = torch.zeros(
             D.shape[:2], dtype=torch.bool, device=D.device
@@ -63,12 +64,14 @@ class DeadAtomReseeding(Callback):
         sizes = torch.bincount(self.label, minlength=dead.shape[0])
         dead |= (sizes == 0)[:, None] & ~self.already_reseeded
         is_last = trainer.stopped or trainer.epoch >= trainer.max_iter
+        n_reseeded = 0
         if not is_last and dead.any():
-            trainer.history["n_reseeded_atoms"][-1] = sum(
+            n_reseeded = sum(
                 self._reseed(trainer, cluster, dead[cluster].nonzero().flatten())
                 for cluster in dead.any(-1).nonzero().flatten().tolist()
             )
             self.already_reseeded |= dead
+        trainer.history["n_reseeded_atoms"].append(n_reseeded)
         self._begin_epoch(trainer)
 
     def _reseed(self, trainer, cluster: int, atoms: Tensor) -> int:

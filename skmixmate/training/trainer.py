@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from ..utils.callers import warn_user
 from ..utils.device import to_device
-from ..utils.user_warnings import warn_user
 from .callbacks import Callback
 from .gradients import loss_gradient
 from .samples import Samples
@@ -35,8 +35,8 @@ class Trainer:
     Attributes
     ----------
     history : dict of str to list
-        One entry an epoch: ``loss`` (mean over the epoch's batches), ``seconds``,
-        ``n_reseeded_atoms``.
+        One entry an epoch: ``loss`` (mean over the epoch's batches), ``seconds``, and
+        what callbacks add.
     loss_gradient : LossGradient
         What computes the loss of a batch and its gradients.
     epoch : int
@@ -69,11 +69,7 @@ class Trainer:
         self.generator = generator
         self.callbacks = callbacks
         self.loss_gradient = loss_gradient(module, samples.device, batch_size)
-        self.history: dict[str, list] = {
-            "loss": [],
-            "seconds": [],
-            "n_reseeded_atoms": [],
-        }
+        self.history: dict[str, list] = {"loss": [], "seconds": []}
         self.epoch = 0
         self.stopped = False
         self.interrupted = False
@@ -112,7 +108,6 @@ class Trainer:
         self.epoch += 1
         self.history["loss"].append(float(loss))
         self.history["seconds"].append(time.perf_counter() - started)
-        self.history["n_reseeded_atoms"].append(0)
         # Every callback sees every epoch, and whether one before it stopped training.
         for callback in self.callbacks:
             self.stopped |= bool(callback.on_epoch_end(self))

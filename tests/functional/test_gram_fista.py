@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skmixmate.functional import fista, gram_encode, gram_fista, residual_term
-from skmixmate.penalties import L1, Penalty, prox_in_steps
+from skmixmate.modules.encoder import prox_in_steps
+from skmixmate.penalties import L1, Penalty
 
 from .conftest import (
     ALPHA,

@@ -21,7 +21,8 @@ from skmixmate.functional import (
     residual_term,
     soft_threshold,
 )
-from skmixmate.penalties import L1, GroupL2, prox_in_steps
+from skmixmate.modules.encoder import prox_in_steps
+from skmixmate.penalties import L1, GroupL2
 
 ALPHA = 0.3
 

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV
 
 from skmixmate import SparseAutoencoder
-from skmixmate.group_sparse import fitting
+from skmixmate.group_sparse import fit
 from skmixmate.metrics import clustering_accuracy
 from skmixmate.training import Trainer
 
@@ -19,7 +19,7 @@ from .conftest import small_model
 
 def test_groups_are_the_clusters_of_a_union_of_subspaces(groups, X):
     truth = np.abs(groups.codes).reshape(200, 5, 2).max(axis=2).argmax(axis=1)
-    model = small_model(init="cluster", max_iter=60, batch_size=32, tol=0.0)
+    model = small_model(init="spectral", max_iter=60, batch_size=32, tol=0.0)
     model.fit(X)
     assert adjusted_rand_score(truth, model.labels_) > 0.95
     # And groups span their planes; the penalty draws the two atoms of a group together,
@@ -205,7 +205,7 @@ def test_an_interrupt_in_the_last_pass_keeps_what_was_learned(X, monkeypatch):
 
     expected = small_model().fit(X)
     with monkeypatch.context() as patch:
-        patch.setattr(fitting, "_with_last_pass", interrupted)
+        patch.setattr(fit.AutoencoderFit, "last_pass", interrupted)
         model = small_model()
         with pytest.warns(RuntimeWarning, match="There are no labels_"):
             labels = model.fit_predict(X)

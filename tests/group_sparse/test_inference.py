@@ -107,10 +107,10 @@ def test_missing_entries_are_left_out(X):
 def test_at_the_end_of_and_in_a_pipeline(groups, X):
     truth = np.abs(groups.codes).reshape(200, 5, 2).max(axis=2).argmax(axis=1)
     pipeline = make_pipeline(
-        small_model(init="cluster", max_iter=40), KMeans(5, n_init=5, random_state=0)
+        small_model(init="spectral", max_iter=40), KMeans(5, n_init=5, random_state=0)
     )
     assert pipeline.fit_predict(X).shape == (200,)
-    model = make_pipeline(small_model(init="cluster", max_iter=40))
+    model = make_pipeline(small_model(init="spectral", max_iter=40))
     assert adjusted_rand_score(truth, model.fit(X).predict(X)) > 0.9
 
 

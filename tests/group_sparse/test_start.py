@@ -36,7 +36,8 @@ def test_no_two_atoms_are_equal_where_there_are_few_samples(X):
 
 
 def test_random_atoms_have_unit_norm_on_average(X):
-    atoms = start(X, "random", n_groups=100)
+    model = small_model(init="noise", n_groups=100, max_iter=0, normalize_atoms=False)
+    atoms = model.fit(X).dictionary_
     assert np.linalg.norm(atoms, axis=1).mean() == pytest.approx(1.0, rel=0.05)
 
 
@@ -46,7 +47,7 @@ def fifths_of_the_first_feature(X, n_groups, random_state):
 
 @pytest.mark.parametrize(
     "init",
-    ["cluster", "k-means", "ssc", KMeans(5, n_init=3), fifths_of_the_first_feature],
+    ["spectral", "k-means", "ssc", KMeans(5, n_init=3), fifths_of_the_first_feature],
 )
 def test_atoms_of_a_group_are_members_of_a_cluster(X, init):
     atoms = start(X, init)
@@ -80,9 +81,9 @@ def test_zero_atoms_start_as_random_ones(X):
 @pytest.mark.parametrize(
     ("init", "message"),
     [
-        ("kmeans", "'k-means', 'data', 'random', an object .* got 'kmeans'"),
-        (KMeans, "init must be one of 'cluster'"),
-        (np.zeros((9, 12)), r"\(n_atoms, n_features\) = \(10, 12\), got shape \(9, 12"),
+        ("cluster", "'k-means', 'data', .* an object .* got 'cluster'"),
+        (KMeans, "init must be one of 'spectral'"),
+        (np.zeros((9, 12)), r"n_features\) = \(5, 2, 12\), .* got shape \(9, 12"),
         (np.full((10, 12), np.nan), "with NaN or infinity"),
         (lambda *_: np.zeros((2, 2)), r"got shape \(2, 2\)"),
         (lambda *_: np.zeros(3, int), r"labels of shape \(3,\) for 200 samples"),
@@ -94,8 +95,8 @@ def test_a_bad_init_is_named(X, init, message):
 
 
 def test_clusters_need_a_sample_each(X):
-    with pytest.raises(ValueError, match="each of 5 groups, got n_samples=4"):
-        small_model(init="cluster").fit(X[:4])
-    with pytest.raises(ValueError, match="init_size=3"):
-        small_model(init="cluster", init_size=3).fit(X)
+    with pytest.raises(ValueError, match="each of 5 clusters or groups, got 4"):
+        small_model(init="spectral").fit(X[:4])
+    with pytest.raises(ValueError, match="got 3; use more samples"):
+        small_model(init="spectral", init_size=3).fit(X)
     assert small_model(init="data", alpha=0.01).fit(X[:4]).labels_.shape == (4,)

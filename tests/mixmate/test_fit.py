@@ -12,10 +12,12 @@ from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
-from skmixmate import GroupSparseAutoencoder, MixMateClustering, estimation
+from skmixmate import GroupSparseAutoencoder, MixMateClustering
+from skmixmate.base import parameters
 from skmixmate.datasets import make_dictionary_mixture
-from skmixmate.estimation.parameters import resolve_batch_size
+from skmixmate.initializers import INITIALIZERS
 from skmixmate.metrics import clustering_accuracy
+from skmixmate.mixmate.network import MixtureParameters
 from skmixmate.penalties import L1, GroupL2
 
 from .conftest import small_model, with_missing
@@ -65,7 +67,7 @@ def test_data_of_the_model_are_recovered(init):
     assert adjusted_rand_score(data.target, model.labels_) > 0.9
 
 
-@pytest.mark.parametrize("init", ["spectral", "ssc", "k-means", "random"])
+@pytest.mark.parametrize("init", INITIALIZERS)
 def test_training_lowers_the_loss_from_every_start(init, X):
     model = small_model(init=init, max_iter=10).fit(X)
     assert model.history_["loss"][-1] < 0.98 * model.history_["loss"][0]
@@ -99,7 +101,7 @@ def test_labels_are_what_predict_gives(convert, masked, X):
     assert_array_equal(energies, model.transform(X, mask=mask))
 
 
-@pytest.mark.parametrize("init", ["spectral", "ssc", "k-means", "random"])
+@pytest.mark.parametrize("init", INITIALIZERS)
 @pytest.mark.parametrize("seed", [7, np.random.RandomState])
 def test_same_seed_same_bits(init, seed, X_nan):
     def fit(seed):
@@ -115,9 +117,7 @@ def test_same_seed_same_bits(init, seed, X_nan):
     assert not np.array_equal(first.dictionaries_, fit(8).dictionaries_)
 
 
-@pytest.mark.parametrize(
-    "init", ["spectral", "ssc", "k-means", "random", KMeans(3, n_init=1)]
-)
+@pytest.mark.parametrize("init", [*INITIALIZERS, KMeans(3, n_init=1)])
 @pytest.mark.parametrize("random_state", [None, 0])
 def test_global_generators_are_left_alone(init, random_state, X_nan):
     def states():
@@ -208,8 +208,9 @@ def test_auto_n_atoms_is_a_third_of_a_cluster_and_at_most_50(X):
     [(10, 64), (9000, 64), (20_000, 142), (35_840, 256), (70_000, 256)],
 )
 def test_auto_batch_size_makes_140_steps_an_epoch_within_limits(n_samples, expected):
-    assert resolve_batch_size("auto", n_samples) == expected
-    assert resolve_batch_size(3, n_samples) == 3
+    for batch_size, wanted in (("auto", expected), (3, 3)):
+        checked = MixtureParameters.from_estimator(small_model(batch_size=batch_size))
+        assert checked.resolve_batch_size(n_samples) == wanted
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
@@ -219,8 +220,8 @@ def test_auto_batch_size_makes_140_steps_an_epoch_within_limits(n_samples, expec
 def test_auto_batch_size_is_that_of_the_samples_of_the_call(
     method, model, X, monkeypatch
 ):
-    monkeypatch.setattr(estimation.parameters, "_LEAST_BATCH_SIZE", 5)
-    monkeypatch.setattr(estimation.parameters, "_N_STEPS", 10)
+    monkeypatch.setattr(parameters, "_LEAST_BATCH_SIZE", 5)
+    monkeypatch.setattr(parameters, "_N_STEPS", 10)
     auto, explicit = (
         getattr(clone(model).set_params(batch_size=batch_size), method)(X[:150])
         for batch_size in ("auto", 15)

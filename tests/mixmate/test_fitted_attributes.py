@@ -52,7 +52,7 @@ def test_atoms_with_their_intercepts_have_unit_norm(fitted, X):
     [
         ({}, 3 * 4 * 13),
         ({"fit_intercept": False}, 3 * 4 * 12),
-        ({"fit_weights": True}, 3 * 4 * 13 + 3),
+        ({"fit_weights": True}, 3 * 4 * 13 + 2),
     ],
 )
 def test_n_parameters(parameters, expected, X):

@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import NotFittedError
 
-from skmixmate.mixmate import fitting
+from skmixmate.base import fit
+from skmixmate.mixmate.fit import MixtureFit
 from skmixmate.training import Trainer
 
 from .conftest import small_model
@@ -83,15 +84,15 @@ def test_in_a_restart_the_best_run_is_kept(n_passes, interrupt_in_pass, X):
 
 def interrupted_start(monkeypatch, n_starts):
     starts = []
-    original = fitting.draw_start
+    original = fit.first_atoms
 
-    def draw_start(*args):
+    def first_atoms(*args, **options):
         starts.append(args)
         if len(starts) == n_starts:
             raise KeyboardInterrupt
-        return original(*args)
+        return original(*args, **options)
 
-    monkeypatch.setattr(fitting, "draw_start", draw_start)
+    monkeypatch.setattr(fit, "first_atoms", first_atoms)
 
 
 def test_in_the_first_start_there_is_nothing_to_keep(monkeypatch, X):
@@ -145,7 +146,7 @@ def test_an_interrupt_in_the_last_pass_keeps_the_model(X, monkeypatch):
 
     model = small_model().fit(X)
     with monkeypatch.context() as patch:
-        patch.setattr(fitting, "_with_last_pass", interrupt)
+        patch.setattr(MixtureFit, "last_pass", interrupt)
         with pytest.warns(RuntimeWarning, match="no labels_"):
             model.fit(X)
         assert not hasattr(model, "labels_")

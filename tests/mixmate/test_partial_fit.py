@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
+from skmixmate.base import training
 from skmixmate.datasets import make_dictionary_mixture
-from skmixmate.estimation import training
 
 from .conftest import small_model
 

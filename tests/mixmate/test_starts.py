@@ -8,8 +8,8 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 
 from skmixmate import MixMateClustering, SparseSubspaceClustering
-from skmixmate.initializers import InitializationWarning
-from skmixmate.mixmate import fitting
+from skmixmate.initializers import INITIALIZERS, InitializationWarning
+from skmixmate.mixmate import fit
 from skmixmate.penalties import GroupL2
 
 from .conftest import small_model
@@ -134,14 +134,14 @@ def test_fewer_members_than_atoms_warns_only_if_asked_for(X):
 
 def test_n_init_keeps_the_best_of_successive_runs(X, monkeypatch):
     losses = []
-    last_pass = fitting._with_last_pass
+    last_pass = fit.last_pass
 
     def recorded(*args):
-        fitted = last_pass(*args)
-        losses.append(fitted.loss)
-        return fitted
+        last = last_pass(*args)
+        losses.append(last.loss_)
+        return last
 
-    monkeypatch.setattr(fitting, "_with_last_pass", recorded)
+    monkeypatch.setattr(fit, "last_pass", recorded)
     model = small_model(init="random", n_init=4, max_iter=2).fit(X)
     assert len(set(losses)) == 4
     assert model.loss_ == min(losses)
@@ -205,7 +205,7 @@ def random_data(*shape):
         pytest.param(1e30 * random_data(40, 4), {}, id="huge"),
     ],
 )
-@pytest.mark.parametrize("init", ["spectral", "ssc", "k-means", "random"])
+@pytest.mark.parametrize("init", INITIALIZERS)
 def test_awkward_data(X, parameters, init):
     model = MixMateClustering(
         **({"n_clusters": 3} | parameters), init=init, max_iter=2, random_state=0

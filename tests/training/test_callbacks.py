@@ -6,12 +6,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from skmixmate.estimation.training import ContextCallback
+from skmixmate.base.training import ContextCallback
 from skmixmate.training import (
+    BackwardChoice,
     Callback,
     DeadAtomReseeding,
     EarlyStopping,
     LinearDecay,
+    MixtureWeights,
     PrintProgress,
 )
 
@@ -33,14 +35,18 @@ class FakeContext:
 
 
 def context_callback():
-    return ContextCallback(FakeContext(), object(), lambda trainer: {})
+    attributes = SimpleNamespace(attributes=dict)
+    fit = SimpleNamespace(fitted=lambda trainer: attributes)
+    return ContextCallback(FakeContext(), object(), fit, {"X": None, "y": None})
 
 
 FACTORIES = {
+    BackwardChoice: BackwardChoice,
     Callback: Callback,
     DeadAtomReseeding: DeadAtomReseeding,
     EarlyStopping: lambda: EarlyStopping(1e-3, 2),
     LinearDecay: LinearDecay,
+    MixtureWeights: MixtureWeights,
     PrintProgress: lambda: PrintProgress("run 1/2, "),
     ContextCallback: context_callback,
 }
@@ -77,8 +83,8 @@ def test_callbacks_work_and_can_be_used_again(cls, make_trainer):
     callback = FACTORIES[cls]()
     first, again = train(callback), train(callback)
     assert first.epoch == again.epoch == 2
-    for name in ("loss", "n_reseeded_atoms"):
-        assert first.history[name] == again.history[name]
+    del first.history["seconds"], again.history["seconds"]
+    assert first.history == again.history
     assert torch.equal(first.module.dictionaries, again.module.dictionaries)
 
 
@@ -135,7 +141,47 @@ def test_progress_is_printed(make_trainer, capsys):
 def test_progress_tells_of_reseeded_atoms(make_trainer, capsys):
     class Reseeding(Callback):
         def on_epoch_end(self, trainer):
-            trainer.history["n_reseeded_atoms"][-1] = 3
+            trainer.history["n_reseeded_atoms"] = [3]
 
     make_trainer(max_iter=1, callbacks=[Reseeding(), PrintProgress()]).run()
     assert "3 dead atoms re-seeded" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("n_far", "few"), [(6, True), (3, False)])
+def test_the_backward_pass_is_chosen_by_the_last_batch(n_far, few):
+    """Of ten samples, each matters to one cluster of two."""
+    module = SimpleNamespace(min_responsibility=1e-5, few_matter=None)
+    trainer = SimpleNamespace(module=module)
+    energies = torch.zeros(10, 2)
+    energies[:n_far, 0] = 50.0
+    energies[n_far:, 1] = 50.0
+    choice = BackwardChoice()
+    choice.on_train_begin(trainer)
+    assert module.few_matter is True
+    choice.on_batch_end(trainer, None, SimpleNamespace(energies=energies))
+    assert module.few_matter is few
+
+
+def test_weights_are_the_mean_responsibilities_with_a_sample_more(make_trainer):
+    class Sums(Callback):
+        def on_train_begin(self, trainer):
+            self.total = torch.zeros(3)
+
+        def on_batch_end(self, trainer, indices, output):
+            self.total += torch.softmax(-output.energies.detach(), dim=1).sum(0)
+
+    for earlier in (None, torch.tensor([10.0, 20.0, 30.0])):
+        sums = Sums()
+        callbacks = [sums, MixtureWeights(earlier)]
+        trainer = make_trainer(max_iter=1, callbacks=callbacks).run()
+        expected = sums.total + 1.0 + (0.0 if earlier is None else earlier)
+        torch.testing.assert_close(
+            trainer.module.log_weights.exp(), expected / expected.sum()
+        )
+
+
+def test_earlier_epochs_count():
+    stopping = EarlyStopping(0.0, 2, earlier_losses=[10.0, 9.0, 9.5])
+    trainer = SimpleNamespace(history={"loss": [9.2]})
+    stopping.on_train_begin(trainer)
+    assert stopping.on_epoch_end(trainer)

@@ -11,6 +11,7 @@ from skmixmate.training import (
     Callback,
     DeadAtomReseeding,
     LinearDecay,
+    MixtureWeights,
     Samples,
     Trainer,
     gradients,
@@ -105,15 +106,13 @@ def pretend(monkeypatch, stream_calls):
     return use
 
 
-@pytest.mark.parametrize("fit_weights", [False, True])
-def test_recorded_batches_train_the_same(
-    make_module, make_trainer, pretend, fit_weights
-):
+@pytest.mark.parametrize("weights", [[], [MixtureWeights()]], ids=["fixed", "learned"])
+def test_recorded_batches_train_the_same(make_module, make_trainer, pretend, weights):
     """200 samples are three full batches an epoch, and one of eight."""
     plain, recorded = (
         make_trainer(
-            make_module(fit_weights=fit_weights),
-            callbacks=[DeadAtomReseeding(), LinearDecay()],
+            make_module(),
+            callbacks=[DeadAtomReseeding(), LinearDecay(), *weights],
         )
         for _ in range(2)
     )
@@ -226,11 +225,11 @@ def test_parameters_that_join_later_have_the_gradient_of_one_batch(make_module):
     module = make_module()
     X = torch.randn(8, 20, generator=torch.Generator().manual_seed(0))
     gradient = LossGradient(module)
-    module.weight_logits.requires_grad_(True)
+    module.log_weights.requires_grad_(True)
     gradient(Batch(X, None))
-    once = module.weight_logits.grad
+    once = module.log_weights.grad
     gradient(Batch(X, None))
-    assert torch.equal(module.weight_logits.grad, once)
+    assert torch.equal(module.log_weights.grad, once)
 
 
 def test_other_errors_are_not_hidden(make_module, pretend, make_trainer):
@@ -264,15 +263,12 @@ def test_short_runs_are_not_recorded(make_trainer, pretend):
     ],
 )
 @pytest.mark.parametrize("form", ["gram", "residual"])
-@pytest.mark.parametrize("fit_weights", [False, True])
-def test_no_step_waits_for_the_device(penalty, form, fit_weights):
+def test_no_step_waits_for_the_device(penalty, form):
     """Tensors without numbers: an operation that reads one on the host is an error."""
     D = torch.empty(3, 10, 20, device="meta")
     options = {"penalty": penalty, "form": form}
     modules = [
-        DictionaryMixture(
-            D, fit_weights=fit_weights, min_responsibility=1e-5, **options
-        ),
+        DictionaryMixture(D, min_responsibility=1e-5, **options),
         DictionaryAutoencoder(D[0], **options),
         DictionaryAutoencoder(D[0], loss_name="reconstruction", **options),
     ]
@@ -328,16 +324,15 @@ def test_gradients_are_of_the_last_batch_alone(make_module):
 
 
 @needs_cuda
-@pytest.mark.parametrize("fit_weights", [False, True])
-def test_cuda_graph_trains_the_same(
-    make_module, make_trainer, monkeypatch, fit_weights
-):
+@pytest.mark.parametrize("weights", [[], [MixtureWeights()]], ids=["fixed", "learned"])
+def test_cuda_graph_trains_the_same(make_module, make_trainer, monkeypatch, weights):
     monkeypatch.setattr(gradients, "_N_WARM_UP", 2)
     X = make_trainer().samples.X.cuda()
     histories = []
     for is_plain in (True, False):
-        module = make_module(fit_weights=fit_weights).cuda()
-        trainer = make_trainer(module, X, callbacks=[DeadAtomReseeding()], max_iter=9)
+        module = make_module().cuda()
+        callbacks = [DeadAtomReseeding(), *weights]
+        trainer = make_trainer(module, X, callbacks=callbacks, max_iter=9)
         if is_plain:
             trainer.loss_gradient = LossGradient(module)
         trainer.run()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from skmixmate.training.optimizer_state import load_optimizer_state, optimizer_state
+from skmixmate.base.training import load_optimizer_state, optimizer_state
 
 
 def make_adam(module, fused):
@@ -16,17 +16,14 @@ def make_adam(module, fused):
 
 
 @pytest.mark.parametrize("fused", [True, False])
-@pytest.mark.parametrize("fit_weights", [True, False])
-def test_interrupted_training_gives_the_same_bits(
-    make_module, make_trainer, fused, fit_weights
-):
-    whole = make_module(fit_weights=fit_weights)
+def test_interrupted_training_gives_the_same_bits(make_module, make_trainer, fused):
+    whole = make_module()
     first = copy.deepcopy(whole)
     trainer = make_trainer(whole, optimizer=make_adam(whole, fused), max_iter=4).run()
 
     half = make_trainer(first, optimizer=make_adam(first, fused), max_iter=2).run()
     state = pickle.loads(pickle.dumps(optimizer_state(half.optimizer)))
-    second = make_module(fit_weights=fit_weights)
+    second = make_module()
     second.load_state_dict(first.state_dict())
 
     def go_on(load):
@@ -49,14 +46,13 @@ def test_interrupted_training_gives_the_same_bits(
 
 
 def test_the_state_is_a_copy_in_numpy(make_module, make_trainer):
-    module = make_module(fit_weights=True)
+    module = make_module()
     trainer = make_trainer(module, max_iter=1).run()
     state = optimizer_state(trainer.optimizer)
-    assert len(state) == 2
+    assert len(state) == 1
     assert all(set(s) == {"step", "exp_avg", "exp_avg_sq"} for s in state)
     assert all(type(value) is np.ndarray for s in state for value in s.values())
     assert state[0]["exp_avg"].shape == module.dictionaries.shape
-    assert state[1]["exp_avg"].shape == (3,)
     assert float(state[0]["step"]) == 4.0
     kept = copy.deepcopy(state)
     trainer.max_iter = 2
@@ -76,18 +72,4 @@ def test_before_the_first_step_there_is_no_state(make_module, make_trainer):
     assert optimizer_state(optimizer) == []
     load_optimizer_state(optimizer, [])
     assert len(optimizer.state) == 0
-    make_trainer(module, optimizer=optimizer, max_iter=1).run()
-
-
-def test_a_parameter_that_begins_to_be_learned_begins_without_moments(
-    make_module, make_trainer
-):
-    state = optimizer_state(make_trainer(max_iter=1).run().optimizer)
-    module = make_module(fit_weights=True)
-    optimizer = make_adam(module, fused=True)
-    load_optimizer_state(optimizer, state)
-    assert module.weight_logits not in optimizer.state
-    np.testing.assert_array_equal(
-        optimizer.state[module.dictionaries]["exp_avg"], state[0]["exp_avg"]
-    )
     make_trainer(module, optimizer=optimizer, max_iter=1).run()

@@ -1,12 +1,13 @@
-"""`masked_encode` against the plain loop over residuals, in tiles of every shape."""
+"""`tiled_encode` against the plain loop over residuals, in tiles of every shape."""
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skmixmate.functional import fista, masked_encode, masked_fista, masked_term
-from skmixmate.penalties import L1, prox_in_steps
+from skmixmate.functional import fista, masked_term, tiled_encode, tiled_fista
+from skmixmate.modules.encoder import prox_in_steps
+from skmixmate.penalties import L1
 
 from .conftest import (
     ALPHA,
@@ -30,7 +31,7 @@ def plain(X, observed, D, step, prox, n_iter):
 def assert_fast_is_plain(X, observed, D, step, penalty, n_iter):
     arguments = X, observed, D, step, prox_in_steps(penalty, ALPHA), n_iter
     assert_same_values_and_gradients(
-        lambda: masked_encode(*arguments), lambda: plain(*arguments), D
+        lambda: tiled_encode(*arguments), lambda: plain(*arguments), D
     )
 
 
@@ -40,8 +41,8 @@ def assert_fast_is_plain(X, observed, D, step, penalty, n_iter):
 def test_values_and_gradients_are_those_of_the_plain_loop(
     monkeypatch, tiles, penalty, n_iter
 ):
-    monkeypatch.setattr(masked_fista, "_TILE_SAMPLES", tiles[0])
-    monkeypatch.setattr(masked_fista, "_TILE_NUMBERS", tiles[1])
+    monkeypatch.setattr(tiled_fista, "_TILE_SAMPLES", tiles[0])
+    monkeypatch.setattr(tiled_fista, "_TILE_NUMBERS", tiles[1])
     assert_fast_is_plain(*encoder_problem(n_iter), penalty, n_iter)
 
 
@@ -59,13 +60,13 @@ def test_every_shape(seed, **sizes):
 
 @every_tile
 def test_samples_without_weight_have_no_part_in_the_gradient(monkeypatch, tiles):
-    monkeypatch.setattr(masked_fista, "_TILE_SAMPLES", tiles[0])
-    monkeypatch.setattr(masked_fista, "_TILE_NUMBERS", tiles[1])
+    monkeypatch.setattr(tiled_fista, "_TILE_SAMPLES", tiles[0])
+    monkeypatch.setattr(tiled_fista, "_TILE_NUMBERS", tiles[1])
     X, observed, D, step = encoder_problem(0)
     chosen = torch.tensor([1, 2, 7])
 
     def gradient(X, observed, samples):
-        _, squared_residuals = masked_encode(
+        _, squared_residuals = tiled_encode(
             X, observed, D, step, prox_in_steps(L1(), ALPHA), 5
         )
         return torch.autograd.grad(squared_residuals[:, samples].sum(), D)
@@ -77,7 +78,7 @@ def test_samples_without_weight_have_no_part_in_the_gradient(monkeypatch, tiles)
 
 def test_no_second_derivatives():
     X, observed, D, step = encoder_problem(0)
-    _, squared_residuals = masked_encode(
+    _, squared_residuals = tiled_encode(
         X, observed, D, step, prox_in_steps(L1(), ALPHA), 5
     )
     total = squared_residuals.square().sum()

@@ -1,6 +1,6 @@
 """The unfolded encoder over observed entries, with a backward pass of its own.
 
-`masked_encode` computes what `fista` computes with `masked_term`, a few clusters and
+`tiled_encode` computes what `fista` computes with `masked_term`, a few clusters and
 samples at a time. Residuals, of which autograd would keep two a layer, are as large as
 the data for each cluster; here they stay in the processor's cache, and the backward
 pass computes them again, for the samples that have a gradient.
@@ -12,10 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .encoding import Encoded, Prox
-from .fista import extrapolate, momenta
+from .fista import Encoded, Prox, extrapolate, momenta
 
-__all__ = ["masked_encode"]
+__all__ = ["tiled_encode"]
 
 # Samples in a tile, and numbers in the residuals of one, which should fit in the
 # processor's second cache together with the samples and their mask.
@@ -23,7 +22,7 @@ _TILE_SAMPLES = 256
 _TILE_NUMBERS = 2**18
 
 
-def masked_encode(
+def tiled_encode(
     X: Tensor,
     observed: Tensor,
     D: Tensor,

@@ -1,0 +1,1 @@
+"""What the estimators over networks share: parameters, fits, inference."""

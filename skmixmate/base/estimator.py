@@ -1,0 +1,263 @@
+"""Methods that the estimators over networks share."""
+
+from collections.abc import Callable
+
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from ..utils.callers import is_called_by_user, warn_user
+from ..utils.device import plain_arithmetic
+from ..utils.validation import Input, validate_samples
+from .fit import FittedAttributes, NetworkFit
+from .parameters import NetworkParameters
+from .samples import compute_in_batches, like_input, mean_score
+from .training import CallbackSupportMixin, ContextCallback, with_callbacks
+
+__all__ = ["NetworkEstimatorMixin"]
+
+
+# A TransformerMixin itself: only in one does set_output wrap `fit_transform`.
+class NetworkEstimatorMixin(
+    ClassNamePrefixFeaturesOutMixin, CallbackSupportMixin, TransformerMixin
+):
+    """Fitting, and what follows from `predict`, `transform` and `score_samples`.
+
+    Subclasses say what their parameters, their fitted attributes and the steps of their
+    fit are, and name one of the attributes.
+    """
+
+    _fitted_name: str
+    _parameters_type: type[NetworkParameters]
+    _attributes_type: type[FittedAttributes]
+    _fit_type: type[NetworkFit]
+
+    @with_callbacks
+    def fit(self, X, y=None, mask=None):
+        """Fit to X.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry. 8-bit integers stay 8-bit in memory.
+        y : Ignored
+            Present for API consistency; scikit-learn's callbacks get it.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        self : estimator
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, X or mask is out of range; the message names it, what it
+            got and what it accepts.
+        KeyboardInterrupt
+            If fitting is interrupted before there is anything to keep, or within the
+            call of another function of a library, as a grid search; what was learned
+            is kept all the same.
+
+        Warns
+        -----
+        InitializationWarning
+            If the first clusters or atoms had to be mended.
+        ConvergenceWarning
+            If clusters or groups are empty in the end, or ``step_size`` is too large.
+        RuntimeWarning
+            If fitting was interrupted, or ended because the loss was not finite.
+        """
+        parameters = self._parameters_type.from_estimator(self)
+        continued = parameters.warm_start and self.__sklearn_is_fitted__()
+        fit = self._new_fit(parameters, X, mask, continued)
+        context = self._init_callback_context(max_subtasks=fit.n_runs)
+        training_set = {
+            "X": X,
+            "y": y,
+            "metadata": None if mask is None else {"mask": mask},
+        }
+        context.call_on_fit_task_begin(estimator=self, **training_set)
+        fitted, interrupted_run = self._run(
+            fit, ContextCallback(context, self, fit, training_set)
+        )
+        fitted.store(self)
+        context.call_on_fit_task_end(estimator=self, **training_set)
+        if interrupted_run is not None:
+            # What calls this fit would go on as if nothing had been.
+            if not is_called_by_user(self):
+                raise KeyboardInterrupt
+            _warn_of_interrupt(fitted, interrupted_run, fit.n_runs)
+        return self
+
+    @plain_arithmetic
+    def partial_fit(self, X, y=None, mask=None):
+        """Go on training with one epoch over a batch of samples.
+
+        The first call takes the scale and the first atoms from its batch, which should
+        be like the data as a whole and hold a few thousand samples if it can.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        y : Ignored
+            Present for API consistency.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        self : estimator
+            Itself; what it says of training samples, as ``labels_``, is of the batch.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `fit`.
+        KeyboardInterrupt
+            If training is interrupted; what was learned is kept.
+        """
+        parameters = self._parameters_type.from_estimator(self)
+        fit = self._new_fit(parameters, X, mask, self.__sklearn_is_fitted__())
+        fitted, interrupted = fit.run_one_epoch()
+        fitted.store(self)
+        if interrupted:
+            raise KeyboardInterrupt
+        return self
+
+    @plain_arithmetic
+    def _new_fit(self, parameters, X, mask, continued: bool) -> NetworkFit:
+        data = validate_samples(self, X, mask, reset=not continued)
+        earlier = self._attributes_type.from_estimator(self) if continued else None
+        return self._fit_type(parameters, data, earlier)
+
+    @plain_arithmetic
+    def _run(self, fit: NetworkFit, callback: ContextCallback):
+        return fit.run([callback])
+
+    def fit_predict(self, X, y=None, mask=None):
+        """Fit to X and return its labels.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        y : Ignored
+            Present for API consistency; see `fit`.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            See `predict`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `fit`.
+        """
+        self.fit(X, y, mask=mask)
+        # An interrupt may have come before there were labels.
+        return self.labels_ if hasattr(self, "labels_") else self.predict(X, mask)
+
+    def fit_transform(self, X, y=None, mask=None):
+        """Fit to X and transform it.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        y : Ignored
+            Present for API consistency; see `fit`.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_features_out)
+            See `transform`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `fit`.
+        """
+        return self.fit(X, y, mask=mask).transform(X, mask=mask)
+
+    def score(self, X, y=None, sample_weight=None, mask=None):
+        """Mean of `score_samples`: the higher, the better.
+
+        Compare only models that `score_samples` says can be compared.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the mean.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            If X, mask or ``sample_weight`` has a wrong shape or type.
+        """
+        return mean_score(self.score_samples(X, mask), sample_weight)
+
+    def _fitted_state(self) -> tuple[FittedAttributes, NetworkParameters]:
+        """What was fitted, and the parameters as they are now."""
+        check_is_fitted(self)
+        return (
+            self._attributes_type.from_estimator(self),
+            self._parameters_type.from_estimator(self),
+        )
+
+    def _validate(self, X, mask) -> Input:
+        check_is_fitted(self)
+        return validate_samples(self, X, mask, reset=False)
+
+    @plain_arithmetic
+    def _compute(self, data: Input, function: Callable) -> Tensor:
+        """Apply ``function`` to the outputs, batch by batch, on the device of X."""
+        fitted, parameters = self._fitted_state()
+        network = fitted.network(parameters)
+        samples = fitted.samples(data, parameters.device)
+        return compute_in_batches(network, samples, function, data.X.device)
+
+    def _map(self, X, mask, function: Callable):
+        """Validate, compute and return what the user gave: an array or a tensor."""
+        data = self._validate(X, mask)
+        return like_input(data, self._compute(data, function))
+
+    def __sklearn_is_fitted__(self):
+        """Whether there is a model; ``n_features_in_`` may be left of a failed fit."""
+        return hasattr(self, self._fitted_name)
+
+    def __sklearn_tags__(self):
+        """Tell scikit-learn that NaN is welcome and what dtypes come back."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _warn_of_interrupt(fitted: FittedAttributes, run: int, n_runs: int) -> None:
+    """Say what is kept of an interrupted fit."""
+    where = f" in run {run + 1} of {n_runs}" if n_runs > 1 else ""
+    message = (
+        f"Fitting was interrupted{where}; the estimator keeps the best that it had "
+        f"learned, after {fitted.n_iter_} epochs."
+    )
+    if fitted.last is None:
+        message += " There are no labels_ of the training samples; use predict."
+    warn_user(message, RuntimeWarning)

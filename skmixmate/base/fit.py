@@ -1,0 +1,303 @@
+"""A fit of an estimator over a network: starts, training, the last pass."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from ..initializers import first_atoms, has_one_start
+from ..modules import UnfoldedEncoder
+from ..training import (
+    Callback,
+    DeadAtomReseeding,
+    EarlyStopping,
+    LinearDecay,
+    PrintProgress,
+    Samples,
+    Trainer,
+)
+from ..utils.callers import warn_user
+from ..utils.random import private_random_state, torch_generator
+from ..utils.validation import Input
+from .parameters import NetworkParameters
+from .samples import initialization_subset, scaled_points
+from .training import (
+    joined_histories,
+    load_optimizer_state,
+    new_trainer,
+    optimizer_state,
+)
+
+__all__ = ["FittedAttributes", "NetworkFit"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedAttributes:
+    """Fitted attributes of an estimator; subclasses add them as fields.
+
+    The field ``last``, what the last pass over the samples found, is a dataclass of
+    type ``last_pass_type``, or None if that pass was interrupted. It has ``loss_``.
+    """
+
+    last_pass_type: ClassVar[type]
+
+    scale_: float
+    n_parameters_: int
+    history_: dict[str, np.ndarray]
+    n_iter_: int
+    converged_: bool
+    _optimizer_state: list | None = None
+    last: object | None = None
+
+    @classmethod
+    def from_estimator(cls, estimator) -> Self:
+        """Read them off a fitted estimator."""
+        found = vars(estimator)
+        names = [f.name for f in fields(cls) if f.name != "last"]
+        names_of_last = [f.name for f in fields(cls.last_pass_type)]
+        last = None
+        if all(name in found for name in names_of_last):
+            last = cls.last_pass_type(**{n: found[n] for n in names_of_last})
+        return cls(**{name: found[name] for name in names}, last=last)
+
+    @property
+    def loss(self) -> float:
+        """Loss of the training samples, infinite if it is not known."""
+        return float("inf") if self.last is None else self.last.loss_
+
+    def attributes(self) -> dict:
+        """Return name and value of every fitted attribute."""
+        attributes = dict(vars(self))
+        del attributes["last"]
+        return attributes | ({} if self.last is None else vars(self.last))
+
+    def store(self, estimator) -> None:
+        """Set every attribute on the estimator, in place of those of earlier fits."""
+        for field in fields(self.last_pass_type):
+            vars(estimator).pop(field.name, None)
+        for name, value in self.attributes().items():
+            setattr(estimator, name, value)
+
+
+class NetworkFit(ABC):
+    """A fit whose steps are the same for all estimators; subclasses say what each is.
+
+    Parameters
+    ----------
+    parameters : NetworkParameters
+    data : Input
+        The training samples.
+    earlier : FittedAttributes, default=None
+        What to go on from.
+
+    Attributes
+    ----------
+    samples : Samples
+        The training samples as the network takes them.
+    """
+
+    def __init__(
+        self,
+        parameters: NetworkParameters,
+        data: Input,
+        earlier: FittedAttributes | None = None,
+    ):
+        self.parameters = parameters
+        self.earlier = earlier
+        has_one = earlier is not None or has_one_start(parameters.init)
+        self.n_runs = 1 if has_one else parameters.n_init
+        self.random_state = private_random_state(parameters.random_state)
+        self.samples = self.prepare(data)
+
+    @abstractmethod
+    def prepare(self, data: Input) -> Samples:
+        """The samples as the network takes them, the same for all runs."""
+
+    @abstractmethod
+    def start_shape(self) -> tuple[int, int, bool]:
+        """Number of clusters or groups, of atoms of each, whether a rule made it."""
+
+    @abstractmethod
+    def network(self, atoms: Tensor) -> UnfoldedEncoder:
+        """The network that begins with ``atoms``, (K, P, M), in single precision."""
+
+    @abstractmethod
+    def earlier_network(self) -> UnfoldedEncoder:
+        """The network that goes on from earlier fits, in single precision."""
+
+    @abstractmethod
+    def fitted(self, trainer: Trainer, converged: bool = False) -> FittedAttributes:
+        """The attributes that training determines, in the dtype of the data."""
+
+    @abstractmethod
+    def last_pass(self, fitted: FittedAttributes):
+        """What the network, built as `predict` builds it, says of the samples."""
+
+    @abstractmethod
+    def warn(self, fitted: FittedAttributes) -> None:
+        """Warn of what the last pass found."""
+
+    def callbacks(self, *, is_stream: bool) -> list[Callback]:
+        """What training needs beside the callbacks of all.
+
+        ``is_stream`` tells whether the samples join those of earlier batches.
+        """
+        return []
+
+    def joined(self, last):
+        """The last pass over a batch together with those over earlier ones."""
+        return last
+
+    def run(
+        self, callbacks: Sequence[Callback] = ()
+    ) -> tuple[FittedAttributes, int | None]:
+        """Train from one start or several, and keep the result with the lowest loss.
+
+        Returns
+        -------
+        fitted : FittedAttributes
+        interrupted_run : int or None
+            The run that a KeyboardInterrupt ended, and all with it.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If it comes before there is anything to keep.
+        """
+        best, interrupted_run = None, None
+        for i in range(self.n_runs):
+            prefix = f"run {i + 1}/{self.n_runs}, " if self.n_runs > 1 else ""
+            try:
+                fitted, interrupted = self._train(callbacks, prefix)
+            except KeyboardInterrupt:
+                if best is None:
+                    raise
+                interrupted = True
+            else:
+                if best is None or fitted.loss < best.loss:
+                    best = fitted
+            if interrupted:
+                interrupted_run = i
+                break
+        if best.last is not None:
+            self.warn(best)
+        return self._after_earlier(best), interrupted_run
+
+    def run_one_epoch(self) -> tuple[FittedAttributes, bool]:
+        """Take one epoch over a batch; also return whether it was interrupted."""
+        n_earlier = 0 if self.earlier is None else self.earlier.n_iter_
+        trainer = new_trainer(
+            self.parameters,
+            self._first_network(),
+            self.samples,
+            # Another order in each call, also from the same seed.
+            torch_generator(self.random_state, offset=n_earlier),
+            [*self.callbacks(is_stream=True), *self._progress()],
+            max_iter=1,
+        )
+        if self.earlier is not None:
+            load_optimizer_state(trainer.optimizer, self.earlier._optimizer_state)
+        trainer.run()
+        fitted = replace(
+            self._after_earlier(self.fitted(trainer)),
+            _optimizer_state=optimizer_state(trainer.optimizer),
+            n_iter_=n_earlier + trainer.epoch,
+        )
+        try:
+            last = self.joined(self.last_pass(fitted))
+        except KeyboardInterrupt:
+            return fitted, True
+        return replace(fitted, last=last), trainer.interrupted
+
+    def _train(self, callbacks, prefix: str) -> tuple[FittedAttributes, bool]:
+        """Train from one start; return the result and whether it was interrupted."""
+        falls = self.parameters.learning_rate_schedule == "linear"
+        # A falling rate is too large until its end: losses before say nothing.
+        ending = LinearDecay() if falls else self._early_stopping()
+        trainer = new_trainer(
+            self.parameters,
+            self._first_network(),
+            self.samples,
+            torch_generator(self.random_state),
+            [
+                ending,
+                *self.callbacks(is_stream=False),
+                *callbacks,
+                DeadAtomReseeding(),
+                *self._progress(prefix),
+            ],
+            max_iter=self.parameters.max_iter,
+        ).run()
+        fitted = self.fitted(trainer, not falls and ending.converged)
+        try:
+            last = self.last_pass(fitted)
+        except KeyboardInterrupt:
+            return fitted, True
+        return replace(fitted, last=last), trainer.interrupted
+
+    def _progress(self, prefix: str = "") -> list[Callback]:
+        return [PrintProgress(prefix)] if self.parameters.verbose else []
+
+    def _early_stopping(self) -> EarlyStopping:
+        parameters = self.parameters
+        earlier_losses = ()
+        # With so few epochs a fit, only several fits together can tell.
+        if self.earlier and parameters.max_iter <= parameters.n_iter_no_change:
+            earlier_losses = self.earlier.history_["loss"]
+        return EarlyStopping(
+            parameters.tol, parameters.n_iter_no_change, earlier_losses
+        )
+
+    def _first_network(self) -> UnfoldedEncoder:
+        if self.earlier is not None:
+            return self.earlier_network()
+        n_dictionaries, n_atoms, is_auto = self.start_shape()
+        X = initialization_subset(
+            self.samples, self.parameters.init_size, self.random_state
+        )
+        points = first_atoms(
+            self.parameters.init,
+            X,
+            n_dictionaries,
+            n_atoms,
+            self.random_state,
+            center=self.samples.center,
+            group_size=self.parameters.penalty.group_size,
+            is_auto=is_auto,
+        )
+        atoms = scaled_points(points, self.samples, self.random_state)
+        module = self.network(atoms.to(self.samples.device, torch.float32))
+        warn_of_unstable_encoder(module)
+        return module
+
+    def _after_earlier(self, fitted: FittedAttributes) -> FittedAttributes:
+        """The same with the history of earlier fits before its own."""
+        if self.earlier is None:
+            return fitted
+        history = joined_histories(self.earlier.history_, fitted.history_)
+        return replace(fitted, history_=history)
+
+
+def warn_of_unstable_encoder(module: UnfoldedEncoder) -> None:
+    """Warn of a fixed step with which FISTA would diverge in the end."""
+    # One iteration cannot diverge.
+    if module.step_size == "auto" or module.n_fista_iter == 1:
+        return
+    gram, _ = module.gram_and_steps()
+    curvature = torch.linalg.eigvalsh(gram)[:, -1]
+    # With momentum near one, an iteration on a quadratic of curvature L is stable for
+    # steps up to 4 / (3 L).
+    unstable = module.step_size * curvature > 4.0 / 3.0
+    if unstable.any():
+        warn_user(
+            f"step_size={module.step_size} is too large for the first atoms of "
+            f"{int(unstable.sum())} of {len(unstable)} dictionaries, which are too "
+            "much alike: codes diverge, and clusters may lose all samples. Use "
+            f"step_size='auto', or at most {1.0 / float(curvature.max()):.2g}.",
+            ConvergenceWarning,
+        )

@@ -1,0 +1,119 @@
+"""Constructor parameters that the estimators over networks share, checked."""
+
+import functools
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self, get_type_hints
+
+import torch
+
+from ..penalties import Penalty, resolve_penalty
+from ..training import SCHEDULES
+from ..utils.device import resolve_device
+from ..utils.validation import (
+    check_bool,
+    check_choice,
+    check_integer,
+    check_number,
+    check_or_auto,
+)
+
+__all__ = ["NetworkParameters", "at_least_one", "integer_or_auto"]
+
+_LEAST_BATCH_SIZE, _LARGEST_BATCH_SIZE = 64, 256
+# With fewer steps an epoch, losses tell good starts from bad ones worse.
+_N_STEPS = 140
+
+
+at_least_one = functools.partial(check_integer, min_val=1)
+at_least_zero = functools.partial(check_integer, min_val=0)
+nonnegative = functools.partial(check_number, include_boundaries="left")
+
+
+def integer_or_auto(value, name: str) -> int | None:
+    """Check an integer of at least one; None for "auto"."""
+    return check_or_auto(value, name, at_least_one, "an integer >= 1")
+
+
+def _number_or_auto(value, name: str) -> float | None:
+    return check_or_auto(value, name, check_number)
+
+
+def _step_size(value, name: str) -> float | str:
+    return _number_or_auto(value, name) or "auto"
+
+
+def _penalty(value, name: str) -> Penalty:
+    return resolve_penalty(value)
+
+
+def _schedule(value, name: str) -> str:
+    return check_choice(value, name, SCHEDULES)
+
+
+def _device(value, name: str) -> torch.device:
+    return resolve_device(value)
+
+
+def _as_it_is(value, name: str):
+    return value
+
+
+def _verbose(value, name: str) -> int:
+    return int(value) if isinstance(value, bool) else at_least_zero(value, name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkParameters:
+    """Checked parameters of an estimator: all that is known of it below ``fit``.
+
+    None stands for "auto" where a rule decides later. Each field is annotated with its
+    check, ``check(value, name)``, which returns what to keep.
+    """
+
+    penalty: Annotated[Penalty, _penalty]
+    alpha: Annotated[float, nonnegative]
+    scale: Annotated[float | None, _number_or_auto]
+    init: Annotated[Any, _as_it_is]
+    init_size: Annotated[int, at_least_one]
+    n_init: Annotated[int, at_least_one]
+    n_fista_iter: Annotated[int, at_least_one]
+    step_size: Annotated[float | Literal["auto"], _step_size]
+    learning_rate: Annotated[float, check_number]
+    learning_rate_schedule: Annotated[str, _schedule]
+    epsilon: Annotated[float, check_number]
+    batch_size: Annotated[int | None, integer_or_auto]
+    max_iter: Annotated[int, at_least_zero]
+    tol: Annotated[float, nonnegative]
+    n_iter_no_change: Annotated[int, at_least_one]
+    warm_start: Annotated[bool, check_bool]
+    random_state: Annotated[Any, _as_it_is]
+    device: Annotated[torch.device, _device]
+    verbose: Annotated[int, _verbose]
+
+    @classmethod
+    def from_estimator(cls, estimator, **values) -> Self:
+        """Check every parameter of an estimator.
+
+        ``values`` are those of fields that are no single parameter of it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the parameter, what it got and what it accepts.
+        """
+        for name, hint in get_type_hints(cls, include_extras=True).items():
+            if name not in values:
+                (check,) = hint.__metadata__
+                values[name] = check(getattr(estimator, name), name)
+        return cls(**values)
+
+    def resolve_batch_size(self, n_samples: int) -> int:
+        """Number of samples of a gradient step, for an epoch of ``n_samples``.
+
+        "auto" is 256, or less, but no less than 64, where an epoch would have fewer
+        than 140 steps.
+        """
+        if self.batch_size is not None:
+            return self.batch_size
+        wanted = n_samples // _N_STEPS
+        return min(max(wanted, _LEAST_BATCH_SIZE), _LARGEST_BATCH_SIZE)

@@ -1,0 +1,248 @@
+"""Samples on their way to a network, and a network over all of them."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..initializers import InitializationWarning
+from ..modules import UnfoldedEncoder
+from ..training import Samples
+from ..utils.callers import warn_user
+from ..utils.validation import Input
+from .parameters import NetworkParameters
+
+__all__ = [
+    "batched_outputs",
+    "compute_in_batches",
+    "initialization_subset",
+    "like_input",
+    "mean_score",
+    "scaled_points",
+    "scaled_samples",
+]
+
+# Norm of the mean over root mean squared distance from it. Beyond, what samples have in
+# common drowns what tells them apart; images are below (digits 1.5, MNIST 0.8).
+_LARGEST_OFFSET = 3.0
+# Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
+# products, small enough to stay near the processor.
+_CODES_PER_BATCH = 2**19
+
+
+def scaled_samples(
+    data: Input,
+    parameters: NetworkParameters,
+    squared_norm: float,
+    *,
+    has_intercept: bool = False,
+) -> Samples:
+    """Training samples with the centre, the scale and the intercept of a new model.
+
+    Parameters
+    ----------
+    data : Input
+    parameters : NetworkParameters
+    squared_norm : float
+        What ``scale="auto"`` makes the mean squared norm of a sample, so that ``alpha``
+        does not depend on the unit of X.
+    has_intercept : bool, default=False
+        Whether a constant feature is appended; only then may samples be centred.
+
+    Returns
+    -------
+    Samples
+
+    Raises
+    ------
+    ValueError
+        If the samples are too large or too small to square.
+    """
+    raw = Samples(data.X, data.mask, dtype=data.dtype, device=parameters.device)
+    center, size = _center_and_size(raw, has_intercept)
+    _check_size(raw.replaced(center=center), size)
+    scale = parameters.scale
+    if scale is None:
+        # Data that are the same throughout have no scale.
+        scale = (size / squared_norm) ** 0.5 or 1.0
+    intercept = (size**0.5 / scale) or squared_norm**0.5
+    return raw.replaced(
+        center=center,
+        scale=scale,
+        intercept_scaling=intercept if has_intercept else None,
+    )
+
+
+def _center_and_size(raw: Samples, may_center: bool) -> tuple[Tensor | None, float]:
+    """What to subtract from the samples, if anything, and what size that leaves."""
+    size = raw.mean_squared_norm()
+    if not may_center:
+        return None, size
+    center = raw.mean()
+    squared_offset = float(center.square().sum())
+    if squared_offset < 0.8 * size:  # Not far, and no need for another pass to tell.
+        return None, size
+    spread = raw.replaced(center=center, dtype=torch.float64).mean_squared_norm()
+    is_far = squared_offset > _LARGEST_OFFSET**2 * spread
+    return (center, spread) if is_far and spread > 0.0 else (None, size)
+
+
+def _check_size(raw: Samples, mean_squared_norm: float) -> None:
+    """Refuse samples that are too large or too small to square."""
+    if not np.isfinite(mean_squared_norm) or (
+        mean_squared_norm == 0.0
+        and raw.center is None
+        and bool(raw.X.nan_to_num().any())
+    ):
+        raise ValueError(
+            f"The mean squared norm of the samples in X is {mean_squared_norm} in "
+            "double precision; choose a unit in which X is not so large or so small."
+        )
+
+
+def scaled_points(points: np.ndarray, samples: Samples, random_state) -> Tensor:
+    """Points in the space of X, (K, P, M), as atoms in the space of the network.
+
+    Warns
+    -----
+    InitializationWarning
+        If atoms are zero; they become noise.
+    """
+    if samples.center is not None:
+        points = points - samples.center.cpu().numpy()
+    atoms = points / samples.scale
+    if samples.intercept_scaling is not None:
+        constant = np.full((*atoms.shape[:2], 1), samples.intercept_scaling)
+        atoms = np.concatenate([atoms, constant], axis=2)
+    atoms = _without_zero_atoms(atoms, random_state)
+    return torch.from_numpy(atoms).to(samples.dtype)
+
+
+def _without_zero_atoms(atoms: np.ndarray, random_state) -> np.ndarray:
+    """Replace zero atoms (..., M), which have no direction, by noise of norm one.
+
+    Warns
+    -----
+    InitializationWarning
+        If there are any.
+    """
+    zero = np.linalg.norm(atoms, axis=-1) == 0
+    if zero.any():
+        warn_user(
+            f"{zero.sum()} initial atoms are zero and have no direction; they start as "
+            "random ones.",
+            InitializationWarning,
+        )
+        noise = random_state.standard_normal((zero.sum(), atoms.shape[-1]))
+        atoms = atoms.copy()
+        atoms[zero] = noise / np.sqrt(atoms.shape[-1])
+    return atoms
+
+
+def initialization_subset(samples: Samples, size: int, random_state) -> np.ndarray:
+    """At most ``size`` random raw samples, complete ones if there are enough.
+
+    Enough is half of what is asked for; otherwise missing entries are filled with the
+    mean of their feature.
+
+    Parameters
+    ----------
+    samples : Samples
+    size : int
+    random_state : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_subset, n_features)
+        Finite.
+    """
+    order = random_state.permutation(len(samples))
+    size = min(size, len(samples))
+    if samples.has_missing:
+        complete = _complete_rows(samples)[order]
+        if complete.sum() >= size / 2:
+            order = order[complete]
+    X, observed = samples.raw(torch.from_numpy(order[:size]))
+    if observed is not None:
+        means = X.sum(0) / observed.sum(0).clamp(min=1.0)
+        X = torch.where(observed > 0, X, means)
+    return X.cpu().numpy()
+
+
+def _complete_rows(samples: Samples) -> np.ndarray:
+    complete = np.ones(len(samples), dtype=bool)
+    for index in samples.slices(4096):
+        observed = samples.raw(index).observed
+        if observed is not None:
+            complete[index] = (observed > 0).all(dim=1).cpu().numpy()
+    return complete
+
+
+def batched_outputs(
+    module: UnfoldedEncoder, samples: Samples
+) -> Iterator[tuple[slice, tuple]]:
+    """Yield the slice and the forward pass of all samples, in order.
+
+    The batches depend on the shape of the model alone, so that the same samples give
+    the same numbers whoever asks.
+    """
+    n_dictionaries, n_atoms, _ = module.dictionaries.shape
+    batch_size = max(16, _CODES_PER_BATCH // (n_dictionaries * n_atoms))
+    with torch.no_grad():
+        for index in samples.slices(batch_size):
+            yield index, module(*samples.batch(index))
+
+
+def compute_in_batches(
+    module: UnfoldedEncoder,
+    samples: Samples,
+    function: Callable,
+    device: torch.device,
+) -> Tensor:
+    """Apply ``function`` to the output of each batch; return all on ``device``.
+
+    Raises
+    ------
+    ValueError
+        If an output is not finite.
+    """
+    result = None
+    # Looked at once in the end, for a GPU would have to wait.
+    is_finite = torch.ones((), dtype=torch.bool, device=samples.device)
+    for index, output in batched_outputs(module, samples):
+        values = function(output)
+        if result is None:
+            shape = (len(samples), *values.shape[1:])
+            result = torch.empty(shape, dtype=values.dtype, device=device)
+        result[index] = values
+        is_finite &= torch.isfinite(module.loss(output))
+    if not is_finite:
+        raise ValueError(
+            "X has samples that are too large for the fitted model, which divides X "
+            f"by scale_={samples.scale:.3g}: their energies are not finite in "
+            f"{str(samples.dtype).removeprefix('torch.')}."
+        )
+    return result
+
+
+def like_input(data: Input, values: Tensor):
+    """Return a tensor to whoever passed one, else an array."""
+    return values if data.is_tensor else values.numpy()
+
+
+def mean_score(scores, sample_weight=None) -> float:
+    """Weighted mean of the scores of samples, an array or a tensor.
+
+    Raises
+    ------
+    ValueError
+        If ``sample_weight`` does not have one number a sample.
+    """
+    scores = np.asarray(torch.as_tensor(scores).cpu())
+    if sample_weight is not None and np.shape(sample_weight) != scores.shape:
+        raise ValueError(
+            f"sample_weight must have shape ({len(scores)},), one number a sample, got "
+            f"{np.shape(sample_weight)}."
+        )
+    return float(np.average(scores, weights=sample_weight))

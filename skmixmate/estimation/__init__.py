@@ -1,1 +1,0 @@
-"""What the estimators over networks share: starts, training runs, inference."""

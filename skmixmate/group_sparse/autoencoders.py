@@ -1,0 +1,368 @@
+"""The sparse autoencoders: their parameters."""
+
+from .estimator import BaseSparseAutoencoder
+
+__all__ = ["GroupSparseAutoencoder", "SparseAutoencoder"]
+
+
+class GroupSparseAutoencoder(BaseSparseAutoencoder):
+    """Learn a dictionary whose atoms are used in groups, and group samples by them.
+
+    A sample is coded by an unfolded FISTA encoder with the group ReLU, which uses whole
+    groups of atoms or leaves them unused, and decoded by the same dictionary. Codes
+    feed k-means or spectral clustering; the strongest group is a cluster by itself.
+
+    Parameters
+    ----------
+    n_groups : int, default=10
+        Number of groups of atoms.
+    group_size : int, default=16
+        Number of atoms of each group.
+    alpha : float, default=0.2
+        Strength of the penalty ``sum_g ||z_g||``, the threshold of the group ReLU, in
+        units of ``scale_``: with "auto" scaling, most of what a unit-norm atom can
+        explain of a sample is between 0 and 1.
+    penalty : str or Penalty, default="group-l2"
+        Sparsity penalty; "l1", "group-l2", "elastic-net" or one of your own, see
+        `skmixmate.penalties`. By name, it has groups of ``group_size``.
+    nonnegative : bool, default=False
+        Restrict codes to nonnegative values, for a penalty by name.
+    n_fista_iter : int, default=15
+        Number of layers of the encoder, FISTA iterations. 1 is the paper's shallow
+        network; its eq. 11 has ``step_size=1.0``, which scales codes alone.
+    step_size : float or "auto", default="auto"
+        Step of FISTA. "auto" computes it from the dictionary so that the encoder cannot
+        diverge.
+    loss : {"penalized", "reconstruction"}, default="penalized"
+        What training lowers: half the squared residual plus the penalty (eq. 8), which
+        is also what the encoder minimises, or half the squared residual alone (eq. 13,
+        the paper's choice).
+    normalize_atoms : bool, default=True
+        Keep atoms at unit norm. Without, the penalised loss has no minimum: atoms grow
+        while codes shrink.
+    scale : float or "auto", default="auto"
+        What X is divided by. "auto" makes the mean squared norm of a sample 1, so that
+        ``alpha`` does not depend on the unit of X.
+    init : str, clusterer, callable or array-like, default="spectral"
+        The first atoms, the same names as in `MixMateClustering`.
+
+        - "spectral", "ssc", "k-means": members of clusters, a group a cluster;
+        - any object with ``fit_predict``, a Pipeline too: members of its clusters;
+        - "data", or "random": samples; "noise": Gaussian noise;
+        - a callable ``(X, n_groups, random_state)`` that gives labels, or atoms as an
+          array;
+        - atoms in the unit of X, (n_groups * group_size, n_features) or (n_groups,
+          group_size, n_features).
+    init_size : int, default=5000
+        Largest number of samples that the first atoms are drawn from.
+    n_init : int, default=1
+        Number of runs from different starts; the one with the lowest ``loss_`` is kept.
+    learning_rate : float, default=0.003
+        Step size of Adam.
+    learning_rate_schedule : {"constant", "linear"}, default="constant"
+        "linear" lowers it evenly, to zero at the end of ``max_iter`` epochs, whatever
+        ``tol`` is; with it, few epochs at a larger rate may do as well as many. A warm
+        start begins at the full rate again. `partial_fit` knows no end and keeps the
+        rate.
+    epsilon : float, default=1e-4
+        Adam's epsilon, added to the root of the mean squared gradient. A much smaller
+        one ends at a higher loss, see `MixMateClustering`.
+    batch_size : int or "auto", default=256
+        Number of samples of a gradient step. "auto" is 256 if a call has 35,840 samples
+        or more, and down to 64 if it has fewer, for about 140 steps an epoch.
+    max_iter : int, default=50
+        Largest number of epochs. 0 keeps the start as it is.
+    tol : float, default=1e-3
+        An epoch that does not lower the loss by this fraction is one without change.
+    n_iter_no_change : int, default=3
+        Number of consecutive epochs without change that ends training.
+    warm_start : bool, default=False
+        Continue from the last fit instead of starting anew.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the start and the batches. The same seed gives the same result.
+    device : str or torch.device, default="auto"
+        "auto" is a CUDA GPU where there is one, else the CPU.
+    verbose : int, default=0
+        1 prints a line an epoch.
+
+    Attributes
+    ----------
+    dictionary_ : ndarray of shape (n_groups * group_size, n_features)
+        The atoms, those of a group side by side.
+    group_size_ : int
+        Number of atoms of each group.
+    labels_ : ndarray of shape (n_samples,)
+        Strongest group of each training sample, the same as ``predict`` gives.
+    group_usage_ : ndarray of shape (n_groups,)
+        Share of the training samples whose code uses the group.
+    loss_ : float
+        Mean loss of the training samples.
+    history_ : dict of str to ndarray
+        One entry an epoch: "loss", "seconds" and, after `fit`, "n_reseeded_atoms", the
+        number of atoms that no sample used and that became badly explained samples.
+    n_iter_ : int
+        Number of epochs of the last fit.
+    converged_ : bool
+        Whether training ended because the loss no longer fell, and not at ``max_iter``.
+    n_parameters_ : int
+        Number of learned numbers.
+    scale_ : float
+        What X is divided by.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, if X had string names.
+
+    See Also
+    --------
+    SparseAutoencoder : Groups of one atom.
+    MixMateClustering : A dictionary for each cluster; better clusters.
+    skmixmate.recovery.support_recovery_range : For which alpha codes are recovered.
+
+    Notes
+    -----
+    Missing entries are NaN in X, or False in ``mask``, or both; they are left out of
+    the model, not filled in.
+
+    Interrupting ``fit`` from the keyboard ends it and keeps what was learned until
+    then; interrupting ``partial_fit`` keeps it as well and raises KeyboardInterrupt.
+
+    References
+    ----------
+    Theodosis, Tolooshams, Tankala, Tasissa and Ba, "On the convergence of group-sparse
+    autoencoders", arXiv:2102.07003, 2021.
+
+    Examples
+    --------
+    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skmixmate import GroupSparseAutoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = GroupSparseAutoencoder(group_size=8, max_iter=5, random_state=0)
+    >>> autoencoder.fit_transform(X).shape
+    (1797, 80)
+    >>> clusterer = make_pipeline(autoencoder, KMeans(10, random_state=0))
+    >>> clusterer.fit_predict(X).shape
+    (1797,)
+    """
+
+    _size_names = ("n_groups", "group_size")
+
+    def __init__(
+        self,
+        n_groups=10,
+        group_size=16,
+        *,
+        alpha=0.2,
+        penalty="group-l2",
+        nonnegative=False,
+        n_fista_iter=15,
+        step_size="auto",
+        loss="penalized",
+        normalize_atoms=True,
+        scale="auto",
+        init="spectral",
+        init_size=5000,
+        n_init=1,
+        learning_rate=3e-3,
+        learning_rate_schedule="constant",
+        epsilon=1e-4,
+        batch_size=256,
+        max_iter=50,
+        tol=1e-3,
+        n_iter_no_change=3,
+        warm_start=False,
+        random_state=None,
+        device="auto",
+        verbose=0,
+    ):
+        self.n_groups = n_groups
+        self.group_size = group_size
+        self.alpha = alpha
+        self.penalty = penalty
+        self.nonnegative = nonnegative
+        self.n_fista_iter = n_fista_iter
+        self.step_size = step_size
+        self.loss = loss
+        self.normalize_atoms = normalize_atoms
+        self.scale = scale
+        self.init = init
+        self.init_size = init_size
+        self.n_init = n_init
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.epsilon = epsilon
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+
+class SparseAutoencoder(BaseSparseAutoencoder):
+    """Learn a dictionary of which each sample uses few atoms.
+
+    A `GroupSparseAutoencoder` with groups of one atom, the baseline of its paper: the
+    penalty is the l1 norm and the activation is soft thresholding.
+
+    Parameters
+    ----------
+    n_atoms : int, default=160
+        Number of atoms.
+    alpha : float, default=0.03
+        Strength of the penalty ``sum |z|``; see `GroupSparseAutoencoder`.
+    penalty : str or Penalty, default="l1"
+        See `GroupSparseAutoencoder`.
+    nonnegative : bool, default=False
+        Restrict codes to nonnegative values, for a penalty by name.
+    n_fista_iter : int, default=15
+        Number of layers of the encoder, FISTA iterations.
+    step_size : float or "auto", default="auto"
+        Step of FISTA. "auto" computes it from the dictionary so that the encoder cannot
+        diverge.
+    loss : {"penalized", "reconstruction"}, default="penalized"
+        What training lowers; see `GroupSparseAutoencoder`.
+    normalize_atoms : bool, default=True
+        Keep atoms at unit norm.
+    scale : float or "auto", default="auto"
+        What X is divided by. "auto" makes the mean squared norm of a sample 1.
+    init : str, clusterer, callable or array-like, default="data"
+        The first atoms; see `GroupSparseAutoencoder`. Each atom is a group here.
+    init_size : int, default=5000
+        Largest number of samples that the first atoms are drawn from.
+    n_init : int, default=1
+        Number of runs from different starts; the one with the lowest ``loss_`` is kept.
+    learning_rate : float, default=0.003
+        Step size of Adam.
+    learning_rate_schedule : {"constant", "linear"}, default="constant"
+        "linear" lowers it evenly, to zero at the end of ``max_iter`` epochs, whatever
+        ``tol`` is; with it, few epochs at a larger rate may do as well as many. A warm
+        start begins at the full rate again. `partial_fit` knows no end and keeps the
+        rate.
+    epsilon : float, default=1e-4
+        Adam's epsilon, added to the root of the mean squared gradient. A much smaller
+        one ends at a higher loss, see `MixMateClustering`.
+    batch_size : int or "auto", default=256
+        Number of samples of a gradient step. "auto" is 256 if a call has 35,840 samples
+        or more, and down to 64 if it has fewer, for about 140 steps an epoch.
+    max_iter : int, default=50
+        Largest number of epochs. 0 keeps the start as it is.
+    tol : float, default=1e-3
+        An epoch that does not lower the loss by this fraction is one without change.
+    n_iter_no_change : int, default=3
+        Number of consecutive epochs without change that ends training.
+    warm_start : bool, default=False
+        Continue from the last fit instead of starting anew.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the start and the batches. The same seed gives the same result.
+    device : str or torch.device, default="auto"
+        "auto" is a CUDA GPU where there is one, else the CPU.
+    verbose : int, default=0
+        1 prints a line an epoch.
+
+    Attributes
+    ----------
+    dictionary_ : ndarray of shape (n_atoms, n_features)
+        The atoms.
+    group_size_ : int
+        1.
+    labels_ : ndarray of shape (n_samples,)
+        Strongest atom of each training sample, the same as ``predict`` gives.
+    group_usage_ : ndarray of shape (n_atoms,)
+        Share of the training samples whose code uses the atom.
+    loss_ : float
+        Mean loss of the training samples.
+    history_ : dict of str to ndarray
+        One entry an epoch: "loss", "seconds" and, after `fit`, "n_reseeded_atoms", the
+        number of atoms that no sample used and that became badly explained samples.
+    n_iter_ : int
+        Number of epochs of the last fit.
+    converged_ : bool
+        Whether training ended because the loss no longer fell, and not at ``max_iter``.
+    n_parameters_ : int
+        Number of learned numbers.
+    scale_ : float
+        What X is divided by.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, if X had string names.
+
+    See Also
+    --------
+    GroupSparseAutoencoder : Atoms that are used in groups.
+    sklearn.decomposition.MiniBatchDictionaryLearning : Dictionary learning without
+        backpropagation.
+
+    References
+    ----------
+    Theodosis, Tolooshams, Tankala, Tasissa and Ba, "On the convergence of group-sparse
+    autoencoders", arXiv:2102.07003, 2021, section 4.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmixmate import SparseAutoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = SparseAutoencoder(n_atoms=40, max_iter=5, random_state=0).fit(X)
+    >>> codes = autoencoder.transform(X)
+    >>> autoencoder.inverse_transform(codes).shape
+    (1797, 64)
+    """
+
+    _size_names = ("n_atoms", None)
+
+    def __init__(
+        self,
+        n_atoms=160,
+        *,
+        alpha=0.03,
+        penalty="l1",
+        nonnegative=False,
+        n_fista_iter=15,
+        step_size="auto",
+        loss="penalized",
+        normalize_atoms=True,
+        scale="auto",
+        init="data",
+        init_size=5000,
+        n_init=1,
+        learning_rate=3e-3,
+        learning_rate_schedule="constant",
+        epsilon=1e-4,
+        batch_size=256,
+        max_iter=50,
+        tol=1e-3,
+        n_iter_no_change=3,
+        warm_start=False,
+        random_state=None,
+        device="auto",
+        verbose=0,
+    ):
+        self.n_atoms = n_atoms
+        self.alpha = alpha
+        self.penalty = penalty
+        self.nonnegative = nonnegative
+        self.n_fista_iter = n_fista_iter
+        self.step_size = step_size
+        self.loss = loss
+        self.normalize_atoms = normalize_atoms
+        self.scale = scale
+        self.init = init
+        self.init_size = init_size
+        self.n_init = n_init
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.epsilon = epsilon
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose

@@ -1,0 +1,126 @@
+"""What sparse and group-sparse autoencoders do alike."""
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted
+from torch import Tensor
+
+from ..base.estimator import NetworkEstimatorMixin
+from .fit import (
+    AutoencoderFit,
+    AutoencoderParameters,
+    FittedAutoencoder,
+    strongest_groups,
+)
+
+__all__ = ["BaseSparseAutoencoder"]
+
+
+class BaseSparseAutoencoder(NetworkEstimatorMixin, TransformerMixin, BaseEstimator):
+    """Methods of the sparse autoencoders; subclasses write the constructor.
+
+    Subclasses also give in ``_size_names`` the parameters that the number of groups and
+    their size come from, None for a size of one.
+    """
+
+    _fitted_name = "dictionary_"
+    _parameters_type = AutoencoderParameters
+    _attributes_type = FittedAutoencoder
+    _fit_type = AutoencoderFit
+    _size_names: tuple[str, str | None]
+
+    def transform(self, X, mask=None):
+        """Encode samples.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_atoms)
+            Codes in units of ``scale_``, the atoms of a group side by side.
+        """
+        return self._map(X, mask, lambda output: output.codes)
+
+    def inverse_transform(self, X):
+        """Decode codes into samples.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_atoms)
+            Codes, as `transform` gives them.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_features)
+            ``X @ dictionary_ * scale_``, in the unit of the training data.
+
+        Raises
+        ------
+        ValueError
+            If X is not finite, or has another number of columns than there are atoms.
+        """
+        check_is_fitted(self)
+        is_tensor = isinstance(X, Tensor)
+        if is_tensor:
+            X = X.to(torch.promote_types(X.dtype, torch.float32))
+            if not X.isfinite().all():
+                raise ValueError("Input X contains NaN or infinity; codes are finite.")
+        else:
+            X = check_array(X, dtype=[np.float64, np.float32])
+        if X.ndim != 2 or X.shape[1] != len(self.dictionary_):
+            raise ValueError(
+                f"X must be codes of shape (n_samples, {len(self.dictionary_)}), got "
+                f"shape {tuple(X.shape)}."
+            )
+        if is_tensor:
+            D = torch.as_tensor(self.dictionary_, dtype=X.dtype, device=X.device)
+            return X @ D * self.scale_
+        return X @ self.dictionary_ * self.scale_
+
+    def predict(self, X, mask=None):
+        """Assign each sample to the strongest group of its code.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples,), int
+            The group with the largest Euclidean norm, from 0; -1 for a sample whose
+            code is zero, which no group explains better than nothing.
+        """
+        return self._map(X, mask, lambda out: strongest_groups(out, self.group_size_))
+
+    def score_samples(self, X, mask=None):
+        """How well each sample is explained, minus its share of the training loss.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry.
+        mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples,)
+            The higher, the better; in units of ``scale_`` squared. Compare only models
+            that share ``loss``, ``alpha`` and ``scale_``.
+        """
+        is_penalized = self.loss == "penalized"
+        return self._map(X, mask, lambda output: -output.losses(is_penalized))
+
+    @property
+    def _n_features_out(self):
+        """Number of columns of `transform`, for get_feature_names_out."""
+        return len(self.dictionary_)

@@ -1,0 +1,239 @@
+"""What the steps of a fit are for a sparse autoencoder."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from ..base.fit import FittedAttributes, NetworkFit
+from ..base.parameters import NetworkParameters, at_least_one
+from ..base.samples import batched_outputs, scaled_samples
+from ..base.training import history_arrays
+from ..functional import group_norms
+from ..modules import LOSSES, AutoencoderOutput, DictionaryAutoencoder
+from ..penalties import resolve_penalty
+from ..training import Samples, Trainer
+from ..utils.callers import warn_user
+from ..utils.validation import Input, check_bool, check_choice
+
+__all__ = [
+    "AutoencoderFit",
+    "AutoencoderParameters",
+    "FittedAutoencoder",
+    "strongest_groups",
+]
+
+# Mean squared norm of a sample after scaling: with unit-norm atoms, no code of an
+# ordinary sample is much larger than one, and ``alpha`` is a fraction of that.
+_SCALED_SQUARED_NORM = 1.0
+
+
+def _loss(value, name: str) -> str:
+    return check_choice(value, name, LOSSES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderParameters(NetworkParameters):
+    """The checked parameters of a sparse autoencoder."""
+
+    n_groups: int
+    group_size: int
+    name_of_n_groups: str
+    loss: Annotated[str, _loss]
+    normalize_atoms: Annotated[bool, check_bool]
+
+    @classmethod
+    def from_estimator(cls, estimator) -> "AutoencoderParameters":
+        """See `NetworkParameters.from_estimator`."""
+        n_groups, group_size = (
+            1 if name is None else at_least_one(getattr(estimator, name), name)
+            for name in estimator._size_names
+        )
+        penalty = _penalty(estimator.penalty, estimator.nonnegative, group_size)
+        return super().from_estimator(
+            estimator,
+            penalty=penalty,
+            n_groups=n_groups,
+            group_size=group_size,
+            name_of_n_groups=estimator._size_names[0],
+        )
+
+
+def _penalty(penalty, nonnegative, group_size: int):
+    is_nonnegative = check_bool(nonnegative, "nonnegative")
+    resolved = resolve_penalty(
+        penalty, group_size=group_size, nonnegative=is_nonnegative
+    )
+    if is_nonnegative and not getattr(resolved, "nonnegative", False):
+        raise ValueError(
+            f"nonnegative=True is for a penalty by name, got penalty={penalty!r}; "
+            "restrict the codes in the penalty, as L1(nonnegative=True) does."
+        )
+    if group_size % resolved.group_size:
+        raise ValueError(
+            f"group_size={group_size} must be a multiple of that of the penalty, "
+            f"{resolved.group_size}, got penalty={penalty!r}."
+        )
+    return resolved
+
+
+@dataclass(frozen=True)
+class LastPass:
+    """Fitted attributes of an autoencoder that describe the training samples."""
+
+    labels_: np.ndarray
+    loss_: float
+    group_usage_: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedAutoencoder(FittedAttributes):
+    """Fitted attributes of an autoencoder: the dictionary and its training."""
+
+    last_pass_type = LastPass
+
+    dictionary_: np.ndarray
+    group_size_: int
+
+    def network(self, parameters: AutoencoderParameters) -> DictionaryAutoencoder:
+        """Build the network of the attributes, in their dtype."""
+        # A copy: it may be read-only (a memory map), which torch warns of.
+        D = torch.tensor(self.dictionary_, device=parameters.device)
+        return _build_network(parameters, D)
+
+    def samples(self, data: Input, device: torch.device) -> Samples:
+        """Samples as the network takes them."""
+        is_double = self.dictionary_.dtype == np.float64
+        return Samples(
+            data.X,
+            data.mask,
+            scale=self.scale_,
+            dtype=torch.float64 if is_double else torch.float32,
+            device=device,
+        )
+
+
+def strongest_groups(output: AutoencoderOutput, group_size: int) -> Tensor:
+    """Group of the largest norm of each code, (B,); -1 for codes that are zero."""
+    largest, labels = group_norms(output.codes, group_size).max(dim=1)
+    return torch.where(largest > 0, labels, -1)
+
+
+class AutoencoderFit(NetworkFit):
+    """A fit of a sparse autoencoder."""
+
+    parameters: AutoencoderParameters
+    earlier: FittedAutoencoder | None
+
+    def prepare(self, data: Input) -> Samples:
+        """See `NetworkFit.prepare`."""
+        if self.earlier is None:
+            return scaled_samples(data, self.parameters, _SCALED_SQUARED_NORM)
+        _check_same_model(self.earlier, self.parameters)
+        return self.earlier.samples(data, self.parameters.device)
+
+    def start_shape(self) -> tuple[int, int, bool]:
+        """See `NetworkFit.start_shape`."""
+        return self.parameters.n_groups, self.parameters.group_size, False
+
+    def network(self, atoms: Tensor) -> DictionaryAutoencoder:
+        """See `NetworkFit.network`."""
+        return _build_network(self.parameters, atoms.flatten(0, 1))
+
+    def earlier_network(self) -> DictionaryAutoencoder:
+        """See `NetworkFit.earlier_network`."""
+        return self.earlier.network(self.parameters).float()
+
+    def fitted(self, trainer: Trainer, converged: bool = False) -> FittedAutoencoder:
+        """See `NetworkFit.fitted`."""
+        D = trainer.module.dictionary.detach().to("cpu", self.samples.dtype, copy=True)
+        if self.parameters.normalize_atoms:
+            # In that dtype, so that the attributes are the model exactly.
+            D = torch.nn.functional.normalize(D, eps=torch.finfo(D.dtype).tiny)
+        return FittedAutoencoder(
+            dictionary_=D.numpy(),
+            group_size_=self.parameters.group_size,
+            scale_=self.samples.scale,
+            n_parameters_=D.numel(),
+            history_=history_arrays(trainer),
+            n_iter_=trainer.epoch,
+            converged_=bool(converged),
+        )
+
+    def last_pass(self, fitted: FittedAutoencoder) -> LastPass:
+        """See `NetworkFit.last_pass`."""
+        module, samples = fitted.network(self.parameters), self.samples
+        loss = torch.zeros((), dtype=torch.float64, device=samples.device)
+        n_groups = len(fitted.dictionary_) // fitted.group_size_
+        n_users = torch.zeros(n_groups, dtype=torch.long, device=samples.device)
+        labels = []
+        for _, output in batched_outputs(module, samples):
+            loss += module.loss(output).double() * len(output.codes)
+            labels.append(strongest_groups(output, fitted.group_size_))
+            n_users += (group_norms(output.codes, fitted.group_size_) > 0).sum(0)
+        loss = float(loss) / len(samples)
+        # Double precision may get through where single precision, in training, did not.
+        if not loss <= torch.finfo(torch.float32).max:
+            raise ValueError(_not_finite(self.parameters, fitted))
+        return LastPass(
+            labels_=torch.cat(labels).cpu().numpy(),
+            loss_=loss,
+            group_usage_=n_users.cpu().numpy() / len(samples),
+        )
+
+    def warn(self, fitted: FittedAutoencoder) -> None:
+        """See `NetworkFit.warn`."""
+        usage = fitted.last.group_usage_
+        n_unused = int((usage == 0).sum())
+        if n_unused:
+            warn_user(
+                f"{n_unused} of {len(usage)} groups are used by no training sample; "
+                "a smaller alpha, fewer groups or init='spectral' may help.",
+                ConvergenceWarning,
+            )
+
+
+def _build_network(
+    parameters: AutoencoderParameters, D: Tensor
+) -> DictionaryAutoencoder:
+    """Build a network with the atoms (n_atoms, M)."""
+    return DictionaryAutoencoder(
+        D,
+        loss_name=parameters.loss,
+        penalty=parameters.penalty,
+        alpha=parameters.alpha,
+        n_fista_iter=parameters.n_fista_iter,
+        step_size=parameters.step_size,
+        normalize_atoms=parameters.normalize_atoms,
+    )
+
+
+def _check_same_model(fitted, parameters: AutoencoderParameters) -> None:
+    n_groups = len(fitted.dictionary_) // fitted.group_size_
+    for name, old, new in (
+        ("group_size", fitted.group_size_, parameters.group_size),
+        (parameters.name_of_n_groups, n_groups, parameters.n_groups),
+        ("scale", fitted.scale_, parameters.scale or fitted.scale_),
+    ):
+        if old != new:
+            raise ValueError(
+                f"An estimator fitted with {name}={old} cannot go on with "
+                f"{name}={new}; fit a clone of it instead."
+            )
+
+
+def _not_finite(parameters, fitted: FittedAutoencoder) -> str:
+    if parameters.step_size != "auto":
+        return (
+            f"The encoder diverges with step_size={parameters.step_size!r}: the loss "
+            "of the samples is not finite. Use step_size='auto', or a smaller number."
+        )
+    return (
+        "The loss of the samples is not finite with "
+        f"learning_rate={parameters.learning_rate!r}, "
+        f"normalize_atoms={parameters.normalize_atoms!r} and scale_={fitted.scale_!r}. "
+        "Use a smaller learning_rate, normalize_atoms=True or scale='auto'."
+    )

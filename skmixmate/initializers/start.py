@@ -1,0 +1,189 @@
+"""From ``init`` to the first atoms; nothing else looks at ``init``."""
+
+import reprlib
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.cluster import KMeans
+from torch import Tensor
+
+from ..utils.random import seeded_clone
+from .dictionaries import dictionaries_from_labels, with_n_clusters
+from .spectral import spectral_labels
+from .ssc import SparseSubspaceClustering
+
+__all__ = ["INITIALIZERS", "first_atoms", "has_one_start"]
+
+
+def _spectral(X, n_clusters, n_atoms, random_state):
+    return spectral_labels(X, n_clusters, random_state)
+
+
+def _ssc(X, n_clusters, n_atoms, random_state):
+    if n_clusters == 1:
+        return np.zeros(len(X), dtype=np.intp)
+    clusterer = SparseSubspaceClustering(n_clusters, random_state=random_state)
+    return clusterer.fit(X).labels_
+
+
+def _k_means(X, n_clusters, n_atoms, random_state):
+    return KMeans(n_clusters, n_init=10, random_state=random_state).fit(X).labels_
+
+
+def _data(X, n_clusters, n_atoms, random_state):
+    """Different samples, whatever cluster they may be of."""
+    no_labels = np.zeros(len(X), dtype=np.intp)
+    n_rows = n_clusters * n_atoms
+    atoms = dictionaries_from_labels(X, no_labels, 1, n_rows, random_state, warn=False)
+    return atoms.reshape(n_clusters, n_atoms, X.shape[1])
+
+
+def _noise(X, n_clusters, n_atoms, random_state):
+    """Gaussian noise, as large as the samples are on average."""
+    size = np.sqrt(np.square(X, dtype=np.float64).mean())
+    return size * random_state.standard_normal((n_clusters, n_atoms, X.shape[1]))
+
+
+# Each takes (X, n_clusters, n_atoms, random_state) and gives a label for each sample,
+# or atoms (n_clusters, n_atoms, n_features). A function and a line make a new name.
+INITIALIZERS: dict[str, Callable] = {
+    "spectral": _spectral,
+    "ssc": _ssc,
+    "k-means": _k_means,
+    "data": _data,
+    "random": _data,  # What scikit-learn's KMeans calls it.
+    "noise": _noise,
+}
+# Those that can do with fewer samples than clusters.
+_NEED_NO_CLUSTERS = {"data", "random", "noise"}
+
+
+def has_one_start(init) -> bool:
+    """Whether ``init`` gives atoms outright, so that another run would be the same."""
+    # NumPy's strings, from a grid, have __array__ as well.
+    return isinstance(init, list | tuple) or (
+        hasattr(init, "__array__") and not isinstance(init, str)
+    )
+
+
+def first_atoms(
+    init,
+    X: np.ndarray,
+    n_clusters: int,
+    n_atoms: int,
+    random_state: np.random.RandomState,
+    *,
+    center: Tensor | None = None,
+    group_size: int = 1,
+    is_auto: bool = False,
+) -> np.ndarray:
+    """Turn ``init`` into the first atoms, in the space of X.
+
+    Parameters
+    ----------
+    init : str, clusterer, callable or array-like
+        A name of `INITIALIZERS`; an object with ``fit_predict`` (it is cloned, and its
+        ``random_state`` is set if it is None); a callable ``(X, n_clusters,
+        random_state)`` that gives labels or atoms; or atoms, (n_clusters, n_atoms,
+        n_features) or those of the clusters one after another in rows.
+    X : ndarray of shape (n_samples, n_features)
+        Finite.
+    n_clusters, n_atoms : int
+    random_state : RandomState
+    center : Tensor of shape (n_features,), default=None
+        What samples have in common; initialisers by name see them without.
+    group_size : int, default=1
+        What the number of atoms must be a multiple of.
+    is_auto : bool, default=False
+        Whether ``n_atoms`` is a rule's and not the user's: atoms that are given may
+        then be another number, and clusters with fewer members are nothing to warn of.
+
+    Returns
+    -------
+    ndarray of shape (n_clusters, n_atoms, n_features)
+        Neither centred nor scaled.
+
+    Raises
+    ------
+    ValueError
+        If ``init`` is none of these, needs more samples than there are, or gives labels
+        or atoms of a wrong shape or type.
+
+    Warns
+    -----
+    InitializationWarning
+        If ``init`` gives more clusters than ``n_clusters`` (the largest are kept) or
+        fewer (the largest are split in two until there are enough), or a cluster has
+        fewer members than ``n_atoms``.
+    """
+    shape = (n_clusters, None if is_auto else n_atoms, X.shape[1])
+    if has_one_start(init):
+        return _checked_atoms(init, shape, group_size)
+    if not _needs_no_clusters(init) and len(X) < n_clusters:
+        raise ValueError(
+            f"init={reprlib.repr(init)} needs a sample for each of {n_clusters} "
+            f"clusters or groups, got {len(X)}; use more samples (init_size, if there "
+            "are more in X), fewer clusters, or init='noise'."
+        )
+    origin = 0.0
+    if isinstance(init, str) and center is not None:
+        origin = center.cpu().numpy()
+    found = _found(init, X - origin, n_clusters, n_atoms, random_state)
+    if getattr(found, "ndim", 1) > 1:
+        return _checked_atoms(found, shape, group_size) + origin
+    labels = with_n_clusters(found, X, n_clusters, random_state)
+    return dictionaries_from_labels(
+        X, labels, n_clusters, n_atoms, random_state, warn=not is_auto
+    )
+
+
+def _needs_no_clusters(init) -> bool:
+    return isinstance(init, str) and init in _NEED_NO_CLUSTERS
+
+
+def _found(init, X, n_clusters, n_atoms, random_state):
+    """What ``init`` gives, labels or atoms."""
+    if isinstance(init, str) and init in INITIALIZERS:
+        return INITIALIZERS[init](X, n_clusters, n_atoms, random_state)
+    if not isinstance(init, str | type):
+        if hasattr(init, "fit_predict"):
+            return seeded_clone(init, random_state).fit_predict(X)
+        if callable(init):
+            return init(X, n_clusters, random_state)
+    names = ", ".join(map(repr, INITIALIZERS))
+    raise ValueError(
+        f"init must be one of {names}, an object with fit_predict, a callable (X, "
+        "n_clusters, random_state) that gives labels or atoms, or an array of atoms, "
+        f"got {reprlib.repr(init)}."
+    )
+
+
+def _checked_atoms(atoms, shape, group_size: int) -> np.ndarray:
+    """First atoms that the user gave, (n_clusters, n_atoms, n_features).
+
+    ``shape`` is what they must have; None stands for any number of atoms.
+    """
+    n_clusters, n_atoms, n_features = shape
+    if isinstance(atoms, Tensor):
+        atoms = atoms.detach().cpu()
+    try:
+        atoms = np.asarray(atoms, dtype=np.float64)
+        given = f"shape {atoms.shape}"
+    except (TypeError, ValueError):  # Not numbers, or rows of unequal length.
+        given, atoms = reprlib.repr(atoms), np.empty(0)
+    if atoms.ndim == 2 and len(atoms) % n_clusters == 0:
+        atoms = atoms.reshape(n_clusters, -1, atoms.shape[1])
+    if not np.isfinite(atoms).all():
+        given += " with NaN or infinity"
+    elif (
+        atoms.ndim == 3
+        and atoms.size > 0
+        and atoms.shape == (n_clusters, n_atoms or atoms.shape[1], n_features)
+        and atoms.shape[1] % group_size == 0
+    ):
+        return atoms
+    raise ValueError(
+        f"init must be a finite array of shape (n_clusters, n_atoms, n_features) = "
+        f"({n_clusters}, {n_atoms or 'n_atoms'}, {n_features}), or of as many rows, "
+        f"n_atoms a multiple of the penalty's group_size={group_size}, got {given}."
+    )

@@ -1,0 +1,132 @@
+"""What the steps of a fit are for a mixture of dictionaries."""
+
+import math
+
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+
+from ..base.fit import NetworkFit
+from ..base.samples import scaled_samples
+from ..modules import DictionaryMixture
+from ..training import BackwardChoice, Callback, MixtureWeights, Samples, Trainer
+from ..utils.callers import warn_user
+from ..utils.validation import Input
+from .last_pass import LastPass, last_pass
+from .network import FittedMixture, MixtureParameters, build_network
+
+__all__ = ["MixtureFit"]
+
+# Mean squared norm of a sample after scaling. MNIST pixels in [0, 1] have 88, so the
+# paper's alpha of 0.75 keeps its meaning whatever the unit of the data.
+_SCALED_SQUARED_NORM = 100.0
+_LARGEST_AUTO_N_ATOMS = 50
+# Below it, a cluster does not learn from a sample; see `DictionaryMixture`.
+_MIN_RESPONSIBILITY = 1e-5
+
+
+class MixtureFit(NetworkFit):
+    """A fit of a `MixMateClustering`."""
+
+    parameters: MixtureParameters
+    earlier: FittedMixture | None
+
+    def prepare(self, data: Input) -> Samples:
+        """See `NetworkFit.prepare`."""
+        if self.earlier is not None:
+            _check_same_model(self.earlier, self.parameters)
+            return self.earlier.samples(data, self.parameters.device)
+        n_samples, n_clusters = len(data.X), self.parameters.n_clusters
+        if n_samples < n_clusters:
+            raise ValueError(
+                f"n_samples={n_samples} must be at least n_clusters={n_clusters}."
+            )
+        return scaled_samples(
+            data,
+            self.parameters,
+            _SCALED_SQUARED_NORM,
+            has_intercept=self.parameters.fit_intercept,
+        )
+
+    def start_shape(self) -> tuple[int, int, bool]:
+        """See `NetworkFit.start_shape`."""
+        n_clusters, n_atoms = self.parameters.n_clusters, self.parameters.n_atoms
+        if n_atoms is not None:
+            return n_clusters, n_atoms, False
+        # A third of the mean cluster size, in whole groups, at least one.
+        n_atoms = min(len(self.samples) // (3 * n_clusters), _LARGEST_AUTO_N_ATOMS)
+        group_size = self.parameters.penalty.group_size
+        return n_clusters, max(1, math.ceil(n_atoms / group_size)) * group_size, True
+
+    def network(self, atoms: Tensor) -> DictionaryMixture:
+        """See `NetworkFit.network`."""
+        return self._trainable(atoms, None)
+
+    def earlier_network(self) -> DictionaryMixture:
+        """See `NetworkFit.earlier_network`."""
+        module = self.earlier.network(self.parameters).float()
+        return self._trainable(module.dictionaries, module.log_weights.exp())
+
+    def _trainable(self, D: Tensor, weights: Tensor | None) -> DictionaryMixture:
+        return build_network(
+            self.parameters, D, weights, min_responsibility=_MIN_RESPONSIBILITY
+        )
+
+    def callbacks(self, *, is_stream: bool) -> list[Callback]:
+        """See `NetworkFit.callbacks`."""
+        callbacks: list[Callback] = []
+        if self.parameters.fit_weights:
+            earlier = None
+            if is_stream and self.earlier is not None and self.earlier.last is not None:
+                n_seen = self.earlier.last.cluster_sizes_.sum()
+                earlier = torch.tensor(self.earlier.weights_ * n_seen)
+            callbacks.append(MixtureWeights(earlier))
+        if self.samples.device.type == "cpu":
+            callbacks.append(BackwardChoice())
+        return callbacks
+
+    def fitted(self, trainer: Trainer, converged: bool = False) -> FittedMixture:
+        """See `NetworkFit.fitted`."""
+        return FittedMixture.from_trainer(
+            trainer, self.samples, self.parameters, converged
+        )
+
+    def last_pass(self, fitted: FittedMixture) -> LastPass:
+        """See `NetworkFit.last_pass`."""
+        return last_pass(fitted.network(self.parameters), self.samples)
+
+    def warn(self, fitted: FittedMixture) -> None:
+        """See `NetworkFit.warn`."""
+        n_empty = int((fitted.last.cluster_sizes_ == 0).sum())
+        if n_empty:
+            warn_user(
+                f"{n_empty} of {len(fitted.weights_)} clusters are empty; the data may "
+                "have fewer clusters than n_clusters, or many duplicates.",
+                ConvergenceWarning,
+            )
+
+    def joined(self, last: LastPass) -> LastPass:
+        """See `NetworkFit.joined`."""
+        known = self.earlier is not None and self.earlier.last is not None
+        return last.joined(self.earlier.last) if known else last
+
+
+def _check_same_model(fitted: FittedMixture, parameters: MixtureParameters) -> None:
+    n_clusters, n_atoms, _ = fitted.dictionaries_.shape
+    has_intercept = fitted.intercepts_ is not None
+    for name, old, new in (
+        ("n_clusters", n_clusters, parameters.n_clusters),
+        ("n_atoms", n_atoms, parameters.n_atoms or n_atoms),
+        ("scale", fitted.scale_, parameters.scale or fitted.scale_),
+        ("fit_intercept", has_intercept, parameters.fit_intercept),
+    ):
+        if old != new:
+            raise ValueError(
+                f"An estimator fitted with {name}={old} cannot go on with "
+                f"{name}={new}; fit a clone of it instead."
+            )
+    if n_atoms % parameters.penalty.group_size:
+        raise ValueError(
+            f"An estimator fitted with {n_atoms} atoms a cluster cannot go on with "
+            f"penalty={parameters.penalty!r}, whose group_size does not divide them."
+        )
