@@ -2,8 +2,8 @@
 
 import math
 
+from ..utils.parameter_checks import check_integer
 from ..utils.user_warnings import warn_user
-from ..utils.validation import check_integer
 
 __all__ = ["check_image_shape", "resolve_image_shape"]
 

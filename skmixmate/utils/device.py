@@ -1,8 +1,12 @@
 """Where tensors live."""
 
+import functools
+from collections.abc import Callable
+from contextlib import ExitStack
+
 import torch
 
-__all__ = ["fits_in_memory", "resolve_device", "to_device"]
+__all__ = ["fits_in_memory", "plain_arithmetic", "resolve_device", "to_device"]
 
 
 def resolve_device(device) -> torch.device:
@@ -36,6 +40,32 @@ def resolve_device(device) -> torch.device:
             f"has, such as 'cuda' or 'cuda:1', got {device!r}: {error}"
         ) from error
     return probe.device  # With its index: "cuda" is another device than "cuda:0".
+
+
+def plain_arithmetic(function: Callable) -> Callable:
+    """Return the function that computes the same whatever modes its caller has set.
+
+    Within a call, and in its thread only, autocast and inference mode are off and new
+    tensors are on the CPU by default. Whether gradients are recorded stays as it is.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        records_gradients = torch.is_grad_enabled()
+        with (
+            torch.inference_mode(False),
+            # Leaving inference mode has turned them on.
+            torch.set_grad_enabled(records_gradients),
+            torch.autocast("cpu", enabled=False),
+            torch.autocast("cuda", enabled=False),
+            ExitStack() as stack,
+        ):
+            # It slows every operation down a little.
+            if torch.get_default_device().type != "cpu":
+                stack.enter_context(torch.device("cpu"))
+            return function(*args, **kwargs)
+
+    return wrapper
 
 
 def fits_in_memory(n_bytes: int, device: torch.device) -> bool:
