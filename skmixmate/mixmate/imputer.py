@@ -20,6 +20,9 @@ __all__ = ["MixMateImputer"]
 class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fill in missing entries by `MixMateClustering.impute`; pass on complete data.
 
+    Missing are NaN and what a NumPy masked array masks. There is no ``mask``, which
+    nothing in a Pipeline would pass on; ``np.ma.array(X, mask=~observed)`` does.
+
     A mixture is fitted only if there is something missing, so that in a Pipeline this
     step costs next to nothing where it is not needed.
 
@@ -82,7 +85,7 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or Tensor of shape (n_samples, n_features)
-            NaN marks a missing entry.
+            NaN, or a mask of its own, marks a missing entry.
         y : Ignored
             Present for API consistency.
 
@@ -124,12 +127,12 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or Tensor of shape (n_samples, n_features)
-            NaN marks a missing entry.
+            NaN, or a mask of its own, marks a missing entry.
 
         Returns
         -------
         ndarray or Tensor of shape (n_samples, n_features)
-            A copy.
+            A copy. Integers with masked entries become floating point numbers.
 
         Raises
         ------
