@@ -7,6 +7,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from .utils.validation import with_nan
+
 __all__ = ["AtomAverages", "atom_averages"]
 
 # Samples at a time, which bounds the memory of features.
@@ -40,7 +42,7 @@ def atom_averages(clusterer, X, *, n_samples=20) -> AtomAverages:
         Fitted.
     X : array-like of shape (n_samples, n_features)
         What the clusterer takes, images or signals; the training samples or others.
-        NaN marks a missing entry, which is left out of the averages.
+        Missing entries, NaN or masked, are left out of the averages.
     n_samples : int, default=20
         Largest number of samples of the cluster that are averaged for an atom: those
         with the largest entries, above zero, for it in their codes.
@@ -84,7 +86,7 @@ def atom_averages(clusterer, X, *, n_samples=20) -> AtomAverages:
     n_clusters, n_atoms, _ = mixmate.dictionaries_.shape
     labels, codes = _labels_and_codes(clusterer, last, mixmate, X)
     pixels = check_array(
-        X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
+        with_nan(X), dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
     )
     cluster_means = np.zeros((n_clusters, pixels.shape[1]))
     atom_means = np.zeros((n_clusters, n_atoms, pixels.shape[1]))

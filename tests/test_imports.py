@@ -27,8 +27,8 @@ ALLOWED = {
     "features": {"functional", "utils"},
     "metrics": set(),
     "datasets": set(),
-    "inspection": set(),
-    "plotting": set(),
+    "inspection": {"utils"},
+    "plotting": {"utils"},
     "base": {
         *("functional", "penalties", "modules", "training"),
         *("initializers", "utils"),

@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
+from skmixmate import MixMateClustering
 from skmixmate.plotting import DictionaryDisplay, ReconstructionDisplay
 from skmixmate.plotting.panels import resolve_image_shape
 
@@ -307,6 +308,16 @@ def test_reconstruction_display_rejects_sizes(stub, n_samples):
 def test_reconstruction_display_rejects_masks(stub, mask):
     with pytest.raises(ValueError, match=r"mask has shape .* must be boolean"):
         ReconstructionDisplay.from_estimator(stub, SAMPLE, mask=mask)
+
+
+def test_the_columns_of_a_mask_are_compared():
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(np.random.RandomState(0).rand(60, 4), columns=list("abcd"))
+    model = MixMateClustering(2, init="k-means", max_iter=1, random_state=0).fit(X)
+    mask = X[:3] < 0.9
+    ReconstructionDisplay.from_estimator(model, X[:3], mask=mask)
+    with pytest.raises(ValueError, match="mask must have the columns of X"):
+        ReconstructionDisplay.from_estimator(model, X[:3], mask=mask[list("dcba")])
 
 
 def test_reconstruction_display_rejects_samples_without_entries(stub):

@@ -9,7 +9,7 @@ import torch
 from ..penalties import Penalty, resolve_penalty
 from ..training import SCHEDULES
 from ..utils.device import resolve_device
-from ..utils.validation import (
+from ..utils.parameter_checks import (
     check_bool,
     check_choice,
     check_integer,

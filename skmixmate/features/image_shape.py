@@ -3,7 +3,7 @@
 import math
 
 from ..utils.callers import warn_user
-from ..utils.validation import check_integer
+from ..utils.parameter_checks import check_integer
 
 __all__ = ["check_image_shape", "resolve_image_shape"]
 

@@ -17,13 +17,9 @@ from ..functional import (
     scattering_operators,
     scattering_paths,
 )
-from ..utils.device import resolve_device
-from ..utils.validation import (
-    check_bool,
-    check_integer,
-    check_or_auto,
-    validate_samples,
-)
+from ..utils.device import plain_arithmetic, resolve_device
+from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
+from ..utils.validation import validate_samples
 from .image_shape import resolve_image_shape
 
 __all__ = ["ScatteringTransform"]
@@ -31,11 +27,8 @@ __all__ = ["ScatteringTransform"]
 # Entries of the largest array of a batch: what a CPU's cache holds, what fills a GPU.
 _CPU_ENTRIES, _GPU_ENTRIES = 2**20, 2**27
 
-# It takes longer than a batch of images, and pipelines transform again and again. The
-# operators of a call in inference mode must serve one with gradients later.
-_cached_operators = functools.lru_cache(maxsize=8)(
-    torch.inference_mode(False)(scattering_operators)
-)
+# It takes longer than a batch of images, and pipelines transform again and again.
+_cached_operators = functools.lru_cache(maxsize=8)(scattering_operators)
 
 
 class ScatteringTransform(TransformerMixin, BaseEstimator):
@@ -185,6 +178,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         self.output_shape_ = (len(self.paths_), rows, columns)
         return self
 
+    @plain_arithmetic
     def transform(self, X):
         """Compute the scattering coefficients of images.
 

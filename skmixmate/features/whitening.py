@@ -7,10 +7,11 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from ..utils.parameter_checks import check_integer, check_number
 from ..utils.random import private_random_state
-from ..utils.validation import check_integer, check_number
+from ..utils.validation import validate_samples
 
 __all__ = ["PartialWhitening"]
 
@@ -103,7 +104,7 @@ class PartialWhitening(
             raise ValueError(f"power must be in [0, 1], got {self.power!r}.")
         subsample = check_integer(self.subsample, "subsample", min_val=1)
         random_state = private_random_state(self.random_state)
-        X = validate_data(self, X, dtype=[np.float64, np.float32])
+        X = validate_samples(self, X, reset=True, allow_missing=False).array
         if len(X) > subsample:
             X = X[np.sort(random_state.permutation(len(X))[:subsample])]
         mean_squares, eigenvectors = _largest_moments(X, n_components)
@@ -131,7 +132,7 @@ class PartialWhitening(
         ndarray of shape (n_samples, n_components)
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        X = validate_samples(self, X, reset=False, allow_missing=False).array
         return X @ self.components_.T.astype(X.dtype, copy=False)
 
     @property

@@ -17,7 +17,8 @@ from ..modules import LOSSES, AutoencoderOutput, DictionaryAutoencoder
 from ..penalties import resolve_penalty
 from ..training import Samples, Trainer
 from ..utils.callers import warn_user
-from ..utils.validation import Input, check_bool, check_choice
+from ..utils.parameter_checks import check_bool, check_choice
+from ..utils.validation import Input
 
 __all__ = [
     "AutoencoderFit",

@@ -6,10 +6,11 @@ import math
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.utils.validation import validate_data
 
+from ..utils.device import plain_arithmetic
+from ..utils.parameter_checks import check_integer, check_number, check_or_auto
 from ..utils.random import private_random_state
-from ..utils.validation import check_integer, check_number, check_or_auto
+from ..utils.validation import validate_samples
 from .self_representation import lasso_representation, omp_representation
 from .spectral import spectral_clustering_labels
 
@@ -121,6 +122,7 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         self.dropout = dropout
         self.random_state = random_state
 
+    @plain_arithmetic
     def fit(self, X, y=None):
         """Cluster X.
 
@@ -149,9 +151,9 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         """
         n_rounds, dropout = self._check_parameters()
         random_state = private_random_state(self.random_state)
-        X = validate_data(
-            self, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2
-        )
+        X = validate_samples(self, X, reset=True, allow_missing=False).array
+        if len(X) == 1:
+            raise ValueError("X has n_samples=1, while a minimum of 2 is required.")
         if len(X) < self.n_clusters:
             raise ValueError(
                 f"n_samples={len(X)} must be at least n_clusters={self.n_clusters}."

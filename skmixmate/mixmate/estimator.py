@@ -9,8 +9,8 @@ from torch import Tensor
 from ..base.estimator import NetworkEstimatorMixin
 from ..base.samples import like_input
 from ..modules import DictionaryMixture, MixtureOutput
+from ..utils.parameter_checks import check_choice, check_integer
 from ..utils.random import private_random_state
-from ..utils.validation import check_choice, check_integer
 from .fit import MixtureFit
 from .last_pass import assigned_codes
 from .network import FittedMixture, MixtureParameters, decode, decode_by_label

@@ -9,8 +9,9 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from ..utils.parameter_checks import check_bool, check_integer
 from ..utils.random import private_random_state, seeded_clone
-from ..utils.validation import check_bool, check_integer, validate_samples
+from ..utils.validation import missing_entries, validate_samples, with_nan
 from .estimator import MixMateClustering
 
 __all__ = ["MixMateImputer"]
@@ -18,6 +19,9 @@ __all__ = ["MixMateImputer"]
 
 class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fill in missing entries by `MixMateClustering.impute`; pass on complete data.
+
+    Missing are NaN and what a NumPy masked array masks. There is no ``mask``, which
+    nothing in a Pipeline would pass on; ``np.ma.array(X, mask=~observed)`` does.
 
     A mixture is fitted only if there is something missing, so that in a Pipeline this
     step costs next to nothing where it is not needed.
@@ -81,7 +85,7 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or Tensor of shape (n_samples, n_features)
-            NaN marks a missing entry.
+            NaN, or a mask of its own, marks a missing entry.
         y : Ignored
             Present for API consistency.
 
@@ -103,9 +107,9 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"mixmate must be None or a MixMateClustering, got {self.mixmate!r}."
             )
         random_state = private_random_state(self.random_state)
-        X = validate_samples(self, X, reset=True).X
+        X = validate_samples(self, with_nan(X), reset=True).X
         self.mixmate_ = None
-        missing = _missing(X)
+        missing = missing_entries(X)
         if missing is None and not always:
             return self
         chosen = _subsample(len(X), missing, subsample, random_state)
@@ -123,12 +127,12 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or Tensor of shape (n_samples, n_features)
-            NaN marks a missing entry.
+            NaN, or a mask of its own, marks a missing entry.
 
         Returns
         -------
         ndarray or Tensor of shape (n_samples, n_features)
-            A copy.
+            A copy. Integers with masked entries become floating point numbers.
 
         Raises
         ------
@@ -136,8 +140,8 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If entries are missing and none were in ``fit``.
         """
         check_is_fitted(self)
-        data = validate_samples(self, X, reset=False)
-        missing = _missing(data.X)
+        data = validate_samples(self, with_nan(X), reset=False)
+        missing = missing_entries(data.X)
         filled = data.X.clone()
         if missing is not None:
             if self.mixmate_ is None:
@@ -157,12 +161,6 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _missing(X: Tensor) -> Tensor | None:
-    """Where X has NaN, None if nowhere."""
-    missing = torch.isnan(X)
-    return missing if missing.any() else None
 
 
 def _subsample(n_samples: int, missing: Tensor | None, size: int, random_state):

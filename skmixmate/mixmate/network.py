@@ -16,7 +16,8 @@ from ..base.parameters import (
 from ..base.training import history_arrays
 from ..modules import DictionaryMixture
 from ..training import Samples, Trainer
-from ..utils.validation import Input, check_bool
+from ..utils.parameter_checks import check_bool
+from ..utils.validation import Input
 from .last_pass import LastPass
 
 __all__ = [

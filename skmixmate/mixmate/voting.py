@@ -14,9 +14,10 @@ from torch import Tensor
 from ..base.samples import like_input, mean_score
 from ..training import Samples
 from ..utils.callers import warn_user
-from ..utils.device import resolve_device
+from ..utils.device import plain_arithmetic, resolve_device
+from ..utils.parameter_checks import check_integer
 from ..utils.random import private_random_state, seeded_clone
-from ..utils.validation import Input, check_integer, validate_samples
+from ..utils.validation import Input, validate_samples
 from .estimator import MixMateClustering
 from .voters import Voters
 
@@ -106,6 +107,7 @@ class NeighborVoting(
         self.subsample = subsample
         self.random_state = random_state
 
+    @plain_arithmetic
     def fit(self, X, y=None):
         """Fit the mixture and let the samples vote.
 
@@ -172,6 +174,7 @@ class NeighborVoting(
         probabilities = self.predict_proba(X)
         return probabilities.argmax(1)
 
+    @plain_arithmetic
     def predict_proba(self, X):
         """Average probability of each cluster, of a sample and its neighbours.
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..utils.validation import mask_array, with_nan
 from .panels import (
     check_fitted,
     import_pyplot,
@@ -128,10 +129,7 @@ class ReconstructionDisplay:
         check_fitted(estimator)
         n_features = estimator.dictionaries_.shape[-1]
         shape = resolve_image_shape(image_shape, n_features)
-        X, values, mask = _check_samples(X, mask, n_features)
-        observed = ~np.isnan(values)
-        if mask is not None:
-            observed &= mask
+        X, values, mask, observed = _check_samples(X, mask, n_features)
         if not observed.any(axis=1).all():
             raise ValueError("Each sample of X must have an observed entry.")
         display = cls(
@@ -230,8 +228,8 @@ class ReconstructionDisplay:
 
 
 def _check_samples(X, mask, n_features):
-    """Return X and mask in two dimensions, and the values of X as an array."""
-    values = np.asarray(X)
+    """X and mask in two dimensions, values of X, and where both say observed."""
+    values = np.asarray(with_nan(X))
     given_shape = values.shape
     if values.dtype.kind != "f":
         values = values.astype(np.float64)
@@ -247,14 +245,18 @@ def _check_samples(X, mask, n_features):
             f"X has {values.shape[0]} samples, but 1 to {MAX_SAMPLES} can be drawn. "
             f"Pass some of them, as in X[:{MAX_SAMPLES}]."
         )
+    observed = ~np.isnan(values)
     if mask is not None:
-        mask = np.atleast_2d(np.asarray(mask))
-        if mask.dtype != bool or mask.shape != values.shape:
+        is_open = np.atleast_2d(mask_array(mask))
+        if is_open.dtype != bool or is_open.shape != values.shape:
             raise ValueError(
-                f"mask has shape {mask.shape} and dtype {mask.dtype}, but must be "
-                f"boolean and of the shape of X, {values.shape}."
+                f"mask has shape {is_open.shape} and dtype {is_open.dtype}, but must "
+                f"be boolean and of the shape of X, {values.shape}."
             )
-    return X, values, mask
+        observed &= is_open
+        # A data frame stays one: the estimator compares its columns with its own.
+        mask = mask if np.ndim(mask) == 2 else is_open
+    return X, values, mask, observed
 
 
 def _draw_sample(ax, sample, shape, cmap, scale, behind=None):

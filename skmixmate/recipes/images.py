@@ -10,7 +10,7 @@ from ..features import PartialWhitening, ScatteringTransform
 from ..features.image_shape import check_image_shape
 from ..mixmate import MixMateClustering, MixMateImputer, NeighborVoting
 from ..utils.device import resolve_device
-from ..utils.validation import check_integer
+from ..utils.parameter_checks import check_integer
 
 __all__ = ["make_image_clusterer"]
 

@@ -1,25 +1,20 @@
 """From what a user passes to tensors, with clear errors."""
 
 import warnings
-from collections.abc import Callable
-from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn.utils import check_scalar
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 __all__ = [
     "Input",
-    "check_bool",
-    "check_choice",
-    "check_integer",
-    "check_number",
-    "check_or_auto",
+    "mask_array",
+    "missing_entries",
     "shared_tensor",
     "validate_samples",
+    "with_nan",
 ]
 
 # What torch can hold as it is; everything else becomes float32 or float64.
@@ -31,15 +26,18 @@ _TORCH_DTYPES = {
     )
 }
 
-
 # Beyond what float32 holds exactly.
 _WIDE_INTEGERS = (torch.int32, torch.int64, torch.uint32, torch.uint64)
+
+# By its name, for not everyone has pandas.
+_is_na = np.frompyfunc(lambda value: type(value).__name__ == "NAType", 1, 1)
 
 
 class Input(NamedTuple):
     """Validated input: ``X`` (n_samples, n_features), ``mask`` likewise or None.
 
-    ``is_tensor`` tells whether the user passed a tensor and expects tensors back.
+    What X has where ``mask`` is False means nothing. ``is_tensor`` tells whether the
+    user passed a tensor and expects tensors back.
     """
 
     X: Tensor
@@ -58,6 +56,12 @@ class Input(NamedTuple):
             else torch.float64
         )
 
+    @property
+    def array(self) -> np.ndarray:
+        """``X`` for NumPy, in float64 if it is neither in float32 nor in float64."""
+        X = self.X.cpu()
+        return (X if X.dtype == torch.float32 else X.double()).numpy()
+
 
 def validate_samples(
     estimator, X, mask=None, *, reset: bool, allow_missing: bool = True
@@ -69,13 +73,15 @@ def validate_samples(
     estimator : estimator instance
         Gets ``n_features_in_`` and ``feature_names_in_`` if ``reset``.
     X : array-like or Tensor of shape (n_samples, n_features)
-        Dense and real; NaN marks a missing entry. Memory is shared where possible.
+        Dense and real. Missing entries are NaN, pandas' NA, or what a NumPy masked
+        array masks. Memory is shared where possible.
     mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
-        True where observed.
+        True where observed. It counts together with that of a masked array X. Rows go
+        by their place, whatever index a data frame has.
     reset : bool
         True in ``fit``, False where ``n_features_in_`` must match.
     allow_missing : bool, default=True
-        Whether X may have NaN.
+        Whether entries may be missing.
 
     Returns
     -------
@@ -84,8 +90,9 @@ def validate_samples(
     Raises
     ------
     ValueError
-        If X or mask has a wrong shape or type, X has infinite values (or NaN, if not
-        allowed), or a row (in ``fit`` also a column) has no observed entry.
+        If X or mask has a wrong shape or type, mask has other columns than X, X has
+        infinite values that no mask hides (or missing entries, if not allowed), or a
+        row (in ``fit`` also a column) has no observed entry.
     """
     if getattr(X, "ndim", 2) > 2:
         raise ValueError(
@@ -93,34 +100,96 @@ def validate_samples(
             f"{tuple(X.shape)}; flatten images with X.reshape(len(X), -1)."
         )
     is_tensor = isinstance(X, Tensor)
+    values, observed = (X, None) if is_tensor else _split(X)
     if is_tensor:
-        X = _check_tensor(estimator, X, reset)
-        if not allow_missing and X.is_floating_point() and torch.isnan(X.sum()):
-            raise ValueError(
-                f"Input X contains NaN; {type(estimator).__name__} does not accept "
-                "missing entries."
-            )
+        values = _check_tensor(estimator, X, reset)
     else:
-        X = validate_data(
-            estimator,
-            X,
-            reset=reset,
-            dtype="numeric",
-            order="C",
-            ensure_all_finite="allow-nan" if allow_missing else True,
-        )
-        X = _as_tensor(X)
+        check = {"dtype": "numeric", "order": "C", "ensure_all_finite": False}
+        values = _as_tensor(validate_data(estimator, values, reset=reset, **check))
     if mask is not None:
-        mask = _check_mask(mask, X)
-    _check_observed(X, mask, check_columns=reset)
-    return Input(X, mask, is_tensor)
+        _check_mask_columns(estimator, X, mask)
+        mask = _check_mask(mask, values)
+    if observed is not None:
+        observed = torch.from_numpy(observed)
+        mask = observed if mask is None else mask & observed
+    _check_finite(values, mask)
+    missing = missing_entries(values, mask)
+    if missing is not None and not allow_missing:
+        raise _missing_refused(estimator, "NaN" if mask is None else "masked entries")
+    if missing is not None:
+        _check_observed(missing, check_columns=reset)
+    return Input(values, mask, is_tensor)
+
+
+def with_nan(X):
+    """X, or of a masked array with masked entries a floating copy with NaN there."""
+    values, observed = _split(X)
+    if observed is None:
+        return values
+    return np.where(observed, values, np.float32("nan"))
+
+
+def mask_array(mask) -> np.ndarray:
+    """A mask as an array; what is itself masked in it, or NA, is not observed."""
+    try:
+        # Lists of masked arrays would lose their masks.
+        mask = mask if isinstance(mask, list | tuple) else np.asanyarray(mask)
+        mask, observed = _split(mask, na=False)
+        array = np.asarray(mask)
+    except ValueError as error:
+        raise ValueError(f"mask must be an array of the shape of X: {error}") from error
+    # pandas' nullable booleans arrive as objects.
+    if array.dtype == object and all(
+        isinstance(v, bool | np.bool_) for v in array.flat
+    ):
+        array = array.astype(bool)
+    return array if observed is None else np.where(observed, array, False)
+
+
+def missing_entries(X: Tensor, mask: Tensor | None = None) -> Tensor | None:
+    """Where X is NaN or ``mask`` False, None if nowhere."""
+    missing = None if mask is None else ~mask
+    # One sum tells where there is no NaN, without a boolean array as large as X. It is
+    # NaN too if sums of huge numbers are inf - inf.
+    if X.is_floating_point() and torch.isnan(X.sum()):
+        is_nan = torch.isnan(X)
+        missing = is_nan if missing is None else missing | is_nan
+    return missing if missing is not None and missing.any() else None
+
+
+def _split(X, na=np.nan) -> tuple:
+    """Values of X, NA replaced, and where its mask is open; None if that hides nothing.
+
+    Anything but an array, or a list of them, is returned as it is.
+    """
+    if isinstance(X, list | tuple) and any(
+        isinstance(row, np.ma.MaskedArray) for row in X
+    ):
+        X = np.ma.array(X)
+    observed = None
+    if isinstance(X, np.ma.MaskedArray):
+        observed = ~np.ma.getmaskarray(X)
+        observed = None if observed.all() else observed
+        # An object under a mask may be no number.
+        X = X.filled(False) if X.dtype == object else X.data
+    if isinstance(X, np.ndarray) and X.dtype == object:
+        X = np.where(np.asarray(_is_na(X), dtype=bool), na, X)
+    return X, observed
+
+
+def _missing_refused(estimator, what: str) -> ValueError:
+    return ValueError(
+        f"Input X contains {what}; {type(estimator).__name__} does not accept missing "
+        "entries. Fill them in first, with MixMateImputer for example."
+    )
 
 
 def _as_tensor(X: np.ndarray) -> Tensor:
     if X.dtype.newbyteorder("=") not in _TORCH_DTYPES:
         # 16-bit images fit float32 exactly, in half the memory of float64.
         is_uint16 = X.dtype.newbyteorder("=") == np.uint16
-        X = X.astype(np.float32 if is_uint16 else np.float64)
+        with np.errstate(over="ignore"):  # Infinity is told of with a name.
+            X = X.astype(np.float32 if is_uint16 else np.float64)
     return shared_tensor(np.ascontiguousarray(X, dtype=X.dtype.newbyteorder("=")))
 
 
@@ -148,8 +217,6 @@ def _check_tensor(estimator, X: Tensor, reset: bool) -> Tensor:
             f"X has shape {tuple(X.shape)}; {name} needs at least one sample and one "
             "feature."
         )
-    if X.is_floating_point() and torch.isinf(X).any():
-        raise ValueError("Input X contains infinity; entries must be finite or NaN.")
     if reset:
         estimator.n_features_in_ = X.shape[1]
         if hasattr(estimator, "feature_names_in_"):
@@ -164,15 +231,8 @@ def _check_tensor(estimator, X: Tensor, reset: bool) -> Tensor:
 
 def _check_mask(mask, X: Tensor) -> Tensor:
     if not isinstance(mask, Tensor):
-        mask = _mask_array(mask)
-        if mask.dtype != bool:
-            raise ValueError(
-                "mask must be boolean, True where an entry is observed, got dtype "
-                f"{mask.dtype}."
-            )
-        # NumPy's ascontiguousarray would make an array of a scalar.
-        mask = shared_tensor(np.ascontiguousarray(mask) if mask.ndim else mask)
-    if mask.dtype != torch.bool:
+        mask = mask_array(mask)
+    if mask.dtype not in (np.dtype(bool), torch.bool):
         raise ValueError(
             f"mask must be boolean, True where an entry is observed, got dtype "
             f"{mask.dtype}."
@@ -181,118 +241,62 @@ def _check_mask(mask, X: Tensor) -> Tensor:
         raise ValueError(
             f"mask must have the shape of X, {tuple(X.shape)}, got {tuple(mask.shape)}."
         )
+    if isinstance(mask, np.ndarray):
+        mask = shared_tensor(np.ascontiguousarray(mask))
     return mask.to(X.device)
 
 
-def _mask_array(mask) -> np.ndarray:
-    try:
-        array = np.asarray(mask)
-    except ValueError as error:
-        raise ValueError(f"mask must be an array of the shape of X: {error}") from error
-    # pandas' nullable booleans arrive as objects.
-    if array.dtype == object and all(
-        isinstance(v, bool | np.bool_) for v in array.flat
-    ):
-        return array.astype(bool)
-    return array
-
-
-def _check_observed(X: Tensor, mask: Tensor | None, *, check_columns: bool) -> None:
-    missing = None
-    # One sum finds NaN without a boolean array as large as X.
-    if X.is_floating_point() and torch.isnan(X.sum()):
-        missing = torch.isnan(X)
-    if mask is not None:
-        missing = ~mask if missing is None else missing | ~mask
-    if missing is None:
+def _check_mask_columns(estimator, X, mask) -> None:
+    """Refuse a data frame as mask whose columns are not those of X in their order."""
+    names, expected = _columns(mask), _columns(X)
+    if expected is None:
+        expected = list(getattr(estimator, "feature_names_in_", []))
+    if names is None or len(names) != len(expected) or names == expected:
         return
-    axes = [("row", 1)] + ([("column", 0)] if check_columns else [])
-    for axis_name, dim in axes:
-        empty = missing.all(dim=dim).nonzero().flatten().tolist()
-        if empty:
-            raise ValueError(
-                f"{len(empty)} {axis_name}(s) of X have no observed entry (all NaN or "
-                f"masked out), the first is {axis_name} {empty[0]}; every "
-                f"{axis_name} needs at least one."
-            )
+    # Names are strings, as scikit-learn has it; numbers may count anything.
+    are_names = all(isinstance(name, str) for name in names + expected)
+    if are_names or set(names) == set(expected):
+        place = next(i for i in range(len(names)) if names[i] != expected[i])
+        raise ValueError(
+            "mask must have the columns of X in the same order; its column "
+            f"{place} is {names[place]!r}, that of X {expected[place]!r}. Reorder it, "
+            "as in mask[X.columns], or pass mask.to_numpy() to go by place."
+        )
 
 
-def check_integer(value, name: str, *, min_val: int) -> int:
-    """Return ``value`` if it is an integer of at least ``min_val``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is not; the message names the parameter, the value and the bound.
-    """
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be an integer >= {min_val}, got {value!r}.")
-    return int(check_scalar(value, name, Integral, min_val=min_val))
+def _columns(frame) -> list | None:
+    """Names of the columns of a data frame, None of anything else."""
+    # What PyArrow calls columns are arrays.
+    names = getattr(frame, "column_names", getattr(frame, "columns", None))
+    return None if names is None else list(names)
 
 
-def check_number(
-    value, name: str, *, min_val: float = 0.0, include_boundaries: str = "neither"
-) -> float:
-    """Return ``value`` if it is a finite real number above ``min_val``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is not; the message names the parameter, the value and the bound.
-    """
-    bound = f"{'>=' if include_boundaries == 'left' else '>'} {min_val}"
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number {bound}, got {value!r}.")
-    check_scalar(
-        value,
-        name,
-        Real,
-        min_val=min_val,
-        max_val=np.finfo(np.float64).max,
-        include_boundaries=include_boundaries,
-    )
-    if np.isnan(value):
-        raise ValueError(f"{name} must be a number {bound}, got {value!r}.")
-    return float(value)
+def _check_finite(X: Tensor, mask: Tensor | None) -> None:
+    # One sum tells where all is well, without a boolean array as large as X.
+    if not X.is_floating_point() or torch.isfinite(X.sum()):
+        return
+    infinite = torch.isinf(X)
+    if mask is not None:
+        infinite &= mask
+    if infinite.any():
+        raise ValueError(
+            "Input X contains infinity, or a number too large for "
+            f"{str(X.dtype).removeprefix('torch.')}; entries must be finite, NaN or "
+            "masked out."
+        )
 
 
-def check_bool(value, name: str) -> bool:
-    """Return ``value`` if it is True or False.
-
-    Raises
-    ------
-    TypeError
-        If it is neither; the message names the parameter and the value.
-    """
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {value!r}.")
-    return bool(value)
+def _check_observed(missing: Tensor, *, check_columns: bool) -> None:
+    """Refuse samples, and if wanted features, that are missing throughout."""
+    _refuse_any(missing.all(dim=1), "row")
+    if check_columns:
+        _refuse_any(missing.all(dim=0), "column")
 
 
-def check_choice(value, name: str, choices) -> str:
-    """Return ``value`` if it is one of the strings ``choices``.
-
-    Raises
-    ------
-    ValueError
-        If it is not; the message names the parameter, the value and the choices.
-    """
-    if not isinstance(value, str) or value not in choices:
-        accepted = " or ".join(map(repr, choices))
-        raise ValueError(f"{name} must be {accepted}, got {value!r}.")
-    return value
-
-
-def check_or_auto(value, name: str, check: Callable, accepted: str = "a number"):
-    """Return ``check(value, name)``, or None for "auto".
-
-    Raises
-    ------
-    TypeError, ValueError
-        What ``check`` raises; for another string, that ``accepted`` is accepted.
-    """
-    if not isinstance(value, str):
-        return check(value, name)
-    if value != "auto":
-        raise ValueError(f"{name} must be 'auto' or {accepted}, got {value!r}.")
-    return None
+def _refuse_any(is_empty: Tensor, name: str) -> None:
+    places = is_empty.nonzero().flatten().tolist()
+    if places:
+        raise ValueError(
+            f"{len(places)} {name}(s) of X have no observed entry (all NaN or masked "
+            f"out), the first is {name} {places[0]}; every {name} needs at least one."
+        )

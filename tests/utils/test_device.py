@@ -1,9 +1,17 @@
 """The `device` parameter and where data fit."""
 
+from contextlib import contextmanager
+from threading import Barrier, Thread
+
 import pytest
 import torch
 
-from skmixmate.utils.device import fits_in_memory, resolve_device, to_device
+from skmixmate.utils.device import (
+    fits_in_memory,
+    plain_arithmetic,
+    resolve_device,
+    to_device,
+)
 
 HAS_CUDA = torch.cuda.is_available()
 
@@ -55,3 +63,98 @@ def test_tensors_travel_to_a_gpu_and_back():
     on_gpu = to_device(tensor, torch.device("cuda"))
     assert on_gpu.device.type == "cuda"
     assert torch.equal(to_device(2.0 * on_gpu, torch.device("cpu")), 2.0 * tensor)
+
+
+@contextmanager
+def autocast_of_cuda():
+    """On, with a GPU or without, where `torch.autocast` would only warn."""
+    torch.set_autocast_enabled("cuda", True)
+    yield
+    torch.set_autocast_enabled("cuda", False)
+
+
+def modes():
+    """What `plain_arithmetic` sets, and whether gradients are recorded."""
+    return (
+        torch.is_autocast_enabled("cpu"),
+        torch.is_autocast_enabled("cuda"),
+        torch.is_inference_mode_enabled(),
+        torch.get_default_device().type,
+        torch.is_grad_enabled(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "records_gradients"),
+    [
+        (lambda: torch.autocast("cpu", dtype=torch.bfloat16), True),
+        (lambda: torch.autocast("cpu", dtype=torch.float16), True),
+        (autocast_of_cuda, True),
+        (lambda: torch.device("meta"), True),
+        (torch.inference_mode, False),
+        (torch.no_grad, False),
+        (torch.enable_grad, True),
+    ],
+)
+def test_modes_are_off_for_the_length_of_a_call(mode, records_gradients):
+    outside = modes()
+    with mode():
+        inside = modes()
+        assert plain_arithmetic(modes)() == (
+            *(False, False, False, "cpu"),
+            records_gradients,
+        )
+        with pytest.raises(ZeroDivisionError):
+            plain_arithmetic(lambda: 1 / 0)()
+        assert modes() == inside
+    assert modes() == outside
+
+
+def test_the_default_device_of_the_process_does_not_matter():
+    torch.set_default_device("meta")
+    try:
+        assert plain_arithmetic(modes)()[3] == "cpu"
+        assert modes()[3] == "meta"
+    finally:
+        torch.set_default_device(None)
+
+
+def test_other_threads_keep_their_modes():
+    found, meet = {}, Barrier(2, timeout=60)
+
+    def look():
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            meet.wait()  # Until a call has begun.
+            found["other"] = modes()
+            meet.wait()
+
+    @plain_arithmetic
+    def call():
+        meet.wait()
+        meet.wait()
+        found["call"] = modes()
+
+    thread = Thread(target=look)
+    thread.start()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        call()
+    thread.join()
+    assert found["other"][0]
+    assert not found["call"][0]
+
+
+def test_gradients_flow_through_a_call():
+    x = torch.ones(2, requires_grad=True)
+    plain_arithmetic(torch.square)(x).sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_a_wrapped_function_keeps_its_name_and_parameters():
+    @plain_arithmetic
+    def function(a, *, b=1):
+        """Add."""
+        return a + b
+
+    assert function(1, b=2) == 3
+    assert function.__name__ == "function"
+    assert function.__doc__ == "Add."

@@ -7,7 +7,7 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from skmixmate.utils.validation import check_integer, check_number, validate_samples
+from skmixmate.utils.validation import missing_entries, validate_samples, with_nan
 
 NAN = float("nan")
 
@@ -197,9 +197,43 @@ def test_empty_columns_matter_in_fit_only(X):
         validate(X, estimator=estimator)
 
 
-def test_numbers_whose_sum_overflows_are_no_missing_entries():
-    validate(np.full((2, 2), 3e38, dtype=np.float32))
-    validate(np.array([[1.7e308, -1.7e308], [1.7e308, -1.7e308]]))
+@pytest.mark.parametrize("allow_missing", [True, False])
+@pytest.mark.parametrize("convert", [np.asarray, torch.from_numpy])
+@pytest.mark.parametrize("n_negative", [0, 20])
+@pytest.mark.parametrize(
+    ("dtype", "huge"), [("float16", 6e4), ("float32", 3e38), ("float64", 1.7e308)]
+)
+def test_sums_that_overflow_are_neither_nan_nor_infinity(
+    dtype, huge, n_negative, convert, allow_missing
+):
+    X = np.full((64, 40), huge, dtype=dtype)
+    X[:, :n_negative] *= -1
+    data = validate_samples(
+        BaseEstimator(), convert(X), reset=True, allow_missing=allow_missing
+    )
+    np.testing.assert_array_equal(data.X, X)
+    assert missing_entries(data.X) is None
+
+
+@pytest.mark.parametrize("convert", [np.asarray, torch.from_numpy])
+def test_nan_and_infinity_among_huge_numbers_are_found(convert):
+    X = np.full((4, 4), 3e38, dtype=np.float32)
+    X[::2] *= -1
+    X[1, 2] = NAN
+    for mask in (None, np.ones(X.shape, dtype=bool)):
+        missing = missing_entries(*validate(convert(X), mask)[:2])
+        assert missing.nonzero().tolist() == [[1, 2]]
+    X[3, 3] = np.inf
+    with pytest.raises(ValueError, match="infinity, or a number too large for float32"):
+        validate(convert(X))
+
+
+@pytest.mark.skipif(
+    np.finfo(np.longdouble).max == np.finfo(np.float64).max, reason="no long double"
+)
+def test_numbers_beyond_double_precision_are_infinity():
+    with pytest.raises(ValueError, match="infinity, or a number too large for float64"):
+        validate(np.array([[1.0, np.finfo(np.longdouble).max]]))
 
 
 @pytest.mark.parametrize("convert", [np.asarray, torch.from_numpy])
@@ -233,29 +267,190 @@ def test_feature_names(X):
     assert not hasattr(estimator, "feature_names_in_")
 
 
-@pytest.mark.parametrize("value", [1, np.int64(1), np.uint8(7)])
-def test_integers(value):
-    checked = check_integer(value, "n_atoms", min_val=1)
-    assert type(checked) is int
-    assert checked == value
+MASKED = np.array([[0, 1, 0, 0], [0, 0, 0, 1], [1, 0, 0, 0]] * 2, dtype=bool)
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, 2.0, "1", None, True, np.True_, NAN])
-def test_wrong_integers_are_named(value):
-    with pytest.raises((TypeError, ValueError), match="n_atoms") as error:
-        check_integer(value, "n_atoms", min_val=1)
-    assert str(value) in str(error.value) or "instance" in str(error.value)
+def masked_forms(X):
+    """The same samples with the same entries masked, in all forms of NumPy's."""
+    junk = np.where(MASKED, -9999.0, X)
+    yield np.ma.array(junk, mask=MASKED)
+    yield np.ma.array(junk, mask=MASKED, hard_mask=True, fill_value=3.0)
+    yield np.ma.array(junk[::-1], mask=MASKED[::-1])[::-1]
+    yield np.ma.array(np.asfortranarray(junk), mask=np.asfortranarray(MASKED))
+    yield np.ma.masked_invalid(np.where(MASKED, np.inf, X))
+    yield np.ma.masked_invalid(np.where(MASKED, NAN, X))
+    yield np.ma.array(np.where(MASKED, "?", X.astype(object)), mask=MASKED)
+    yield list(np.ma.array(junk, mask=MASKED))
+    yield [list(junk[0]), *np.ma.array(junk, mask=MASKED)[1:]]
 
 
-@pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.int8(3)])
-def test_numbers(value):
-    checked = check_number(value, "alpha")
-    assert type(checked) is float
-    assert checked == value
-    assert check_number(0, "tol", include_boundaries="left") == 0.0
+def test_masked_arrays(X):
+    for form in list(masked_forms(X))[:-1]:
+        data = validate(form)
+        np.testing.assert_array_equal(data.mask, ~MASKED)
+        np.testing.assert_array_equal(data.X[data.mask], X[~MASKED])
+        assert not data.is_tensor
+    assert (
+        validate(list(masked_forms(X))[-1])
+        .mask[1:]
+        .equal(torch.from_numpy(~MASKED[1:]))
+    )
 
 
-@pytest.mark.parametrize("value", [0, -1.0, "1", None, True, 1j, np.inf, -np.inf, NAN])
-def test_wrong_numbers_are_named(value):
-    with pytest.raises((TypeError, ValueError), match="alpha"):
-        check_number(value, "alpha")
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64", "float16", ">i2"])
+def test_masked_arrays_keep_their_dtype_and_memory(dtype):
+    values = np.arange(24).reshape(6, 4).astype(dtype)
+    data, plain = validate(np.ma.array(values, mask=MASKED)), validate(values)
+    assert data.X.dtype == plain.X.dtype
+    np.testing.assert_array_equal(data.X, values)
+    np.testing.assert_array_equal(data.mask, ~MASKED)
+    if values.dtype.isnative:
+        assert data.X.data_ptr() == values.ctypes.data
+
+
+@pytest.mark.parametrize("mask", [np.ma.nomask, False, np.zeros((6, 4), dtype=bool)])
+def test_a_masked_array_that_masks_nothing_is_an_array(X, mask):
+    data = validate_samples(
+        BaseEstimator(), np.ma.array(X, mask=mask), reset=True, allow_missing=False
+    )
+    assert data.mask is None
+    np.testing.assert_array_equal(data.X, X)
+
+
+def test_all_masks_count_together(X):
+    mask = np.ones(X.shape, dtype=bool)
+    mask[0, 0] = mask[1, 1] = False
+    X[5, 3] = NAN
+    for convert in (np.asarray, torch.from_numpy, pd.DataFrame):
+        data = validate(np.ma.array(X, mask=MASKED), convert(mask))
+        np.testing.assert_array_equal(data.mask, mask & ~MASKED)
+        missing = missing_entries(data.X, data.mask)
+        np.testing.assert_array_equal(missing, ~mask | MASKED | np.isnan(X))
+
+
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_what_a_mask_itself_does_not_know_is_not_observed(X, as_tensor):
+    X = torch.from_numpy(X) if as_tensor else X
+    nullable = pd.DataFrame(np.ones(X.shape, dtype=bool)).astype("boolean")
+    masks = [
+        np.ma.array(np.ones(X.shape, dtype=bool), mask=MASKED),
+        list(np.ma.array(np.ones(X.shape, dtype=bool), mask=MASKED)),
+        np.ma.array(np.ones(X.shape, dtype=object) == 1, mask=MASKED).astype(object),
+        nullable.mask(MASKED),
+        nullable.mask(MASKED).to_numpy(dtype=object),
+    ]
+    for mask in masks:
+        np.testing.assert_array_equal(validate(X, mask).mask, ~MASKED)
+    with pytest.raises(ValueError, match=r"mask must be boolean, .*float64"):
+        validate(X, np.ma.array(np.ones(X.shape), mask=MASKED))
+
+
+def test_what_a_mask_hides_may_be_anything(X):
+    X[MASKED] = np.inf
+    for convert in (np.asarray, torch.from_numpy):
+        np.testing.assert_array_equal(validate(convert(X), ~MASKED).mask, ~MASKED)
+        with pytest.raises(ValueError, match="infinity"):
+            validate(convert(X), np.roll(~MASKED, 1))
+
+
+def test_masked_rows_and_columns_are_told_like_missing_ones(X):
+    mask = np.zeros(X.shape, dtype=bool)
+    mask[2] = True
+    with pytest.raises(ValueError, match=r"1 row\(s\) of X have .* is row 2"):
+        validate(np.ma.array(X, mask=mask))
+    mask[2, 1:] = False
+    observed = np.ones(X.shape, dtype=bool)
+    observed[:, 0] = mask[:, 0]
+    with pytest.raises(ValueError, match=r"1 column\(s\) of X have .* is column 0"):
+        validate(np.ma.array(X, mask=mask), observed)
+
+
+@pytest.mark.parametrize(
+    ("missing", "what"),
+    [
+        (lambda X: np.ma.array(X, mask=MASKED), "masked entries"),
+        (lambda X: list(np.ma.array(X, mask=MASKED)), "masked entries"),
+        (lambda X: np.where(MASKED, NAN, X), "NaN"),
+        (lambda X: torch.from_numpy(np.where(MASKED, NAN, X)), "NaN"),
+        (lambda X: pd.DataFrame(X).astype("Float64").mask(MASKED), "NaN"),
+    ],
+)
+def test_missing_entries_may_be_refused(X, missing, what):
+    with pytest.raises(
+        ValueError,
+        match=f"X contains {what}; BaseEstimator does not accept missing .*Imputer",
+    ):
+        validate_samples(BaseEstimator(), missing(X), reset=True, allow_missing=False)
+
+
+@pytest.mark.parametrize("dtype", ["Float64", "Float32", "Int64", "UInt8"])
+def test_missing_values_of_pandas(dtype):
+    values = np.arange(24.0).reshape(6, 4)
+    frame = pd.DataFrame(values, columns=list("abcd")).astype(dtype).mask(MASKED)
+    some = frame.astype({"a": "Float64", "b": "Int64"})
+    for X in (frame, some, frame.to_numpy(dtype=object), some.to_numpy(dtype=object)):
+        data = validate(X)
+        assert data.X.dtype == torch.float64
+        np.testing.assert_array_equal(data.X, np.where(MASKED, NAN, values))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "filled"),
+    [("uint8", "float32"), ("int64", "float64"), ("float32", "float32")],
+)
+def test_masked_entries_as_nan(dtype, filled):
+    values = np.arange(24).reshape(6, 4).astype(dtype)
+    X = with_nan(np.ma.array(values, mask=MASKED))
+    assert type(X) is np.ndarray
+    assert X.dtype == filled
+    np.testing.assert_array_equal(X, np.where(MASKED, NAN, values))
+    assert with_nan(values) is values
+    assert with_nan(np.ma.array(values)).dtype == dtype
+
+
+def mask_frame(columns):
+    return pd.DataFrame(~MASKED, columns=columns)
+
+
+@pytest.mark.parametrize(
+    ("columns", "other"),
+    [
+        (list("abcd"), list("dcba")),
+        (list("abcd"), list("abce")),
+        ([0, 1, 2, 3], [3, 2, 1, 0]),
+        (
+            pd.MultiIndex.from_product([[0, 1], [2, 3]]),
+            [(1, 2), (1, 3), (0, 2), (0, 3)],
+        ),
+    ],
+)
+def test_columns_of_a_mask_are_those_of_X(X, columns, other):
+    frame = pd.DataFrame(X, columns=columns)
+    np.testing.assert_array_equal(validate(frame, mask_frame(columns)).mask, ~MASKED)
+    with pytest.raises(
+        ValueError, match=r"mask must have the columns of X .*mask\[X\.columns\]"
+    ):
+        validate(frame, mask_frame(other))
+    # By their place, whatever the index is, and where there are no names.
+    reordered = mask_frame(columns).set_axis([5, 4, 3, 2, 1, 0])
+    for mask in (reordered, mask_frame(other).to_numpy()):
+        np.testing.assert_array_equal(validate(frame, mask).mask, ~MASKED)
+    np.testing.assert_array_equal(validate(X, mask_frame(other)).mask, ~MASKED)
+
+
+def test_numbered_columns_of_a_mask_go_by_place(X):
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    for columns in ([0, 1, 2, 3], [7, 8, 9, 10]):
+        validate(frame, mask_frame(columns))
+        validate(pd.DataFrame(X), mask_frame(columns))
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("convert", [np.asarray, torch.from_numpy, np.ma.array])
+def test_columns_of_a_mask_are_those_of_fit(X, convert):
+    estimator = BaseEstimator()
+    validate_samples(estimator, pd.DataFrame(X, columns=list("abcd")), reset=True)
+    validate(convert(X), mask_frame(list("abcd")), estimator)
+    validate(convert(X), mask_frame([0, 1, 2, 3]), estimator)
+    with pytest.raises(ValueError, match="its column 0 is 'd', that of X 'a'"):
+        validate(convert(X), mask_frame(list("dbca")), estimator)
