@@ -67,8 +67,8 @@ def peak_memory_mib() -> float:
 
 def store(name: str, result: dict) -> Path:
     """Write a result as JSON under benchmarks/results."""
-    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")
     print(f"stored in {path.relative_to(RESULTS.parent.parent)}")
     return path

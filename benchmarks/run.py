@@ -1,7 +1,7 @@
 """Cluster a data set in pixels with the defaults: ``python -m benchmarks.run mnist``.
 
 Prints accuracy, NMI, ARI, seconds, peak memory and the number of parameters, and stores
-them as ``benchmarks/results/run_DATASET.json``. Labels are used for scoring alone.
+them as ``benchmarks/results/run/DATASET.json``. Labels are used for scoring alone.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def main():
         "machine": machine(),
     }
     print(result["scores"], f"peak memory {result['peak_memory_mib']} MiB")
-    store(f"run_{arguments.dataset}", result)
+    store(f"run/{arguments.dataset}", result)
     if arguments.pictures:
         _draw(mixmate, X, arguments.pictures, arguments.dataset)
 
