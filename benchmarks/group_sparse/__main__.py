@@ -10,15 +10,12 @@ used for scoring alone. ``python -m benchmarks.group_sparse.report`` makes the t
 and pictures of the docs from these.
 """
 
-import argparse
-
-import torch
-
+from ..common import make_parser, parse
 from . import mixmate, mnist, simulation
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument(
         "experiment", choices=("simulation", "mnist", "epoch", "mixmate")
     )
@@ -26,9 +23,7 @@ def main():
     parser.add_argument("--samples", type=int, default=10_000, help="simulation only")
     parser.add_argument("--seeds", type=int, default=1, help="mnist and mixmate")
     parser.add_argument("--only", nargs="+", help="names of settings or models")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    arguments = parse(parser)
     if arguments.experiment == "simulation":
         simulation.run(
             arguments.epochs or 300,
@@ -43,9 +38,7 @@ def main():
     elif arguments.experiment == "epoch":
         mnist.time_epochs(arguments.threads)
     else:
-        mixmate.run(
-            arguments.threads, arguments.seeds, arguments.epochs or 10
-        )
+        mixmate.run(arguments.threads, arguments.seeds, arguments.epochs or 10)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Table 1 and Figs. 4 and 5 of the group-sparse paper."""
 
-import json
 import time
 from functools import partial
 
@@ -18,7 +17,7 @@ from skmixmate.initializers import dictionaries_from_labels
 from skmixmate.metrics import clustering_accuracy
 from skmixmate.recipes import make_image_clusterer
 
-from ..common import RESULTS, load, machine, peak_memory_mib, store
+from ..common import load, machine, peak_memory_mib, read, store
 
 # MNIST's own split: the test images come last.
 N_TRAINING = 60_000
@@ -148,9 +147,8 @@ def run(epochs: int, threads: int, seeds: int, only: list[str] | None):
     X, y = load("mnist")
     X = X.astype(np.float32)
     X_test, y_test = X[N_TRAINING:], y[N_TRAINING:]
-    path = RESULTS / "group_sparse" / "mnist.json"
     # Models that are not run stay as they were stored.
-    result = json.loads(path.read_text()) if only and path.exists() else {"models": {}}
+    result = (only and read("group_sparse/mnist")) or {"models": {}}
     for name in only or ():
         result["models"].pop(name, None)
     command = "python -m benchmarks.group_sparse mnist"

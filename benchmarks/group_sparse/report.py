@@ -6,14 +6,17 @@ and ``docs/_static/group_sparse_*.png``. What has not been measured is left out.
 ``--train`` also trains on 20,000 images of MNIST for the pictures of Figs. 4 and 5.
 """
 
-import argparse
-import json
-
-import matplotlib
 import numpy as np
-import torch
 
-from ..common import DOCS, RESULTS, write_table
+from ..common import (
+    DATASETS,
+    SCORES,
+    make_parser,
+    parse,
+    read,
+    with_spread,
+    write_table,
+)
 from .pictures import SETTINGS, draw_codes, draw_distances, draw_mnist
 
 # Table 1 of the paper: k-means and spectral clustering, in per cent there.
@@ -39,12 +42,6 @@ REPRESENTATIONS = {
     "codes_unit_norm": ", unit norm",
     "codes_nonnegative": ", nonnegative",
 }
-DATASETS = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "usps": "USPS"}
-
-
-def read(experiment: str) -> dict | None:
-    path = RESULTS / "group_sparse" / f"{experiment}.json"
-    return json.loads(path.read_text()) if path.exists() else None
 
 
 def table_1(result: dict) -> None:
@@ -121,35 +118,28 @@ def mixmate_table(result: dict) -> None:
     for dataset, by_size in result["rows"].items():
         for size, row in by_size.items():
             penalty = "l1" if size == "1" else f"GroupL2({size})"
-            # One seed has no deviation.
-            spread = len(row["trials"]) > 1
-            scores = [
-                f"{row['mean'][key]:.3f}" + f" ± {row['std'][key]:.3f}" * spread
-                for key in ("acc", "nmi", "ari")
-            ]
+            scores = with_spread(row)
+            if len(row["trials"]) == 1:  # It has no deviation.
+                scores = [f"{row['mean'][score]:.3f}" for score in SCORES]
             rows.append([DATASETS[dataset], penalty, f"{row['alpha']:.2f}", *scores])
-    header = ["data", "penalty", "alpha", "ACC", "NMI", "ARI"]
+    header = ["data", "penalty", "alpha", *SCORES.values()]
     write_table("group_sparse_mixmate", header, rows)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("--train", action="store_true", help="also draw Figs. 4 and 5")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    matplotlib.use("Agg")
-    pictures = DOCS / "_static"
-    if simulation := read("simulation"):
+    arguments = parse(parser)
+    if simulation := read("group_sparse/simulation"):
         simulation_table(simulation)
-        draw_distances(simulation, pictures / "group_sparse_distances.png")
-        draw_codes(simulation, pictures / "group_sparse_codes.png")
-    if mnist := read("mnist"):
+        draw_distances(simulation)
+        draw_codes(simulation)
+    if mnist := read("group_sparse/mnist"):
         table_1(mnist)
-    if mixmate := read("mixmate"):
+    if mixmate := read("group_sparse/mixmate"):
         mixmate_table(mixmate)
     if arguments.train:
-        draw_mnist(pictures)
+        draw_mnist()
 
 
 if __name__ == "__main__":

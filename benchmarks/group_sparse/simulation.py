@@ -1,6 +1,5 @@
 """Fig. 3 of the group-sparse paper: does training find the generating dictionary?"""
 
-import json
 import math
 import time
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from skmixmate.modules import DictionaryAutoencoder
 from skmixmate.penalties import L1, GroupL2
 from skmixmate.training import Callback, Samples, Trainer
 
-from ..common import RESULTS, machine, peak_memory_mib, store
+from ..common import machine, peak_memory_mib, read, store
 
 SNRS_DB = (10.0, 1.0, 5.0)
 
@@ -145,8 +144,7 @@ def run(epochs: int, n_samples: int, threads: int, only: list[str] | None):
 
     Settings that are not run stay as they were stored.
     """
-    path = RESULTS / "group_sparse" / "simulation.json"
-    result = json.loads(path.read_text()) if only and path.exists() else {"runs": {}}
+    result = (only and read("group_sparse/simulation")) or {"runs": {}}
     for name in only or SETTINGS:
         setting = SETTINGS[name]
         for snr_db in SNRS_DB:

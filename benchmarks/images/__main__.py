@@ -6,16 +6,23 @@ accuracy, NMI, ARI, seconds, peak memory and the number of parameters as
 25 % of the pixels of 90 % of the images first. Labels are used for scoring alone.
 """
 
-import argparse
 import time
 
 import numpy as np
-import torch
 
 from skmixmate.metrics import clustering_scores
 from skmixmate.recipes import make_image_clusterer
 
-from ..common import DATASETS, load, machine, mean_and_std, peak_memory_mib, store
+from ..common import (
+    DATASETS,
+    load,
+    machine,
+    make_parser,
+    mean_and_std,
+    parse,
+    peak_memory_mib,
+    store,
+)
 from ..paper.recipe import observed_pixels
 
 
@@ -44,15 +51,13 @@ def run_seed(X, y, seed: int, options: dict) -> dict:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("dataset", choices=DATASETS)
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
     parser.add_argument("--n-init", type=int, default=2, help="runs on all images")
     parser.add_argument("--n-starts", type=int, default=4, help="starts of each run")
     parser.add_argument("--missing", action="store_true", help="incomplete images")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    arguments = parse(parser)
 
     X, y = load(arguments.dataset)
     missing = " --missing" if arguments.missing else ""

@@ -1,21 +1,18 @@
-"""Whether to look for more clusters and merge them: ``python -m benchmarks.images.merging``.
+"""More clusters than wanted, then merged: ``python -m benchmarks.images.merging``.
 
 Features of the image clusterer of at most 10,000 images of each data set, single starts
 of as many clusters as are wanted, or of 1.5 or 2 times as many. The latter are merged,
 two at a time, where that gains most modularity in the graph of nearest neighbours, and
 then trained again. Labels are used for scoring alone. About 20 minutes on one thread;
-stores ``benchmarks/results/images/merging.json`` and writes docs/tables/merging.csv.
+stores ``benchmarks/results/images/merging.json``.
 """
 
-import argparse
-
 import numpy as np
-import torch
 from sklearn.neighbors import kneighbors_graph
 
 from skmixmate.metrics import clustering_scores
 
-from ..common import DATASETS, machine, mean_and_std, store, write_table
+from ..common import DATASETS, machine, make_parser, parse, store
 from .features import some_features
 
 N_IMAGES, N_EPOCHS, N_CLUSTERS = 10_000, 3, 10
@@ -71,36 +68,10 @@ def trial(F, y, mixmate, graph, seed: int) -> dict:
     }
 
 
-def tabulate(results: dict) -> None:
-    """A row a data set and kind of start."""
-    rows = []
-    for dataset, trials in results.items():
-        for name in trials[0]:
-            of_kind = [one[name] for one in trials]
-            summary = mean_and_std([one["scores"] for one in of_kind])
-            losses = [one["loss"] for one in of_kind if one["loss"] is not None]
-            rows.append(
-                [
-                    dataset,
-                    name,
-                    *(
-                        f"{summary['mean'][key]:.3f} ± {summary['std'][key]:.3f}"
-                        for key in ("acc", "nmi", "ari")
-                    ),
-                    f"{min(one['scores']['acc'] for one in of_kind):.3f}",
-                    f"{np.mean(losses):.2f}" if losses else "",
-                    f"{min(losses):.2f}" if losses else "",
-                ]
-            )
-    header = "data,clusters of the start,ACC,NMI,ARI,worst ACC,mean loss,lowest loss"
-    write_table("merging", header.split(","), rows)
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("--seeds", type=int, default=8, help="number of seeds, from 0")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    arguments = parse(parser)
     results = {}
     for dataset in DATASETS:
         F, y, mixmate = some_features(dataset, N_IMAGES)
@@ -114,14 +85,14 @@ def main():
     store(
         "images/merging",
         {
-            "command": f"python -m benchmarks.images.merging --seeds {arguments.seeds}",
+            "command": f"python -m benchmarks.images.merging --seeds {arguments.seeds} "
+            f"--threads {arguments.threads}",
             "n_images": N_IMAGES,
             "n_epochs": N_EPOCHS,
             "results": results,
             "machine": machine(),
         },
     )
-    tabulate(results)
 
 
 if __name__ == "__main__":

@@ -10,16 +10,22 @@ another step size, and ``--quick`` a larger learning rate that falls for 12 epoc
 Labels are used for scoring alone.
 """
 
-import argparse
 import time
-
-import torch
 
 from skmixmate import SparseSubspaceClustering
 from skmixmate.metrics import clustering_scores
 
-from ..common import load, machine, mean_and_std, peak_memory_mib, store
+from ..common import (
+    load,
+    machine,
+    make_parser,
+    mean_and_std,
+    parse,
+    peak_memory_mib,
+    store,
+)
 from .recipe import PARAMETERS, QUICK, make_mixmate, observed_pixels
+
 
 def run_trial(dataset, X, y, mask, seed, epochs, **changes) -> dict:
     """Score one start and what training makes of it."""
@@ -41,7 +47,7 @@ def run_trial(dataset, X, y, mask, seed, epochs, **changes) -> dict:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("dataset", choices=PARAMETERS)
     parser.add_argument("--trials", type=int, default=5, help="seeds from 0")
     parser.add_argument("--epochs", type=int, help="50, or 12 with --quick")
@@ -62,9 +68,7 @@ def main():
         action="store_true",
         help="a learning rate that falls from 0.004 to 0",
     )
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    arguments = parse(parser)
     epochs = arguments.epochs
     if epochs is None:
         epochs = 12 if arguments.quick else 50

@@ -6,35 +6,30 @@ paper has all 70,000 images and 50 epochs; fewer do to see the curve. Labels are
 for scoring alone.
 """
 
-import argparse
-
 import numpy as np
-import torch
 
 from skmixmate.metrics import clustering_scores
 
-from ..common import load, machine, mean_and_std, store
+from ..common import load, machine, make_parser, mean_and_std, parse, random_rows, store
 from .recipe import PARAMETERS, make_mixmate
 
 ALPHAS = (0.02, 0.1, 0.25, 0.75, 2.0, 5.0, 10.0)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("dataset", choices=PARAMETERS, nargs="?", default="mnist")
     parser.add_argument("--images", type=int, default=5_000)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--trials", type=int, default=5, help="seeds from 0")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    arguments = parse(parser)
 
     X, y = load(arguments.dataset)
     rows = []
     for alpha in ALPHAS:
         trials = []
         for seed in range(arguments.trials):
-            part = np.random.RandomState(seed).permutation(len(X))[: arguments.images]
+            part = random_rows(len(X), arguments.images, seed)
             mixmate = make_mixmate(arguments.dataset, seed, arguments.epochs)
             mixmate.set_params(alpha=alpha).fit(X[part])
             probability = mixmate.predict_proba(X[part]).max(axis=1)

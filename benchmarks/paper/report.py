@@ -4,20 +4,21 @@ Reads ``benchmarks/results/paper/*.json`` and writes ``docs/tables/paper_*.csv``
 ``docs/_static/paper_*.png``. What has not been measured is left out.
 """
 
-import json
-from pathlib import Path
-
-import matplotlib
 import numpy as np
 
-from ..common import DOCS, RESULTS, write_table
+from ..common import (
+    DATASETS,
+    RESULTS,
+    SCORES,
+    make_axes,
+    make_parser,
+    read,
+    save_picture,
+    with_spread,
+    write_table,
+)
+from .recipe import PARAMETERS
 
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
-
-DATASETS = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "usps": "USPS"}
-SCORES = {"acc": "ACC", "nmi": "NMI", "ari": "ARI"}
 # Table 1 of the paper, means over five trials (ACC, NMI, ARI, parameters).
 PUBLISHED = {
     "DEC": {
@@ -61,24 +62,10 @@ PUBLISHED_STD = {
 PUBLISHED_MISSING = ("0.92 ± 0.04", "0.86 ± 0.04", "0.85 ± 0.06")
 
 
-def main():
-    write_table_1()
-    write_missing()
-    write_trials()
-    draw_init_and_train()
-    draw_alpha()
-    draw_weights()
-
-
-def result(name: str) -> dict | None:
-    """A stored result, None if it was not measured."""
-    path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text()) if path.exists() else None
-
-
 def table_1_rows():
     """Rows of Table 1, published and ours."""
-    for dataset, title in DATASETS.items():
+    for dataset in PARAMETERS:
+        title = DATASETS[dataset]
         for method, scores in PUBLISHED.items():
             *values, n_parameters = scores[dataset]
             cells = ["n/a" if value is None else f"{value:.2f}" for value in values]
@@ -95,7 +82,7 @@ def table_1_rows():
             ("_consensus", ", consensus SSC"),
             ("_consensus_quick", ", consensus SSC, falling rate"),
         ):
-            measured = result(f"paper/{dataset}{variant}")
+            measured = read(f"paper/{dataset}{variant}")
             if measured is None:
                 continue
             for column in ("init", "train"):
@@ -103,7 +90,7 @@ def table_1_rows():
                 yield [
                     title,
                     f"here, {column.upper()}{name}",
-                    *(_with_spread(measured[column], score) for score in SCORES),
+                    *with_spread(measured[column]),
                     f"{measured['n_parameters'] / 1e6:.2f} M",
                     len(measured["trials"]),
                     measured["epochs"] if is_trained else "",
@@ -118,13 +105,13 @@ def write_table_1():
 
 def write_missing():
     """The experiment with incomplete data."""
-    measured = result("paper/mnist_missing")
+    measured = read("paper/mnist_missing")
     if measured is None:
         return
     rows = [["TRAIN, published", *PUBLISHED_MISSING, "5", "50"]]
     for column, epochs in (("init", ""), ("train", measured["epochs"])):
-        scores = [_with_spread(measured[column], score) for score in SCORES]
         n_trials = len(measured["trials"])
+        scores = with_spread(measured[column])
         rows.append([f"here, {column.upper()}", *scores, n_trials, epochs])
     header = ["MNIST with missing pixels", *SCORES.values(), "trials", "epochs"]
     write_table("paper_missing", header, rows)
@@ -134,7 +121,7 @@ def write_trials():
     """Every trial of every experiment."""
     rows = []
     for path in sorted(RESULTS.glob("paper/*.json")):
-        measured = json.loads(path.read_text())
+        measured = read(f"paper/{path.stem}")
         if "train" not in measured:
             continue
         rows += [
@@ -155,12 +142,12 @@ def write_trials():
 
 
 def draw_init_and_train():
-    measured = {d: result(f"paper/{d}") for d in DATASETS}
+    measured = {dataset: read(f"paper/{dataset}") for dataset in PARAMETERS}
     measured = {d: r for d, r in measured.items() if r is not None}
     if not measured:
         return
-    fig, axes = plt.subplots(
-        1, len(measured), figsize=(3.2 * len(measured), 2.8), sharey=True, squeeze=False
+    fig, axes = make_axes(
+        1, len(measured), (3.2 * len(measured), 2.8), sharey=True, squeeze=False
     )
     positions = np.arange(len(SCORES))
     for ax, (dataset, values) in zip(axes[0], measured.items(), strict=True):
@@ -185,11 +172,11 @@ def draw_init_and_train():
 
 
 def draw_alpha():
-    measured = result("paper/alpha_mnist")
+    measured = read("paper/alpha_mnist")
     if measured is None:
         return
     alphas = [row["alpha"] for row in measured["rows"]]
-    fig, axes = plt.subplots(1, 2, figsize=(8.0, 3.0))
+    fig, axes = make_axes(1, 2, (8.0, 3.0))
     for score, title in SCORES.items():
         means = np.array([row["mean"][score] for row in measured["rows"]])
         stds = np.array([row["std"][score] for row in measured["rows"]])
@@ -218,20 +205,20 @@ def draw_alpha():
 
 
 def draw_weights():
-    measured = result("paper/weights")
+    measured = read("paper/weights")
     if measured is None:
         return
     rows = [
         [
             row["part"],
             "learned" if row["fit_weights"] else "equal",
-            *(_with_spread(row, score) for score in SCORES),
+            *with_spread(row),
         ]
         for row in measured["rows"]
     ]
     write_table("paper_weights", ["classes", "weights", *SCORES.values()], rows)
     learned = [row for row in measured["rows"] if row["fit_weights"]]
-    fig, axes = plt.subplots(1, len(learned), figsize=(7.0, 2.8), sharey=True)
+    fig, axes = make_axes(1, len(learned), (7.0, 2.8), sharey=True)
     for ax, row in zip(axes, learned, strict=True):
         shares = np.mean([trial["class_shares"] for trial in row["trials"]], axis=0)
         weights = np.array([trial["weights"] for trial in row["trials"]])
@@ -245,24 +232,23 @@ def draw_weights():
     _save(fig, "paper_weights")
 
 
-def _with_spread(values: dict, score: str) -> str:
-    return f"{values['mean'][score]:.3f} ± {values['std'][score]:.3f}"
-
-
 def _seconds(measured: dict) -> str:
     return f"{np.mean([trial['fit_seconds'] for trial in measured['trials']]):.0f}"
 
 
 def _save(fig, name: str) -> None:
-    path = DOCS / "_static" / f"{name}.png"
     fig.tight_layout()
-    fig.savefig(path, dpi=100)
-    plt.close(fig)
-    _say(path)
+    save_picture(name, fig, dpi=100)
 
 
-def _say(path: Path) -> None:
-    print(f"wrote {path.relative_to(DOCS.parent)}")
+def main():
+    make_parser(__spec__.name, __doc__).parse_args()
+    write_table_1()
+    write_missing()
+    write_trials()
+    draw_init_and_train()
+    draw_alpha()
+    draw_weights()
 
 
 if __name__ == "__main__":

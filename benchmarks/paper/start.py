@@ -7,7 +7,6 @@ gradient of a batch, after two epochs of the recipe on 5,000 images. Stores
 ``benchmarks/results/paper/start.json``.
 """
 
-import argparse
 import warnings
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skmixmate.modules import DictionaryMixture
 
-from ..common import load, machine, store
+from ..common import load, machine, make_parser, parse, random_rows, store
 from .recipe import PARAMETERS, make_mixmate
 
 
@@ -44,9 +43,7 @@ def gradient_error(dataset: str, X: np.ndarray, min_responsibility: float) -> fl
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
-    torch.set_num_threads(parser.parse_args().threads)
+    parse(make_parser(__spec__.name, __doc__))
     # That the step is too large for some is what this is about.
     warnings.simplefilter("ignore", ConvergenceWarning)
     rows = {}
@@ -59,7 +56,7 @@ def main():
                 "largest_eigenvalues": largest_eigenvalues(start.dictionaries_),
                 "cluster_sizes": start.cluster_sizes_.tolist(),
             }
-        shuffled = X[np.random.RandomState(0).permutation(len(X))]
+        shuffled = X[random_rows(len(X), len(X))]
         row["gradient_error"] = gradient_error(dataset, shuffled, 1e-5)
         rows[dataset] = row
         print(dataset, row, flush=True)

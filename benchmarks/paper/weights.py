@@ -7,20 +7,17 @@ which each digit is rarer than the one before, and stores
 the clusters; nothing else sees them.
 """
 
-import argparse
-
 import numpy as np
-import torch
 from scipy.optimize import linear_sum_assignment
 
 from skmixmate.metrics import clustering_scores
 
-from ..common import load, machine, mean_and_std, store
+from ..common import load, machine, make_parser, mean_and_std, parse, random_rows, store
 from .recipe import PARAMETERS, make_mixmate
 
 
 def balanced_part(y: np.ndarray, n_images: int, seed: int) -> np.ndarray:
-    return np.random.RandomState(seed).permutation(len(y))[:n_images]
+    return random_rows(len(y), n_images, seed)
 
 
 def unbalanced_part(y: np.ndarray, n_images: int, seed: int) -> np.ndarray:
@@ -46,14 +43,12 @@ def weights_of_classes(y, labels, weights) -> list[float]:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("dataset", choices=PARAMETERS, nargs="?", default="mnist")
     parser.add_argument("--images", type=int, default=5_000)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--trials", type=int, default=5, help="seeds from 0")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    arguments = parse(parser)
 
     X, y = load(arguments.dataset)
     rows = []

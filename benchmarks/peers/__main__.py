@@ -19,17 +19,18 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from skmixmate.metrics import clustering_scores
 
 from ..common import (
     DATASETS,
-    RESULTS,
     load,
     machine,
+    make_parser,
     mean_and_std,
+    parse,
     peak_memory_mib,
+    read,
     store,
 )
 from .methods import METHODS
@@ -87,11 +88,10 @@ def summary(trials: list[dict]) -> dict:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("dataset", choices=DATASETS)
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds")
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, default=1800, help="seconds a fit")
     parser.add_argument(
         "--method",
@@ -100,9 +100,8 @@ def main():
         help="only this one, again for more; the others keep their stored results",
     )
     parser.add_argument("--into", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse(parser, threads=2)
     dataset, threads = arguments.dataset, arguments.threads
-    torch.set_num_threads(threads)
 
     if arguments.into:
         result = run_one(dataset, arguments.method[0], arguments.first_seed)
@@ -110,9 +109,8 @@ def main():
         return
 
     name = f"peers/{dataset}"
-    stored = RESULTS / f"{name}.json"
-    kept = arguments.method and stored.exists()
-    methods = json.loads(stored.read_text())["methods"] if kept else {}
+    stored = (arguments.method and read(name)) or {"methods": {}}
+    methods = stored["methods"]
     first = arguments.first_seed
     for method in arguments.method or METHODS:
         methods[method] = summary(

@@ -4,14 +4,20 @@ Reads ``benchmarks/results/peers/*.json``; writes docs/tables/peers_DATASET.csv 
 and docs/_static/peers.png, accuracy against seconds.
 """
 
-import json
-
-from ..common import DATASETS, DOCS, RESULTS, write_table
+from ..common import (
+    DATASETS,
+    SCORES,
+    make_axes,
+    make_parser,
+    read,
+    save_picture,
+    write_table,
+)
 
 
 def tabulate(dataset: str, methods: dict) -> None:
     """One row a method; a reason where there are no scores."""
-    header = ["method", "ACC", "NMI", "ARI", "seconds"]
+    header = ["method", *SCORES.values(), "seconds"]
     header += ["peak memory (MiB)", "parameters"]
     rows = []
     for name, result in methods.items():
@@ -23,7 +29,7 @@ def tabulate(dataset: str, methods: dict) -> None:
         rows.append(
             [
                 name,
-                *(f"{mean[key]:.3f}" for key in ("acc", "nmi", "ari")),
+                *(f"{mean[key]:.3f}" for key in SCORES),
                 result["mean_seconds"],
                 result["peak_memory_mib"],
                 "" if n_parameters is None else f"{n_parameters:,}",
@@ -34,15 +40,10 @@ def tabulate(dataset: str, methods: dict) -> None:
 
 def draw(results: dict) -> None:
     """Accuracy against seconds, a panel a data set."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(
+    figure, axes = make_axes(
         1,
         len(results),
-        figsize=(5.2 * len(results), 4),
+        (5.2 * len(results), 4),
         squeeze=False,
         sharex=True,
         sharey=True,
@@ -71,17 +72,15 @@ def draw(results: dict) -> None:
         ax.margins(x=0.45, y=0.1)
     axes[0, 0].set_ylabel("ACC")
     figure.tight_layout()
-    path = DOCS / "_static" / "peers.png"
-    figure.savefig(path, dpi=90)
-    print(f"wrote {path.relative_to(DOCS.parent)}")
+    save_picture("peers", figure)
 
 
 def main():
+    make_parser(__spec__.name, __doc__).parse_args()
     results = {}
     for dataset in DATASETS:
-        path = RESULTS / f"peers/{dataset}.json"
-        if path.exists():
-            results[dataset] = json.loads(path.read_text())["methods"]
+        if stored := read(f"peers/{dataset}"):
+            results[dataset] = stored["methods"]
             tabulate(dataset, results[dataset])
     draw(results)
 

@@ -5,11 +5,9 @@ and the ratio to the floor that `benchmarks.speed.roofline` derives. Compared th
 measured in turn, and a ratio is the median of the ratios of neighbours. With one
 thread, times are those in which the process ran, whatever else the machine does. The
 dictionaries are those of two epochs on 10,000 images of MNIST, since responsibilities
-decide how long a backward pass is. Then growth, by `benchmarks.speed.growth`. Takes five to
-eight minutes. Stores ``benchmarks/results/speed/threads_N.json``.
+decide how long a backward pass is. Then growth, by `benchmarks.speed.growth`. Takes
+five to eight minutes. Stores ``benchmarks/results/speed/threads_N.json``.
 """
-
-import argparse
 
 import numpy as np
 import torch
@@ -19,8 +17,8 @@ from skmixmate import MixMateClustering, ScatteringTransform, SparseSubspaceClus
 from skmixmate.functional import responsibilities
 from skmixmate.modules import DictionaryMixture
 
+from ..common import load, machine, make_parser, parse, random_rows, store
 from . import growth, roofline
-from ..common import load, machine, store
 from .roofline import N_ATOMS, N_CLUSTERS, N_FISTA_ITER, N_SAMPLES, Work, seconds
 
 ALPHA = 0.75
@@ -181,12 +179,10 @@ def model_rows(images, mixture, rates) -> tuple[list[dict], dict]:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    parser = make_parser(__spec__.name, __doc__)
+    arguments = parse(parser)
     images = load("mnist")[0].astype(np.float32)
-    images = images[np.random.RandomState(0).permutation(len(images))[:N_IMAGES]]
+    images = images[random_rows(len(images), N_IMAGES)]
     mixture = MixMateClustering(
         N_CLUSTERS,
         n_atoms=N_ATOMS,

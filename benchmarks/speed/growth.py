@@ -1,14 +1,13 @@
 """Seconds and memory of training against the sizes of the problem.
 
 ``measure()``, for `benchmarks.speed`, fits a mixture in a process of its own for each
-size, ``python -m benchmarks.speed.growth N M K P L``, and the slopes of logarithms.
+size, ``python -m benchmarks.speed.growth N M K P L``, and lines through the logarithms.
 """
 
 import json
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,11 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skmixmate import MixMateClustering
 from skmixmate.initializers import InitializationWarning
 
-from ..common import clock, peak_memory_mib
-
-# Some of the initial clusters are smaller than the largest dictionaries.
-warnings.simplefilter("ignore", InitializationWarning)
-warnings.simplefilter("ignore", ConvergenceWarning)
+from ..common import ROOT, clock, make_parser, parse, peak_memory_mib
 
 BASE = {
     "n_samples": 5_000,
@@ -82,13 +77,14 @@ def measure() -> list[dict]:
             sizes = BASE | {name: value}
             completed = subprocess.run(
                 [
-                    *(sys.executable, "-m", "benchmarks.speed.growth", threads),
+                    *(sys.executable, "-m", "benchmarks.speed.growth"),
                     *map(str, sizes.values()),
+                    *("--threads", threads),
                 ],
                 capture_output=True,
                 text=True,
                 check=True,
-                cwd=Path(__file__).parents[2],
+                cwd=ROOT,
             )
             fits.append(json.loads(completed.stdout))
         row = {"size": name, "values": values}
@@ -106,6 +102,15 @@ def slope(sizes, measured) -> float:
     return round(float(np.polyfit(np.log(sizes), np.log(measured), 1)[0]), 2)
 
 
+def main():
+    parser = make_parser(__spec__.name, __doc__)
+    parser.add_argument("sizes", type=int, nargs=len(BASE), help="N, M, K, P and L")
+    arguments = parse(parser)
+    # Some of the initial clusters are smaller than the largest dictionaries.
+    warnings.simplefilter("ignore", InitializationWarning)
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    print(json.dumps(one_fit(*arguments.sizes)))
+
+
 if __name__ == "__main__":
-    torch.set_num_threads(int(sys.argv[1]))
-    print(json.dumps(one_fit(*map(int, sys.argv[2:]))))
+    main()

@@ -1,4 +1,4 @@
-"""Dictionaries from sufficient statistics: ``python -m benchmarks.speed.online_em DATASET``.
+"""EM in batches, without gradients: ``python -m benchmarks.speed.online_em DATASET``.
 
 Expectation maximisation in batches against what ships, Adam through the encoder. Both
 begin with the same first atoms, those of the paper's recipe. The expectation step is
@@ -11,7 +11,6 @@ for several settings of both. Labels are used for scoring alone. Stores
 ``benchmarks/results/speed/online_em_DATASET.json``.
 """
 
-import argparse
 from functools import partial
 
 import torch
@@ -22,7 +21,7 @@ from skmixmate.metrics import clustering_scores
 from skmixmate.modules import DictionaryMixture
 from skmixmate.training import Callback, LinearDecay, Samples, Trainer
 
-from ..common import clock, load, machine, store
+from ..common import clock, load, machine, make_parser, parse, store
 from ..paper.recipe import PARAMETERS, QUICK, make_mixmate
 
 BATCH_SIZE = 256
@@ -113,12 +112,10 @@ def sweep(D: Tensor, A: Tensor, B: Tensor) -> None:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("dataset", choices=PARAMETERS)
     parser.add_argument("--seeds", type=int, default=3, help="from 0")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    arguments = parse(parser)
     dataset = arguments.dataset
     images, y = load(dataset)
     X = torch.from_numpy(images).float()

@@ -1,14 +1,11 @@
 """Tables of speed for the docs: ``python -m benchmarks.speed.report``.
 
-Writes docs/tables/speed*.csv from ``benchmarks/results/speed/threads_1.json`` and
-``online_em_DATASET.json``.
+Writes docs/tables/speed*.csv from ``threads_1.json`` and ``online_em_DATASET.json`` of
+``benchmarks/results/speed``.
 """
 
-import json
-
+from ..common import DATASETS, SCORES, make_parser, mean_and_std, read, write_table
 from . import gpu_counts
-from ..common import RESULTS, mean_and_std, write_table
-from ..paper.recipe import PARAMETERS
 
 # What was aimed at: name, key of the measured ratio, bound, whether it is a least one.
 GOALS = (
@@ -76,16 +73,16 @@ def growth_rows(growth: dict) -> list[list]:
 def em_rows() -> list[list]:
     """Where each method ends, means of the seeds."""
     rows = []
-    for dataset in PARAMETERS:
-        runs = json.loads((RESULTS / f"speed/online_em_{dataset}.json").read_text())["runs"]
-        for curves in zip(*(run["curves"] for run in runs), strict=True):
+    for dataset in DATASETS:
+        stored = read(f"speed/online_em_{dataset}") or {"runs": []}
+        for curves in zip(*(run["curves"] for run in stored["runs"]), strict=True):
             ends = mean_and_std([curve["epochs"][-1] for curve in curves])["mean"]
             rows.append(
                 [
                     dataset,
                     curves[0]["name"],
                     f"{ends['seconds']:.1f}",
-                    *(f"{ends[name]:.3f}" for name in ("acc", "nmi", "ari")),
+                    *(f"{ends[name]:.3f}" for name in SCORES),
                     f"{ends['loss']:.2f}",
                 ]
             )
@@ -93,7 +90,8 @@ def em_rows() -> list[list]:
 
 
 def main():
-    result = json.loads((RESULTS / "speed" / "threads_1.json").read_text())
+    make_parser(__spec__.name, __doc__).parse_args()
+    result = read("speed/threads_1")
     write_table(
         "speed",
         ["work", "10⁹ operations", "MiB", "floor (ms)", "taken (ms)", "taken / floor"],
@@ -124,7 +122,7 @@ def main():
     )
     write_table(
         "speed_em",
-        ["data", "method", "seconds", "ACC", "NMI", "ARI", "loss"],
+        ["data", "method", "seconds", *SCORES.values(), "loss"],
         em_rows(),
     )
     rates = result["giga_a_second"]

@@ -6,8 +6,6 @@ median of the ratios of neighbouring pairs, at the batch size where kymatio does
 Needs kymatio (the extra ``test``). Stores ``benchmarks/results/speed/scattering.json``.
 """
 
-import argparse
-import time
 import warnings
 from functools import partial
 
@@ -16,35 +14,32 @@ import torch
 
 from skmixmate import ScatteringTransform
 
-from ..common import machine, store
-
-with warnings.catch_warnings():
-    # Its public import fails with recent SciPy, and old code may warn.
-    warnings.simplefilter("ignore")
-    from kymatio.scattering2d.frontend.torch_frontend import ScatteringTorch2D
+from ..common import machine, make_parser, parse, store
+from .roofline import seconds
 
 SIDE, J, L = 28, 3, 8
 BATCH_SIZES = (64, 256, 512, 1024)
 
 
-def seconds(function) -> float:
-    started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
+def kymatio_scattering():
+    """Return kymatio's transform."""
+    with warnings.catch_warnings():
+        # Its public import fails with recent SciPy, and old code may warn.
+        warnings.simplefilter("ignore")
+        from kymatio.scattering2d.frontend.torch_frontend import ScatteringTorch2D
+    return ScatteringTorch2D(J, (SIDE, SIDE), L=L)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--images", type=int, default=1024)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    arguments = parse(parser)
     rng = np.random.default_rng(0)
     X = rng.random((arguments.images, SIDE**2), dtype=np.float32)
     images = torch.from_numpy(X).view(-1, SIDE, SIDE)
     model = ScatteringTransform(J=J, L=L, device="cpu").fit(X)
-    reference = ScatteringTorch2D(J, (SIDE, SIDE), L=L)
+    reference = kymatio_scattering()
 
     def ours():
         return model.transform(X)
@@ -75,7 +70,8 @@ def main():
     store(
         "speed/scattering",
         {
-            "command": f"python -m benchmarks.speed.scattering --threads {arguments.threads}",
+            "command": "python -m benchmarks.speed.scattering "
+            f"--threads {arguments.threads}",
             "images": f"{arguments.images} of {SIDE} x {SIDE} pixels, float32",
             "J": J,
             "L": L,

@@ -2,23 +2,30 @@
 
 ``python -m benchmarks.starts.spectral`` clusters five random subsets of each data set
 spectrally, for several numbers of eigenvectors and diffusion times, and stores the mean
-scores as ``benchmarks/results/starts/spectral.json``. The defaults, 1.5 times the number
-of clusters and time 1, were chosen by looking at this table, one pair for all data.
+scores as ``benchmarks/results/starts/spectral.json``. The defaults, 1.5 times the
+number of clusters and time 1, were chosen by looking at this table, one pair for all
+data.
 """
 
-import argparse
 import math
 from collections import defaultdict
 
-import numpy as np
-import torch
 from sklearn.datasets import make_blobs
 from sklearn.neighbors import kneighbors_graph
 
 from skmixmate.initializers import spectral_clustering_labels
 from skmixmate.metrics import clustering_scores
 
-from ..common import DATASETS, load, machine, mean_and_std, store
+from ..common import (
+    DATASETS,
+    load,
+    machine,
+    make_parser,
+    mean_and_std,
+    parse,
+    random_rows,
+    store,
+)
 
 RATIOS = (1.0, 1.25, 1.5, 1.75, 2.0)
 TIMES = (0.0, 1.0, 2.0, 4.0)
@@ -29,7 +36,7 @@ def subsets(seed: int):
     """Yield name, samples, classes and number of clusters."""
     for name in DATASETS:
         X, y = load(name)
-        chosen = np.random.RandomState(seed).permutation(len(X))[:SUBSET_SIZE]
+        chosen = random_rows(len(X), SUBSET_SIZE, seed)
         yield name, X[chosen], y[chosen], 10
     for n_clusters in (3, 8):
         X, y = make_blobs(100 * n_clusters, centers=n_clusters, random_state=seed)
@@ -37,10 +44,9 @@ def subsets(seed: int):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
-    arguments = parser.parse_args()
-    torch.set_num_threads(2)
+    arguments = parse(parser, threads=2)
     scores = defaultdict(list)
     for seed in range(arguments.seeds):
         for name, X, y, n_clusters in subsets(seed):
@@ -64,7 +70,8 @@ def main():
     store(
         "starts/spectral",
         {
-            "command": f"python -m benchmarks.starts.spectral --seeds {arguments.seeds}",
+            "command": "python -m benchmarks.starts.spectral "
+            f"--seeds {arguments.seeds} --threads {arguments.threads}",
             "n_neighbors": 10,
             "table": table,
             "machine": machine(),

@@ -1,22 +1,19 @@
-"""Time and accuracy of sparse subspace clustering, method by method.
+"""Sparse subspace clustering, method by method: ``python -m benchmarks.starts.ssc``.
 
-``python -m benchmarks.starts.ssc --threads 1`` clusters 2,000 random images of MNIST in the
-500 scattering features of the paper's start and stores ``benchmarks/results/starts/ssc.json``.
-Times are the best of two runs; CPU seconds tell whether other processes disturbed them.
+Time and accuracy of clustering 2,000 random images of MNIST in the 500 scattering
+features of the paper's start, stored as ``benchmarks/results/starts/ssc.json``. Times
+are the best of two runs; CPU seconds tell whether other processes disturbed them.
 """
 
-import argparse
 import time
 
-import numpy as np
-import torch
 from threadpoolctl import threadpool_limits
 
 from skmixmate import SparseSubspaceClustering
 from skmixmate.metrics import clustering_scores
 from skmixmate.recipes import make_paper_clusterer
 
-from ..common import load, machine, store
+from ..common import load, machine, make_parser, parse, random_rows, store
 
 METHODS = {
     "omp, one round": {"method": "omp", "n_rounds": 1, "dropout": 0},
@@ -28,18 +25,16 @@ N_SAMPLES, N_RUNS = 2000, 2
 
 def features(seed: int):
     X, y = load("mnist")
-    chosen = np.random.RandomState(seed).permutation(len(X))[:N_SAMPLES]
+    chosen = random_rows(len(X), N_SAMPLES, seed)
     pipeline = make_paper_clusterer(10, (28, 28)).init[:-1]
     pipeline.set_params(components__random_state=seed)
     return pipeline.fit_transform(X[chosen]), y[chosen]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=1)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    arguments = parse(parser)
     X, y = features(arguments.seed)
     table = []
     for name, params in METHODS.items():
