@@ -1,5 +1,6 @@
-"""What the benchmarks share: data, machine, results."""
+"""What the benchmarks share: arguments, data, machine, results, tables, pictures."""
 
+import argparse
 import csv
 import json
 import platform
@@ -16,9 +17,33 @@ from sklearn.datasets import load_digits
 import skmixmate
 from skmixmate.datasets import fetch_fashion_mnist, fetch_mnist, fetch_usps
 
-RESULTS = Path(__file__).parent / "results"
-DOCS = Path(__file__).parent.parent / "docs"
-DATASETS = ("digits", "mnist", "fashion_mnist", "usps")
+ROOT = Path(__file__).parent.parent
+RESULTS, DOCS = ROOT / "benchmarks" / "results", ROOT / "docs"
+# By their names on the command line.
+DATASETS = {
+    "digits": "digits",
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+    "usps": "USPS",
+}
+SCORES = {"acc": "ACC", "nmi": "NMI", "ari": "ARI"}
+
+
+def make_parser(module: str, description: str) -> argparse.ArgumentParser:
+    """Parser of ``python -m module``, whose help is the module's docstring."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {module.removesuffix('.__main__')}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def parse(parser: argparse.ArgumentParser, threads: int = 1) -> argparse.Namespace:
+    """Parse with ``--threads`` beside the others, and set torch's threads."""
+    parser.add_argument("--threads", type=int, default=threads, help="torch threads")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    return arguments
 
 
 def load(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -32,6 +57,11 @@ def load(name: str) -> tuple[np.ndarray, np.ndarray]:
         "usps": fetch_usps,
     }[name]
     return fetch(return_X_y=True)
+
+
+def random_rows(n_rows: int, n_chosen: int, seed: int = 0) -> np.ndarray:
+    """Indices of some of the rows, or of all in another order if there are fewer."""
+    return np.random.RandomState(seed).permutation(n_rows)[:n_chosen]
 
 
 def machine() -> dict:
@@ -65,27 +95,6 @@ def peak_memory_mib() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def store(name: str, result: dict) -> Path:
-    """Write a result as JSON under benchmarks/results."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"stored in {path.relative_to(RESULTS.parent.parent)}")
-    return path
-
-
-def write_table(name: str, header: list[str], rows: list[list]) -> Path:
-    """Write a table of the docs as docs/tables/NAME.csv."""
-    path = DOCS / "tables" / f"{name}.csv"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-    print(f"wrote {path.relative_to(DOCS.parent)}")
-    return path
-
-
 def mean_and_std(scores: list[dict]) -> dict:
     """Mean and standard deviation of each score over trials."""
     return {
@@ -95,3 +104,49 @@ def mean_and_std(scores: list[dict]) -> dict:
         }
         for statistic, function in (("mean", np.mean), ("std", np.std))
     }
+
+
+def with_spread(summary: dict) -> list[str]:
+    """Cells of the scores of `mean_and_std`."""
+    mean, std = summary["mean"], summary["std"]
+    return [f"{mean[score]:.3f} ± {std[score]:.3f}" for score in SCORES]
+
+
+def store(name: str, result: dict) -> None:
+    """Write a result as benchmarks/results/NAME.json."""
+    path = RESULTS / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"stored in {path.relative_to(ROOT)}")
+
+
+def read(name: str) -> dict | None:
+    """Return a stored result, None if it was not measured."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def write_table(name: str, header: list[str], rows: list[list]) -> None:
+    """Write a table of the docs as docs/tables/NAME.csv."""
+    path = DOCS / "tables" / f"{name}.csv"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+    print(f"wrote {path.relative_to(ROOT)}")
+
+
+def make_axes(n_rows: int, n_columns: int, figsize, **shared):
+    """Return a figure and its axes; only reports need matplotlib."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=figsize)
+    return figure, figure.subplots(n_rows, n_columns, **shared)
+
+
+def save_picture(name: str, figure, dpi: int = 90) -> None:
+    """Write a picture of the docs as docs/_static/NAME.png."""
+    path = DOCS / "_static" / f"{name}.png"
+    figure.savefig(path, dpi=dpi)
+    print(f"wrote {path.relative_to(ROOT)}")

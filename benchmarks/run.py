@@ -1,28 +1,32 @@
 """Cluster a data set in pixels with the defaults: ``python -m benchmarks.run mnist``.
 
 Prints accuracy, NMI, ARI, seconds, peak memory and the number of parameters, and stores
-them as ``benchmarks/results/run_DATASET.json``. Labels are used for scoring alone.
+them as ``benchmarks/results/run/DATASET.json``. Labels are used for scoring alone.
 """
 
-import argparse
 import time
-
-import torch
 
 from skmixmate import MixMateClustering
 from skmixmate.metrics import clustering_scores
 
-from .common import DATASETS, load, machine, mean_and_std, peak_memory_mib, store
+from .common import (
+    DATASETS,
+    load,
+    machine,
+    make_parser,
+    mean_and_std,
+    parse,
+    peak_memory_mib,
+    store,
+)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("dataset", choices=DATASETS)
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds, from 0")
-    parser.add_argument("--threads", type=int, default=2, help="torch threads")
     parser.add_argument("--pictures", metavar="DIR", help="write pictures there")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    arguments = parse(parser, threads=2)
 
     X, y = load(arguments.dataset)
     memory_before = peak_memory_mib()
@@ -57,7 +61,7 @@ def main():
         "machine": machine(),
     }
     print(result["scores"], f"peak memory {result['peak_memory_mib']} MiB")
-    store(f"run_{arguments.dataset}", result)
+    store(f"run/{arguments.dataset}", result)
     if arguments.pictures:
         _draw(mixmate, X, arguments.pictures, arguments.dataset)
 

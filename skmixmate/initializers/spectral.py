@@ -83,7 +83,7 @@ def spectral_clustering_labels(
     ``n_clusters`` eigenvectors, two classes of images are easily merged while a third
     is split; half as many again separate them. The eigenvalue weights hold the extra
     eigenvectors back where there is a clear gap, as between blobs.
-    ``benchmarks/spectral_start.py`` compares the choices.
+    ``benchmarks/starts/spectral.py`` compares the choices.
 
     References
     ----------

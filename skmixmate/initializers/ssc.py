@@ -83,7 +83,7 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
     samples to code with, n_features n_nonzero_coefs in the last factor with more, and
     leaves n_samples n_nonzero_coefs coefficients. A round of "lasso" may take
     thirty times as long and leave ten times as many, depending on the data and alpha;
-    ``benchmarks/ssc.py`` measures both.
+    ``benchmarks/starts/ssc.py`` measures both.
 
     References
     ----------

@@ -48,7 +48,7 @@ class DictionaryMixture(UnfoldedEncoder):
         backward pass is shorter without. Energies are exact all the same, and codes
         carry no gradient. Each term that the gradient of the loss then lacks has at
         most the weight ``p (1 - log p)``, p being this number; 1e-5 changed the
-        gradient by 2e-5 to 4e-5 of its size on images (``benchmarks/paper_start.py``),
+        gradient by 2e-5 to 4e-5 of its size on images (``benchmarks/paper/start.py``),
         in one later batch by 2e-4. Zero leaves out nothing. On a CPU only, since a GPU
         would have to wait for the number of samples.
 

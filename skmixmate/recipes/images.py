@@ -38,7 +38,7 @@ def make_image_clusterer(
 ):
     """Make the clusterer for grey images of one kind of object each.
 
-    The same choices for all data sets, made without labels; ``benchmarks/images.py``
+    The same choices for all data sets, made without labels; ``benchmarks.images``
     measures it. Use `MixMateClustering` itself for signals that are no images, or to
     see the clusters' dictionaries in pixels.
 

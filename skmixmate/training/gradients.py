@@ -70,10 +70,10 @@ class GraphedLossGradient(LossGradient):
     """`LossGradient` of complete batches of one size, recorded as a CUDA graph.
 
     A step is some two hundred kernels of a few microseconds each, as
-    ``benchmarks/gpu_counts.py`` counts. To start them one by one takes longer than to
-    run them; a graph is started at once. Other batches, the
-    first ones, and modules that cannot be recorded, as with a penalty that looks at
-    numbers on the host, are taken step by step.
+    ``benchmarks/speed/gpu_counts.py`` counts. To start them one by one takes longer
+    than to run them; a graph is started at once. Other batches, the first ones, and
+    modules that cannot be recorded, as with a penalty that looks at numbers on the
+    host, are taken step by step.
 
     Parameters
     ----------

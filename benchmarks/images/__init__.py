@@ -1,0 +1,1 @@
+"""Figures of the user guide on images."""

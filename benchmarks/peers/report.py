@@ -1,0 +1,89 @@
+"""Tables and picture of the comparison: ``python -m benchmarks.peers.report``.
+
+Reads ``benchmarks/results/peers/*.json``; writes docs/tables/peers_DATASET.csv for each
+and docs/_static/peers.png, accuracy against seconds.
+"""
+
+from ..common import (
+    DATASETS,
+    SCORES,
+    make_axes,
+    make_parser,
+    read,
+    save_picture,
+    write_table,
+)
+
+
+def tabulate(dataset: str, methods: dict) -> None:
+    """One row a method; a reason where there are no scores."""
+    header = ["method", *SCORES.values(), "seconds"]
+    header += ["peak memory (MiB)", "parameters"]
+    rows = []
+    for name, result in methods.items():
+        if "reason" in result:
+            rows.append([name, result["reason"], *[""] * 5])
+            continue
+        mean = result["scores"]["mean"]
+        n_parameters = result["n_parameters"]
+        rows.append(
+            [
+                name,
+                *(f"{mean[key]:.3f}" for key in SCORES),
+                result["mean_seconds"],
+                result["peak_memory_mib"],
+                "" if n_parameters is None else f"{n_parameters:,}",
+            ]
+        )
+    write_table(f"peers_{dataset}", header, rows)
+
+
+def draw(results: dict) -> None:
+    """Accuracy against seconds, a panel a data set."""
+    figure, axes = make_axes(
+        1,
+        len(results),
+        (5.2 * len(results), 4),
+        squeeze=False,
+        sharex=True,
+        sharey=True,
+    )
+    for ax, (dataset, methods) in zip(axes[0], results.items(), strict=True):
+        measured = [(n, r) for n, r in methods.items() if "reason" not in r]
+        measured.sort(key=lambda pair: pair[1]["scores"]["mean"]["acc"])
+        lower = {True: -1.0, False: -1.0}
+        for name, result in measured:
+            is_ours = "mixmate" in name.lower() or name.startswith("make_")
+            point = (result["mean_seconds"], result["scores"]["mean"]["acc"])
+            ax.semilogx(*point, "o", color="C3" if is_ours else "0.5")
+            # Ours to the left, peers to the right, and above a name that is close, so
+            # that fewer overlap.
+            is_close = point[1] - lower[is_ours] < 0.03
+            lower[is_ours] = point[1]
+            ax.annotate(
+                name,
+                point,
+                xytext=(-4 if is_ours else 4, 7 if is_close else -4),
+                textcoords="offset points",
+                ha="right" if is_ours else "left",
+                fontsize="small",
+            )
+        ax.set(title=dataset, xlabel="seconds")
+        ax.margins(x=0.45, y=0.1)
+    axes[0, 0].set_ylabel("ACC")
+    figure.tight_layout()
+    save_picture("peers", figure)
+
+
+def main():
+    make_parser(__spec__.name, __doc__).parse_args()
+    results = {}
+    for dataset in DATASETS:
+        if stored := read(f"peers/{dataset}"):
+            results[dataset] = stored["methods"]
+            tabulate(dataset, results[dataset])
+    draw(results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the choices within the starts rest on."""
