@@ -45,7 +45,7 @@ def models(X: np.ndarray, epochs: int, seed: int) -> dict:
     """
     paper = {"n_groups": 10, "group_size": 16, "alpha": 0.2}
     of_paper = {
-        "init": "random",
+        "init": "noise",
         "epsilon": 1e-8,
         "learning_rate": 1e-3,
         "max_iter": epochs,

@@ -4,9 +4,9 @@ Counts, not measurements. On a GPU all samples have a backward pass.
 """
 
 import torch
-from skmixmate.base.samples import _CODES_PER_BATCH
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from skmixmate.base.samples import _CODES_PER_BATCH
 from skmixmate.modules import DictionaryMixture
 from skmixmate.training import DeadAtomReseeding, Samples, Trainer
 

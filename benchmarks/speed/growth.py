@@ -49,14 +49,14 @@ def one_fit(n_samples, n_features, n_clusters, n_atoms, n_fista_iter) -> dict:
         n_clusters,
         n_atoms=n_atoms,
         n_fista_iter=n_fista_iter,
-        init="random",
+        init="data",
         max_iter=N_EPOCHS,
         n_iter_no_change=N_EPOCHS,
         random_state=0,
         device="cpu",
     )
     # Loads what the first fit of a process loads.
-    MixMateClustering(2, n_atoms=2, init="random", max_iter=1).fit(X[:64, :8])
+    MixMateClustering(2, n_atoms=2, init="data", max_iter=1).fit(X[:64, :8])
     before = peak_memory_mib()
     started = clock()
     mixture.fit(X)

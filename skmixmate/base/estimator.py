@@ -230,8 +230,9 @@ class NetworkEstimatorMixin(
     def _compute(self, data: Input, function: Callable) -> Tensor:
         """Apply ``function`` to the outputs, batch by batch, on the device of X."""
         fitted, parameters = self._fitted_state()
-        network = fitted.network(parameters)
-        samples = fitted.samples(data, parameters.device)
+        left_out = fitted.left_out(data)
+        network = fitted.network(parameters, left_out)
+        samples = fitted.samples(data, parameters.device, left_out)
         return compute_in_batches(network, samples, function, data.X.device)
 
     def _map(self, X, mask, function: Callable):

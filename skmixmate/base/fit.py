@@ -47,6 +47,7 @@ class FittedAttributes:
     last_pass_type: ClassVar[type]
 
     scale_: float
+    observed_features_: np.ndarray | None
     n_parameters_: int
     history_: dict[str, np.ndarray]
     n_iter_: int
@@ -64,6 +65,14 @@ class FittedAttributes:
         if all(name in found for name in names_of_last):
             last = cls.last_pass_type(**{n: found[n] for n in names_of_last})
         return cls(**{name: found[name] for name in names}, last=last)
+
+    def left_out(self, data: Input) -> Tensor | None:
+        """Features of which nothing is known, (M,), or nothing in ``data``."""
+        left_out = data.empty_columns
+        if self.observed_features_ is not None:
+            unknown = torch.tensor(~self.observed_features_, device=data.X.device)
+            left_out = unknown if left_out is None else left_out | unknown
+        return left_out
 
     @property
     def loss(self) -> float:
@@ -112,10 +121,11 @@ class NetworkFit(ABC):
         has_one = earlier is not None or has_one_start(parameters.init)
         self.n_runs = 1 if has_one else parameters.n_init
         self.random_state = private_random_state(parameters.random_state)
-        self.samples = self.prepare(data)
+        self.data = data
+        self.samples = self.prepare()
 
     @abstractmethod
-    def prepare(self, data: Input) -> Samples:
+    def prepare(self) -> Samples:
         """The samples as the network takes them, the same for all runs."""
 
     @abstractmethod
@@ -135,7 +145,7 @@ class NetworkFit(ABC):
         """The attributes that training determines, in the dtype of the data."""
 
     @abstractmethod
-    def last_pass(self, fitted: FittedAttributes):
+    def last_pass(self, module: UnfoldedEncoder, samples: Samples):
         """What the network, built as `predict` builds it, says of the samples."""
 
     @abstractmethod
@@ -209,7 +219,7 @@ class NetworkFit(ABC):
             n_iter_=n_earlier + trainer.epoch,
         )
         try:
-            last = self.joined(self.last_pass(fitted))
+            last = self.joined(self._last_pass(fitted))
         except KeyboardInterrupt:
             return fitted, True
         return replace(fitted, last=last), trainer.interrupted
@@ -235,10 +245,26 @@ class NetworkFit(ABC):
         ).run()
         fitted = self.fitted(trainer, not falls and ending.converged)
         try:
-            last = self.last_pass(fitted)
+            last = self._last_pass(fitted)
         except KeyboardInterrupt:
             return fitted, True
         return replace(fitted, last=last), trainer.interrupted
+
+    def _last_pass(self, fitted: FittedAttributes):
+        left_out = fitted.left_out(self.data)
+        module = fitted.network(self.parameters, left_out)
+        return self.last_pass(module, self.samples.replaced(left_out=left_out))
+
+    def observed_features(self) -> np.ndarray | None:
+        """Which features were ever observed, None for all."""
+        empty = self.data.empty_columns
+        if empty is None:
+            return None
+        observed = ~empty.cpu().numpy()
+        if self.earlier is not None:
+            earlier = self.earlier.observed_features_
+            observed |= True if earlier is None else earlier
+        return None if observed.all() else observed
 
     def _progress(self, prefix: str = "") -> list[Callback]:
         return [PrintProgress(prefix)] if self.parameters.verbose else []

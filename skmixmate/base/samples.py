@@ -59,7 +59,13 @@ def scaled_samples(
     ValueError
         If the samples are too large or too small to square.
     """
-    raw = Samples(data.X, data.mask, dtype=data.dtype, device=parameters.device)
+    raw = Samples(
+        data.X,
+        data.mask,
+        dtype=data.dtype,
+        device=parameters.device,
+        left_out=data.empty_columns,
+    )
     center, size = _center_and_size(raw, has_intercept)
     _check_size(raw.replaced(center=center), size)
     scale = parameters.scale
@@ -112,6 +118,8 @@ def scaled_points(points: np.ndarray, samples: Samples, random_state) -> Tensor:
     if samples.center is not None:
         points = points - samples.center.cpu().numpy()
     atoms = points / samples.scale
+    if samples.left_out is not None:
+        atoms = np.where(samples.left_out.cpu().numpy(), 0.0, atoms)
     if samples.intercept_scaling is not None:
         constant = np.full((*atoms.shape[:2], 1), samples.intercept_scaling)
         atoms = np.concatenate([atoms, constant], axis=2)
@@ -160,9 +168,11 @@ def initialization_subset(samples: Samples, size: int, random_state) -> np.ndarr
     order = random_state.permutation(len(samples))
     size = min(size, len(samples))
     if samples.has_missing:
-        complete = _complete_rows(samples)[order]
+        complete, empty = _complete_and_empty_rows(samples)
         if complete.sum() >= size / 2:
-            order = order[complete]
+            order = order[complete[order]]
+        else:
+            order = order[~empty[order]]
     X, observed = samples.raw(torch.from_numpy(order[:size]))
     if observed is not None:
         means = X.sum(0) / observed.sum(0).clamp(min=1.0)
@@ -170,13 +180,18 @@ def initialization_subset(samples: Samples, size: int, random_state) -> np.ndarr
     return X.cpu().numpy()
 
 
-def _complete_rows(samples: Samples) -> np.ndarray:
+def _complete_and_empty_rows(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+    """Which samples miss nothing, and which miss everything."""
     complete = np.ones(len(samples), dtype=bool)
+    empty = np.zeros(len(samples), dtype=bool)
     for index in samples.slices(4096):
         observed = samples.raw(index).observed
         if observed is not None:
             complete[index] = (observed > 0).all(dim=1).cpu().numpy()
-    return complete
+            if samples.left_out is not None:
+                observed = observed.masked_fill(samples.left_out, 0.0)
+            empty[index] = (observed == 0).all(dim=1).cpu().numpy()
+    return complete, empty
 
 
 def batched_outputs(

@@ -108,6 +108,8 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         Number of learned numbers.
     scale_ : float
         What X is divided by.
+    observed_features_ : ndarray of shape (n_features,), bool, or None
+        Which features had an observed entry; None if all. The others are left out.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -287,6 +289,8 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         Number of learned numbers.
     scale_ : float
         What X is divided by.
+    observed_features_ : ndarray of shape (n_features,), bool, or None
+        Which features had an observed entry; None if all. The others are left out.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

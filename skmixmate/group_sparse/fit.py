@@ -99,13 +99,17 @@ class FittedAutoencoder(FittedAttributes):
     dictionary_: np.ndarray
     group_size_: int
 
-    def network(self, parameters: AutoencoderParameters) -> DictionaryAutoencoder:
-        """Build the network of the attributes, in their dtype."""
+    def network(
+        self, parameters: AutoencoderParameters, left_out: Tensor | None = None
+    ) -> DictionaryAutoencoder:
+        """Build the network of the attributes, in their dtype, less some features."""
         # A copy: it may be read-only (a memory map), which torch warns of.
         D = torch.tensor(self.dictionary_, device=parameters.device)
-        return _build_network(parameters, D)
+        return _build_network(parameters, D).leave_out_(left_out)
 
-    def samples(self, data: Input, device: torch.device) -> Samples:
+    def samples(
+        self, data: Input, device: torch.device, left_out: Tensor | None = None
+    ) -> Samples:
         """Samples as the network takes them."""
         is_double = self.dictionary_.dtype == np.float64
         return Samples(
@@ -114,6 +118,7 @@ class FittedAutoencoder(FittedAttributes):
             scale=self.scale_,
             dtype=torch.float64 if is_double else torch.float32,
             device=device,
+            left_out=left_out,
         )
 
 
@@ -129,12 +134,12 @@ class AutoencoderFit(NetworkFit):
     parameters: AutoencoderParameters
     earlier: FittedAutoencoder | None
 
-    def prepare(self, data: Input) -> Samples:
+    def prepare(self) -> Samples:
         """See `NetworkFit.prepare`."""
         if self.earlier is None:
-            return scaled_samples(data, self.parameters, _SCALED_SQUARED_NORM)
+            return scaled_samples(self.data, self.parameters, _SCALED_SQUARED_NORM)
         _check_same_model(self.earlier, self.parameters)
-        return self.earlier.samples(data, self.parameters.device)
+        return self.earlier.samples(self.data, self.parameters.device)
 
     def start_shape(self) -> tuple[int, int, bool]:
         """See `NetworkFit.start_shape`."""
@@ -158,27 +163,27 @@ class AutoencoderFit(NetworkFit):
             dictionary_=D.numpy(),
             group_size_=self.parameters.group_size,
             scale_=self.samples.scale,
+            observed_features_=self.observed_features(),
             n_parameters_=D.numel(),
             history_=history_arrays(trainer),
             n_iter_=trainer.epoch,
             converged_=bool(converged),
         )
 
-    def last_pass(self, fitted: FittedAutoencoder) -> LastPass:
+    def last_pass(self, module: DictionaryAutoencoder, samples: Samples) -> LastPass:
         """See `NetworkFit.last_pass`."""
-        module, samples = fitted.network(self.parameters), self.samples
+        n_groups, group_size = self.parameters.n_groups, self.parameters.group_size
         loss = torch.zeros((), dtype=torch.float64, device=samples.device)
-        n_groups = len(fitted.dictionary_) // fitted.group_size_
         n_users = torch.zeros(n_groups, dtype=torch.long, device=samples.device)
         labels = []
         for _, output in batched_outputs(module, samples):
             loss += module.loss(output).double() * len(output.codes)
-            labels.append(strongest_groups(output, fitted.group_size_))
-            n_users += (group_norms(output.codes, fitted.group_size_) > 0).sum(0)
+            labels.append(strongest_groups(output, group_size))
+            n_users += (group_norms(output.codes, group_size) > 0).sum(0)
         loss = float(loss) / len(samples)
         # Double precision may get through where single precision, in training, did not.
         if not loss <= torch.finfo(torch.float32).max:
-            raise ValueError(_not_finite(self.parameters, fitted))
+            raise ValueError(_not_finite(self.parameters, samples.scale))
         return LastPass(
             labels_=torch.cat(labels).cpu().numpy(),
             loss_=loss,
@@ -226,7 +231,7 @@ def _check_same_model(fitted, parameters: AutoencoderParameters) -> None:
             )
 
 
-def _not_finite(parameters, fitted: FittedAutoencoder) -> str:
+def _not_finite(parameters: AutoencoderParameters, scale: float) -> str:
     if parameters.step_size != "auto":
         return (
             f"The encoder diverges with step_size={parameters.step_size!r}: the loss "
@@ -235,6 +240,6 @@ def _not_finite(parameters, fitted: FittedAutoencoder) -> str:
     return (
         "The loss of the samples is not finite with "
         f"learning_rate={parameters.learning_rate!r}, "
-        f"normalize_atoms={parameters.normalize_atoms!r} and scale_={fitted.scale_!r}. "
+        f"normalize_atoms={parameters.normalize_atoms!r} and scale_={scale!r}. "
         "Use a smaller learning_rate, normalize_atoms=True or scale='auto'."
     )

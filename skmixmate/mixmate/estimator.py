@@ -136,6 +136,9 @@ class MixMateClustering(
         centred, so that their atoms look like them.
     scale_ : float
         What X is divided by then.
+    observed_features_ : ndarray of shape (n_features,), bool, or None
+        Which features had an observed entry; None if all. The others are left out of
+        the model, whatever they have later.
     intercept_scaling_ : float or None
         The constant feature, the root mean squared norm of the scaled samples.
     cluster_sizes_ : ndarray of shape (n_clusters,)
@@ -383,7 +386,9 @@ class MixMateClustering(
         -------
         ndarray or Tensor of shape (n_samples, n_features)
             X where observed, elsewhere the mean of the K reconstructions weighted by
-            the cluster probabilities.
+            the cluster probabilities; for samples of which nothing is observed, the
+            mean of the training samples' reconstructions. Features that ``fit`` never
+            observed are zero.
         """
         module = self._network()
 
@@ -394,6 +399,8 @@ class MixMateClustering(
 
         data = self._validate(X, mask)
         filled = self._compute(data, expected)
+        if data.empty_rows is not None:
+            filled[data.empty_rows] = self._mean_reconstruction(module).to(filled)
         observed = ~torch.isnan(data.X)
         if data.mask is not None:
             observed &= data.mask
@@ -457,6 +464,15 @@ class MixMateClustering(
     def _network(self) -> DictionaryMixture:
         fitted, parameters = self._fitted_state()
         return fitted.network(parameters)
+
+    def _mean_reconstruction(self, module: DictionaryMixture) -> Tensor:
+        """Mean of the reconstructions of the training samples, (M,)."""
+        codes = np.zeros(self.dictionaries_.shape[:2], self.dictionaries_.dtype)
+        if hasattr(self, "code_means_"):  # An interrupt may have come before.
+            shares = self.cluster_sizes_ / self.cluster_sizes_.sum()
+            codes = shares[:, None] * self.code_means_
+        codes = torch.from_numpy(codes).to(module.dictionaries)
+        return self._uncentered(decode(module, codes.unsqueeze(1)).sum(0))[0]
 
     def _uncentered(self, X: Tensor) -> Tensor:
         """Scaled samples (..., M), with an intercept or without, in the unit of X."""

@@ -11,7 +11,6 @@ from ..base.samples import scaled_samples
 from ..modules import DictionaryMixture
 from ..training import BackwardChoice, Callback, MixtureWeights, Samples, Trainer
 from ..utils.callers import warn_user
-from ..utils.validation import Input
 from .last_pass import LastPass, last_pass
 from .network import FittedMixture, MixtureParameters, build_network
 
@@ -31,18 +30,18 @@ class MixtureFit(NetworkFit):
     parameters: MixtureParameters
     earlier: FittedMixture | None
 
-    def prepare(self, data: Input) -> Samples:
+    def prepare(self) -> Samples:
         """See `NetworkFit.prepare`."""
         if self.earlier is not None:
             _check_same_model(self.earlier, self.parameters)
-            return self.earlier.samples(data, self.parameters.device)
-        n_samples, n_clusters = len(data.X), self.parameters.n_clusters
+            return self.earlier.samples(self.data, self.parameters.device)
+        n_samples, n_clusters = len(self.data.X), self.parameters.n_clusters
         if n_samples < n_clusters:
             raise ValueError(
                 f"n_samples={n_samples} must be at least n_clusters={n_clusters}."
             )
         return scaled_samples(
-            data,
+            self.data,
             self.parameters,
             _SCALED_SQUARED_NORM,
             has_intercept=self.parameters.fit_intercept,
@@ -88,12 +87,16 @@ class MixtureFit(NetworkFit):
     def fitted(self, trainer: Trainer, converged: bool = False) -> FittedMixture:
         """See `NetworkFit.fitted`."""
         return FittedMixture.from_trainer(
-            trainer, self.samples, self.parameters, converged
+            trainer,
+            self.samples,
+            self.parameters,
+            observed_features_=self.observed_features(),
+            converged_=bool(converged),
         )
 
-    def last_pass(self, fitted: FittedMixture) -> LastPass:
+    def last_pass(self, module: DictionaryMixture, samples: Samples) -> LastPass:
         """See `NetworkFit.last_pass`."""
-        return last_pass(fitted.network(self.parameters), self.samples)
+        return last_pass(module, samples, self.data.empty_rows)
 
     def warn(self, fitted: FittedMixture) -> None:
         """See `NetworkFit.warn`."""

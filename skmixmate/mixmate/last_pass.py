@@ -53,7 +53,9 @@ class LastPass:
         )
 
 
-def last_pass(module: DictionaryMixture, samples: Samples) -> LastPass:
+def last_pass(
+    module: DictionaryMixture, samples: Samples, empty_rows: Tensor | None = None
+) -> LastPass:
     """Label the training samples and describe their codes.
 
     Parameters
@@ -62,6 +64,8 @@ def last_pass(module: DictionaryMixture, samples: Samples) -> LastPass:
         Built from the fitted attributes, as `predict` builds it, so that ``labels_``
         and ``predict`` agree bit by bit.
     samples : Samples
+    empty_rows : Tensor of shape (n_samples,), bool, default=None
+        Samples of which nothing is observed; all but their labels goes without them.
 
     Returns
     -------
@@ -79,11 +83,13 @@ def last_pass(module: DictionaryMixture, samples: Samples) -> LastPass:
     usage, sums = D.new_zeros(n_clusters, n_atoms), D.new_zeros(n_clusters, n_atoms)
     products = D.new_zeros(n_clusters, n_atoms, n_atoms)
     labels = []
-    for _, output in batched_outputs(module, samples):
+    for index, output in batched_outputs(module, samples):
         loss += module.loss(output).double() * len(output.energies)
         labels.append(output.energies.argmin(dim=1))
         codes = assigned_codes(output)
         one_hot = torch.nn.functional.one_hot(labels[-1], n_clusters)
+        if empty_rows is not None:
+            one_hot[empty_rows[index]] = 0
         sizes += one_hot.sum(0)
         members = one_hot.to(D.dtype).T
         usage += members @ codes.abs()

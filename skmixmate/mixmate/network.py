@@ -65,9 +65,9 @@ class FittedMixture(FittedAttributes):
         trainer: Trainer,
         samples: Samples,
         parameters: MixtureParameters,
-        converged: bool,
+        **attributes,
     ) -> "FittedMixture":
-        """Gather them after training, in the dtype of ``samples``."""
+        """Gather them after training, in the dtype of ``samples``, to others."""
         module, dtype = trainer.module, samples.dtype
         # Normalised in that dtype, so that the attributes are the model exactly.
         tiny = torch.finfo(dtype).tiny
@@ -86,11 +86,13 @@ class FittedMixture(FittedAttributes):
             n_parameters_=D.size + parameters.fit_weights * (len(D) - 1),
             history_=history_arrays(trainer),
             n_iter_=trainer.epoch,
-            converged_=bool(converged),
+            **attributes,
         )
 
-    def network(self, parameters: MixtureParameters) -> DictionaryMixture:
-        """Build the network of the attributes, in their dtype."""
+    def network(
+        self, parameters: MixtureParameters, left_out: Tensor | None = None
+    ) -> DictionaryMixture:
+        """Build the network of the attributes, in their dtype, less some features."""
         D = self.dictionaries_
         if self.intercepts_ is not None:
             D = np.concatenate([D, self.intercepts_[:, :, None]], axis=2)
@@ -99,9 +101,11 @@ class FittedMixture(FittedAttributes):
             torch.tensor(array, device=parameters.device)
             for array in (D, self.weights_)
         )
-        return build_network(parameters, D, weights)
+        return build_network(parameters, D, weights).leave_out_(left_out)
 
-    def samples(self, data: Input, device: torch.device) -> Samples:
+    def samples(
+        self, data: Input, device: torch.device, left_out: Tensor | None = None
+    ) -> Samples:
         """Samples as the network takes them."""
         center = self.center_
         is_double = self.dictionaries_.dtype == np.float64
@@ -113,6 +117,7 @@ class FittedMixture(FittedAttributes):
             intercept_scaling=self.intercept_scaling_,
             dtype=torch.float64 if is_double else torch.float32,
             device=device,
+            left_out=left_out,
         )
 
 

@@ -1,7 +1,7 @@
 """The unfolded FISTA encoder that the networks share."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -173,6 +173,19 @@ class UnfoldedEncoder(nn.Module):
         if self.normalize_atoms:
             norms = torch.linalg.vector_norm(self.dictionaries, dim=-1, keepdim=True)
             self.dictionaries /= norms.clamp(min=torch.finfo(norms.dtype).tiny)
+
+    @torch.no_grad()
+    def leave_out_(self, features: Tensor | None) -> Self:
+        """Make atoms zero in some features, (n_features,), bool, in place.
+
+        They are not made to have unit norm again, so that samples that are zero there
+        are encoded as if these features were missing; see `Samples`. A constant
+        feature stays.
+        """
+        if features is not None:
+            n_features = len(features)
+            self.dictionaries[..., :n_features][..., features] = 0.0
+        return self
 
     def gram_and_steps(self) -> tuple[Tensor, Tensor]:
         """Gram matrices (K, P, P) and the step size of each encoder, (K, 1, 1).

@@ -43,6 +43,9 @@ class Samples:
         Device of the batches. X is moved there once if it fits.
     has_missing : bool, default=None
         Whether any entry is missing, if known; None means that X is looked through.
+    left_out : Tensor of shape (n_features,), bool, default=None
+        Features that count as observed and zero, after centring too: they take no part
+        if the atoms are zero there, and samples without others missing are complete.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Samples:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
         has_missing: bool | None = None,
+        left_out: Tensor | None = None,
     ):
         self.device = torch.device(device)
         if X.device != self.device and fits_in_memory(X.nbytes, self.device):
@@ -72,6 +76,7 @@ class Samples:
                 X.is_floating_point() and bool(torch.isnan(X.sum()))
             )
         self.has_missing = has_missing
+        self.left_out = None if left_out is None else left_out.to(self.device)
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -80,7 +85,8 @@ class Samples:
     def replaced(self, **changes) -> "Samples":
         """Return the same samples, sharing memory, with some parameters changed."""
         names = ("center", "scale", "intercept_scaling", "dtype", "device")
-        kept = {name: getattr(self, name) for name in (*names, "has_missing")}
+        names += ("has_missing", "left_out")
+        kept = {name: getattr(self, name) for name in names}
         return Samples(self.X, self.mask, **(kept | changes))
 
     def raw(self, index) -> Batch:
@@ -94,11 +100,15 @@ class Samples:
         dtype = torch.promote_types(self.X.dtype, self.dtype)
         # Travels in its own dtype, which may be 8 bits.
         X = to_device(self.X[index], self.device).to(dtype)
+        if self.left_out is not None:
+            X = X.masked_fill(self.left_out, 0.0)
         if not self.has_missing:
             return Batch(X, None)
         observed = ~torch.isnan(X)
         if self.mask is not None:
             observed &= to_device(self.mask[index], self.device)
+        if self.left_out is not None:
+            observed |= self.left_out
         if observed.all():
             return Batch(X, None)
         return Batch(torch.where(observed, X, 0.0), observed.to(self.dtype))
@@ -111,11 +121,20 @@ class Samples:
             return Batch(X, observed)
         X = torch.cat([X, X.new_full((len(X), 1), self.intercept_scaling)], dim=1)
         if observed is not None:
-            observed = torch.cat([observed, X.new_ones((len(X), 1))], dim=1)
+            # A sample of which nothing is observed has no constant feature either.
+            seen = observed
+            if self.left_out is not None:
+                seen = observed.masked_fill(self.left_out, 0.0)
+            observed = torch.cat([observed, seen.amax(1, keepdim=True)], dim=1)
         return Batch(X, observed)
 
     def _centered(self, X: Tensor) -> Tensor:
-        return X if self.center is None else X - self.center.to(X.dtype)
+        if self.center is None:
+            return X
+        center = self.center.to(X.dtype)
+        if self.left_out is not None:
+            center = center.masked_fill(self.left_out, 0.0)
+        return X - center
 
     def slices(self, batch_size: int) -> Iterator[slice]:
         """Yield consecutive slices of at most ``batch_size`` samples, in order."""

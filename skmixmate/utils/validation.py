@@ -8,6 +8,8 @@ import torch
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
+from .callers import warn_user
+
 __all__ = [
     "Input",
     "mask_array",
@@ -37,12 +39,15 @@ class Input(NamedTuple):
     """Validated input: ``X`` (n_samples, n_features), ``mask`` likewise or None.
 
     What X has where ``mask`` is False means nothing. ``is_tensor`` tells whether the
-    user passed a tensor and expects tensors back.
+    user passed a tensor and expects tensors back. ``empty_rows`` (n_samples,) and
+    ``empty_columns`` (n_features,) are True where nothing is observed, or None.
     """
 
     X: Tensor
     mask: Tensor | None
     is_tensor: bool
+    empty_rows: Tensor | None = None
+    empty_columns: Tensor | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -91,8 +96,13 @@ def validate_samples(
     ------
     ValueError
         If X or mask has a wrong shape or type, mask has other columns than X, X has
-        infinite values that no mask hides (or missing entries, if not allowed), or a
-        row (in ``fit`` also a column) has no observed entry.
+        infinite values that no mask hides (or missing entries, if not allowed), or no
+        entry is observed.
+
+    Warns
+    -----
+    UserWarning
+        If rows have no observed entry.
     """
     if getattr(X, "ndim", 2) > 2:
         raise ValueError(
@@ -116,9 +126,9 @@ def validate_samples(
     missing = missing_entries(values, mask)
     if missing is not None and not allow_missing:
         raise _missing_refused(estimator, "NaN" if mask is None else "masked entries")
-    if missing is not None:
-        _check_observed(missing, check_columns=reset)
-    return Input(values, mask, is_tensor)
+    if missing is None:
+        return Input(values, mask, is_tensor)
+    return Input(values, mask, is_tensor, *_empty_rows_and_columns(missing))
 
 
 def with_nan(X):
@@ -286,17 +296,16 @@ def _check_finite(X: Tensor, mask: Tensor | None) -> None:
         )
 
 
-def _check_observed(missing: Tensor, *, check_columns: bool) -> None:
-    """Refuse samples, and if wanted features, that are missing throughout."""
-    _refuse_any(missing.all(dim=1), "row")
-    if check_columns:
-        _refuse_any(missing.all(dim=0), "column")
-
-
-def _refuse_any(is_empty: Tensor, name: str) -> None:
-    places = is_empty.nonzero().flatten().tolist()
-    if places:
-        raise ValueError(
-            f"{len(places)} {name}(s) of X have no observed entry (all NaN or masked "
-            f"out), the first is {name} {places[0]}; every {name} needs at least one."
+def _empty_rows_and_columns(missing: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """Rows and columns that are missing throughout, None where there are none."""
+    rows, columns = missing.all(dim=1), missing.all(dim=0)
+    if rows.all():
+        raise ValueError("X has no observed entry: all are NaN or masked out.")
+    if rows.any():
+        warn_user(
+            f"{int(rows.sum())} row(s) of X have no observed entry (all NaN or masked "
+            f"out), the first is row {int(rows.nonzero()[0])}; what is said of them "
+            "follows from the other samples alone.",
+            UserWarning,
         )
+    return rows if rows.any() else None, columns if columns.any() else None
