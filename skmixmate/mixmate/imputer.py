@@ -9,6 +9,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from ..utils.callers import is_called_by_user, warn_user
 from ..utils.parameter_checks import check_bool, check_integer
 from ..utils.random import private_random_state, seeded_clone
 from ..utils.validation import missing_entries, validate_samples, with_nan
@@ -97,8 +98,7 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            If a parameter or X is out of range, or a sample or a feature is missing
-            throughout.
+            If a parameter or X is out of range.
         """
         subsample = check_integer(self.subsample, "subsample", min_val=1)
         always = check_bool(self.always, "always")
@@ -118,7 +118,17 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             mixmate = MixMateClustering(
                 min(10, len(chosen)), max_iter=10, device=self.device
             )
-        self.mixmate_ = seeded_clone(mixmate, random_state).fit(X[chosen])
+        mixmate = seeded_clone(mixmate, random_state)
+        try:
+            mixmate.fit(X[chosen])
+        except KeyboardInterrupt:
+            if not (mixmate.__sklearn_is_fitted__() and is_called_by_user(self)):
+                raise
+            warn_user(
+                "Fitting was interrupted: what is kept is the mixture as it was then.",
+                RuntimeWarning,
+            )
+        self.mixmate_ = mixmate
         return self
 
     def transform(self, X):

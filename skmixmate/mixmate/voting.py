@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..base.samples import like_input, mean_score
 from ..training import Samples
-from ..utils.callers import warn_user
+from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_integer
 from ..utils.random import private_random_state, seeded_clone
@@ -131,26 +131,36 @@ class NeighborVoting(
         Warns
         -----
         RuntimeWarning
-            If fitting, or the vote, was interrupted.
+            If fitting, or the vote, was interrupted; within a Pipeline or a search, it
+            is a KeyboardInterrupt.
         """
         self._check_parameters()
         random_state = private_random_state(self.random_state)
         data = validate_samples(self, X, reset=True, allow_missing=False)
         mixmate = MixMateClustering() if self.mixmate is None else self.mixmate
-        mixmate = seeded_clone(mixmate, random_state).fit(data.X)
+        mixmate = seeded_clone(mixmate, random_state)
         chosen = np.sort(random_state.permutation(len(data.X))[: self.subsample])
         try:
+            mixmate.fit(data.X)
             energies = _energies(mixmate, data)
             samples = _samples(mixmate, data, energies)
             voters = Voters.from_samples(samples, energies, chosen)
             labels = self._vote(voters, samples, energies).argmax(dim=1).cpu().numpy()
         except KeyboardInterrupt:
+            if not mixmate.__sklearn_is_fitted__():
+                raise
+            labels = getattr(mixmate, "labels_", None)
+            self.mixmate_, self._voters, self.labels_ = mixmate, None, labels
+            # What calls this fit would go on as if nothing had been.
+            if not is_called_by_user(self):
+                raise
             warn_user(
-                "The vote was interrupted: what is kept is the mixture alone.",
+                "Fitting was interrupted: what is kept is the mixture alone, as it was "
+                "then, without a vote.",
                 RuntimeWarning,
             )
-            voters, labels = None, getattr(mixmate, "labels_", None)
-        self.mixmate_, self._voters, self.labels_ = mixmate, voters, labels
+        else:
+            self.mixmate_, self._voters, self.labels_ = mixmate, voters, labels
         return self
 
     def predict(self, X):

@@ -1,12 +1,21 @@
 """Where tensors live."""
 
 import functools
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 
 import torch
 
-__all__ = ["fits_in_memory", "plain_arithmetic", "resolve_device", "to_device"]
+__all__ = [
+    "fits_in_memory",
+    "plain_arithmetic",
+    "resolve_device",
+    "to_device",
+    "use_one_thread_in_a_fork",
+]
+
+_IMPORTED_IN = os.getpid()
 
 
 def resolve_device(device) -> torch.device:
@@ -42,15 +51,27 @@ def resolve_device(device) -> torch.device:
     return probe.device  # With its index: "cuda" is another device than "cuda:0".
 
 
+def use_one_thread_in_a_fork() -> None:
+    """Set PyTorch's threads to one in a fork of the process that imported the package.
+
+    A computation by several threads waits there for ever for those of OpenMP, which a
+    fork does not copy.
+    """
+    if os.getpid() != _IMPORTED_IN:
+        torch.set_num_threads(1)
+
+
 def plain_arithmetic(function: Callable) -> Callable:
     """Return the function that computes the same whatever modes its caller has set.
 
     Within a call, and in its thread only, autocast and inference mode are off and new
-    tensors are on the CPU by default. Whether gradients are recorded stays as it is.
+    tensors are on the CPU by default. Whether gradients are recorded stays as it is. In
+    a fork, PyTorch has one thread from then on.
     """
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
+        use_one_thread_in_a_fork()
         records_gradients = torch.is_grad_enabled()
         with (
             torch.inference_mode(False),

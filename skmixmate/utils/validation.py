@@ -9,6 +9,7 @@ from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from .callers import warn_user
+from .device import use_one_thread_in_a_fork
 
 __all__ = [
     "Input",
@@ -104,6 +105,7 @@ def validate_samples(
     UserWarning
         If rows have no observed entry.
     """
+    use_one_thread_in_a_fork()
     if getattr(X, "ndim", 2) > 2:
         raise ValueError(
             f"X must be two-dimensional, (n_samples, n_features), got shape "
