@@ -203,6 +203,7 @@ def test_feature_names_and_fitted_state():
     ssc = SparseSubspaceClustering(2, random_state=0)
     with pytest.raises(NotFittedError):
         check_is_fitted(ssc)
-    ssc.fit(pd.DataFrame(np.eye(6), columns=list("abcdef")))
+    X = np.random.RandomState(0).normal(size=(20, 6))
+    ssc.fit(pd.DataFrame(X, columns=list("abcdef")))
     assert ssc.n_features_in_ == 6
     assert list(ssc.feature_names_in_) == list("abcdef")

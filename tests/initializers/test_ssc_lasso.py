@@ -20,7 +20,7 @@ from skmixmate.metrics import clustering_accuracy
 
 from .test_ssc import union_of_subspaces
 
-quick = settings(deadline=None, max_examples=60)
+quick = settings(max_examples=60)
 seeds = st.integers(0, 2**32 - 1)
 
 
