@@ -36,9 +36,11 @@ def plain_prox(penalty, step):
     The codes themselves go in and come out, cluster by cluster, so that it makes no
     difference whether the penalty is a norm.
     """
-    return lambda V: torch.stack(
-        [penalty.prox(s * v, s.item() * ALPHA) / s for v, s in zip(V, step, strict=True)]
-    )
+
+    def prox(v, s):
+        return penalty.prox(s * v, s.item() * ALPHA) / s
+
+    return lambda V: torch.stack([prox(*pair) for pair in zip(V, step, strict=True)])
 
 
 def encoder_problem(seed, n_clusters=3, n_samples=10, n_atoms=4, n_features=7):
