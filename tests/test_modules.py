@@ -13,7 +13,7 @@ from skmixmate.functional import gram_encode
 from skmixmate.modules import DictionaryMixture
 from skmixmate.penalties import L1, GroupL2
 
-quick = settings(deadline=None, max_examples=30)
+quick = settings(max_examples=30)
 seeds = st.integers(0, 2**32 - 1)
 PENALTIES = [
     L1(),

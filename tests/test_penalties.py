@@ -11,7 +11,7 @@ from skmixmate import functional
 from skmixmate.modules import DictionaryMixture
 from skmixmate.penalties import L1, GroupL2, Penalty, resolve_penalty
 
-quick = settings(deadline=None, max_examples=50)
+quick = settings(max_examples=50)
 PENALTIES = [
     L1(),
     L1(nonnegative=True),

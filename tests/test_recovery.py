@@ -11,7 +11,7 @@ from skmixmate.modules import DictionaryAutoencoder
 from skmixmate.penalties import GroupL2
 from skmixmate.recovery import block_coherence, support_recovery_range
 
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 seeds = st.integers(0, 2**32 - 1)
 
 

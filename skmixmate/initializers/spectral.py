@@ -112,11 +112,11 @@ def spectral_clustering_labels(
 
 def _leading_eigenvectors(affinity, n_components, regularization, random_state):
     """Largest eigenpairs of the normalised, regularised affinity, largest first."""
-    affinity = sparse.csr_matrix(affinity, dtype=np.float64)
+    affinity = sparse.csr_array(affinity, dtype=np.float64)
     n_samples = affinity.shape[0]
-    degrees = np.asarray(affinity.sum(axis=1)).ravel() + regularization
+    degrees = affinity.sum(axis=1) + regularization
     inverse_root = 1.0 / np.sqrt(degrees)
-    scaling = sparse.diags(inverse_root)
+    scaling = sparse.diags_array(inverse_root)
     normalized = (scaling @ affinity @ scaling).tocsr()
     # The added edges are a rank-one matrix, so the graph stays sparse.
     coupling = inverse_root * math.sqrt(regularization / n_samples)

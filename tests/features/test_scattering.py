@@ -21,7 +21,7 @@ from skmixmate import ScatteringTransform
 from skmixmate.functional import scattering, scattering_operators, scattering_paths
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
-quick = settings(deadline=None, max_examples=10)
+quick = settings(max_examples=10)
 N, HEIGHT, WIDTH = 7, 9, 10
 
 

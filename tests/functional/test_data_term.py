@@ -12,7 +12,7 @@ from skmixmate.functional import (
     residual_term,
 )
 
-quick = settings(deadline=None, max_examples=50)
+quick = settings(max_examples=50)
 sizes = st.integers(1, 6)
 seeds = st.integers(0, 2**32 - 1)
 

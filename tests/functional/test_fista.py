@@ -107,7 +107,7 @@ def test_objective_is_within_the_bound_of_fista(nonnegative, common):
         assert (gap <= allowed + 1e-9).all()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_iter=st.integers(1, 20),

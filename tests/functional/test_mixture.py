@@ -12,7 +12,7 @@ from torch.autograd import gradcheck
 
 from skmixmate.functional import energies, expected_energy, responsibilities
 
-quick = settings(deadline=None, max_examples=50)
+quick = settings(max_examples=50)
 
 
 def matrices(bound):

@@ -9,7 +9,7 @@ from sklearn.linear_model import orthogonal_mp
 
 from skmixmate.functional import orthogonal_matching_pursuit
 
-quick = settings(deadline=None, max_examples=50)
+quick = settings(max_examples=50)
 seeds = st.integers(0, 2**32 - 1)
 
 

@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     from kymatio.scattering2d.filter_bank import filter_bank
     from kymatio.scattering2d.frontend.torch_frontend import ScatteringTorch2D
 
-quick = settings(deadline=None, max_examples=8)
+quick = settings(max_examples=8)
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 20)
 scales = st.integers(1, 3)

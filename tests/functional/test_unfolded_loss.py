@@ -101,7 +101,7 @@ def test_gradcheck(penalty, form):
 
 
 @every_penalty
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_clusters=st.integers(1, 4),
@@ -126,7 +126,7 @@ def test_all_forms_have_the_same_loss_and_gradients(
 
 
 @every_penalty
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_mask_equals_deletion_of_columns(penalty, seed, data):
     X, D, log_weights, step, _ = problem(seed)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.linalg
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence
 from sklearn.cluster import SpectralClustering
@@ -16,6 +17,8 @@ from skmixmate.initializers import (
 )
 from skmixmate.metrics import clustering_accuracy
 
+from .test_ssc import few_points_may_differ
+
 
 def planted_partition(n_nodes, n_clusters, inside, outside, seed=0):
     """Random graph whose edges are more frequent inside clusters."""
@@ -26,13 +29,13 @@ def planted_partition(n_nodes, n_clusters, inside, outside, seed=0):
     return (upper | upper.T).astype(float), target
 
 
-@pytest.mark.parametrize("as_graph", [np.asarray, sparse.csr_array, sparse.csr_matrix])
+@pytest.mark.parametrize("as_graph", [np.asarray, sparse.csr_array])
 def test_disconnected_components_are_the_clusters(as_graph):
     # A complete graph, a ring and a path, of different sizes.
     complete = np.ones((20, 20)) - np.eye(20)
     path = np.eye(12, k=1) + np.eye(12, k=-1)
     ring = np.roll(np.eye(15), 1, axis=1) + np.roll(np.eye(15), -1, axis=1)
-    graph = sparse.block_diag([complete, ring, path]).toarray()
+    graph = scipy.linalg.block_diag(complete, ring, path)
     labels = spectral_clustering_labels(as_graph(graph), 3, random_state=0)
     target = np.repeat([0, 1, 2], [20, 15, 12])
     assert adjusted_rand_score(target, labels) == 1.0
@@ -119,6 +122,7 @@ def test_isolated_nodes_do_not_spoil_the_clusters(n_nodes):
     assert set(labels) <= {0, 1}
 
 
+@few_points_may_differ
 def test_a_graph_without_edges_gets_labels():
     labels = spectral_clustering_labels(np.zeros((30, 30)), 3, random_state=0)
     assert labels.shape == (30,)

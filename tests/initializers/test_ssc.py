@@ -12,6 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmixmate import SparseSubspaceClustering
 
+# Where eigenvectors leave fewer points than clusters, rounding decides whether k-means
+# sees it and says so.
+few_points_may_differ = pytest.mark.filterwarnings(
+    "ignore:Number of distinct clusters:sklearn.exceptions.ConvergenceWarning"
+)
+
 
 def union_of_subspaces(n_per_subspace=60, n_subspaces=3, dim=4, n_features=30, seed=0):
     random_state = np.random.RandomState(seed)
@@ -150,7 +156,8 @@ def test_duplicates_and_zero_rows():
     assert ssc.affinity_matrix_[[39], :].nnz == 0
 
 
-@pytest.mark.parametrize("X", [np.zeros((12, 3)), np.ones((12, 3))])
+@few_points_may_differ
+@pytest.mark.parametrize("X", [np.zeros((12, 3)), np.ones((12, 3)), np.eye(12)])
 def test_data_without_any_structure(X):
     ssc = SparseSubspaceClustering(3, random_state=0)
     labels = ssc.fit_predict(X)
@@ -159,6 +166,7 @@ def test_data_without_any_structure(X):
     assert np.isfinite(ssc.affinity_matrix_.data).all()
 
 
+@few_points_may_differ
 def test_smallest_sizes():
     X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     labels = SparseSubspaceClustering(2, n_nonzero_coefs=50, random_state=0).fit(X)
@@ -203,6 +211,7 @@ def test_feature_names_and_fitted_state():
     ssc = SparseSubspaceClustering(2, random_state=0)
     with pytest.raises(NotFittedError):
         check_is_fitted(ssc)
-    ssc.fit(pd.DataFrame(np.eye(6), columns=list("abcdef")))
+    X = np.random.RandomState(0).normal(size=(20, 6))
+    ssc.fit(pd.DataFrame(X, columns=list("abcdef")))
     assert ssc.n_features_in_ == 6
     assert list(ssc.feature_names_in_) == list("abcdef")

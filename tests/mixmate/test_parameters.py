@@ -130,7 +130,7 @@ def replaced(X, value):
 
 
 WRONG_X = [
-    pytest.param(sparse.csr_matrix, "[Ss]parse", id="sparse"),
+    pytest.param(sparse.csr_array, "[Ss]parse", id="sparse"),
     pytest.param(lambda X: X + 1j, "Complex", id="complex"),
     pytest.param(lambda X: X.astype(str).astype("U3"), "numeric", id="strings"),
     pytest.param(lambda X: [["a"] * 12] * 20, "numeric", id="list of strings"),

@@ -1,0 +1,21 @@
+"""What holds for all tests: nothing about them differs from run to run."""
+
+import re
+
+import pytest
+from hypothesis import settings
+
+# The same examples whenever and wherever, however long they take: if a test turns red,
+# a change of the code did it.
+settings.register_profile("skmixmate", deadline=None, derandomize=True)
+settings.load_profile("skmixmate")
+
+
+def pytest_collection_modifyitems(items):
+    """Refuse names with an address: pytest-xdist must find them in each process."""
+    for item in items:
+        if re.search(r" at 0x[0-9a-f]+", item.nodeid):
+            raise pytest.UsageError(
+                f"{item.nodeid} is named after an address in memory; give the "
+                "parameter a repr, or ids to parametrize."
+            )
