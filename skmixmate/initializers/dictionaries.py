@@ -33,7 +33,8 @@ def dictionaries_from_labels(
     Returns
     -------
     ndarray of shape (n_clusters, n_atoms, n_features)
-        Members as they are, neither centred nor scaled.
+        Members as they are, neither centred nor scaled; near copies of others only
+        where a cluster has too few other members.
 
     Warns
     -----
@@ -121,14 +122,37 @@ def with_n_clusters(labels, X, n_clusters: int, random_state) -> np.ndarray:
 
 
 def _distinct_rows(X, members, n_rows) -> np.ndarray:
-    """The first ``n_rows`` different rows among ``members``, in their order."""
+    """The first ``n_rows`` different rows among ``members``, in their order.
+
+    Near copies of earlier ones only where there are too few others.
+    """
     # Duplicates are rare: look at few rows first and at all only if needed.
     for n_looked_at in (n_rows, len(members)):
         rows = X[members[:n_looked_at]]
         _, first = np.unique(rows, axis=0, return_index=True)
-        if len(first) >= n_rows or n_looked_at >= len(members):
+        rows = rows[np.sort(first)]
+        is_copy = _near_copies(rows, n_rows)
+        if np.sum(~is_copy) >= n_rows or n_looked_at >= len(members):
             break
-    return rows[np.sort(first)[:n_rows]]
+    return rows[np.argsort(is_copy, kind="stable")[:n_rows]]
+
+
+def _near_copies(rows, n_rows) -> np.ndarray:
+    """Whether rows all but equal one of the first ``n_rows`` that are no copies."""
+    is_copy = np.zeros(len(rows), dtype=bool)
+    closest, n_found = None, 0
+    for i in range(len(rows) - 1):
+        if is_copy[i]:
+            continue
+        # No squares, which may be too large or too small for the dtype.
+        distances = np.abs(rows[i + 1 :] - rows[i]).max(axis=1)
+        if closest is None:
+            closest = 1e-3 * np.median(distances)
+        is_copy[i + 1 :] |= distances <= closest
+        n_found += 1
+        if n_found == n_rows:
+            break
+    return is_copy
 
 
 def _mixtures(atoms, n_mixtures, random_state) -> np.ndarray:

@@ -7,9 +7,9 @@ import scipy.linalg
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.cluster import KMeans
-from sklearn.neighbors import kneighbors_graph
 
 from ..utils.random import private_random_state
+from .copies import distinct_samples
 
 __all__ = ["spectral_clustering_labels", "spectral_labels"]
 
@@ -21,6 +21,9 @@ def spectral_labels(
     X, n_clusters: int, random_state=None, *, n_neighbors: int = 10
 ) -> np.ndarray:
     """Cluster samples by the spectrum of their nearest-neighbour graph.
+
+    Of samples with many copies, exact or near, the graph has one, whose label all get;
+    see `distinct_samples`. An offset that all samples share changes nothing.
 
     Parameters
     ----------
@@ -35,14 +38,19 @@ def spectral_labels(
     -------
     ndarray of shape (n_samples,)
         Labels 0 to ``n_clusters - 1``.
+
+    Warns
+    -----
+    InitializationWarning
+        If one in twenty samples or more is a near copy of another.
     """
     n_samples = X.shape[0]
     if n_clusters == 1 or n_samples <= n_clusters:
         return np.arange(n_samples) % n_clusters
-    # A sample of which all others are neighbours tells nothing.
-    n_neighbors = min(n_neighbors, max(1, (n_samples - 1) // 2))
-    graph = kneighbors_graph(X, n_neighbors)
-    return spectral_clustering_labels(0.5 * (graph + graph.T), n_clusters, random_state)
+    _, copy_of, graph = distinct_samples(X, n_clusters, n_neighbors)
+    graph.data[:] = 1.0
+    graph = 0.5 * (graph + graph.T)
+    return spectral_clustering_labels(graph, n_clusters, random_state)[copy_of]
 
 
 def spectral_clustering_labels(
@@ -131,11 +139,17 @@ def _leading_eigenvectors(affinity, n_components, regularization, random_state):
         )
         try:
             values, vectors = eigsh(
-                operator, n_components, which="LA", v0=start, ncv=4 * n_components
+                operator,
+                n_components,
+                which="LA",
+                v0=start,
+                ncv=4 * n_components,
+                # About as many products as take the time of the dense solver below.
+                maxiter=100 + n_samples**2 // (600 * n_components),
             )
             return values[::-1], vectors[:, ::-1]
         except ArpackNoConvergence:
-            pass  # Many equal eigenvalues; the dense solver below has no such trouble.
+            pass  # Many equal eigenvalues; the dense solver has no such trouble.
     dense = normalized.toarray() + np.outer(coupling, coupling)
     values, vectors = scipy.linalg.eigh(
         dense, subset_by_index=[n_samples - n_components, n_samples - 1]

@@ -11,6 +11,7 @@ from ..utils.device import plain_arithmetic
 from ..utils.parameter_checks import check_integer, check_number, check_or_auto
 from ..utils.random import private_random_state
 from ..utils.validation import validate_samples
+from .copies import distinct_samples
 from .self_representation import lasso_representation, omp_representation
 from .spectral import spectral_clustering_labels
 
@@ -63,7 +64,8 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         magnitude first.
     representation_ : sparse array of shape (n_samples, n_samples)
         C, the coefficients of each sample in terms of the others, the mean of the
-        rounds.
+        rounds. Copies represent no sample, and have the coefficients of the one that
+        they copy, times -1 if they are its opposite.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -77,6 +79,11 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
     representation and do not count in mu. One sample with only small correlations
     makes mu small, and all representations dense. Each solution meets the optimality
     conditions to ``1e-4 / lambda``, or 1e-7 if that is more.
+
+    A sample and its multiples, negative ones too, are copies of one direction, as are
+    many near copies: the representation would choose these alone. So only the first of
+    them takes part, and the others get its label. This holds for groups of at most half
+    the mean size of a cluster; larger ones may be a subspace of dimension one.
 
     Samples are coded in blocks, whose size bounds the memory. A round of "omp" takes
     time O((1 - dropout) n_samples^2 (n_features + n_nonzero_coefs^2)), with up to 5,000
@@ -148,6 +155,8 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         -----
         ConvergenceWarning
             If the lasso of some samples could not be solved.
+        InitializationWarning
+            If one in twenty samples or more is a near copy of another.
         """
         n_rounds, dropout = self._check_parameters()
         random_state = private_random_state(self.random_state)
@@ -160,6 +169,20 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
             )
         norms = np.linalg.norm(X, axis=1, keepdims=True)
         X = X / np.maximum(norms, np.finfo(X.dtype).tiny)
+        signs = _signs(X)
+        # Rounded, as multiples differ in their last digits.
+        rows, copy_of, _ = distinct_samples(np.round(signs * X, 9), self.n_clusters)
+        codes = self._mean_codes(X[rows], n_rounds, dropout, random_state)
+        self.representation_ = _of_all_samples(codes, rows, copy_of, signs)
+        self.affinity_matrix_ = _affinity(self.representation_)
+        labels = spectral_clustering_labels(
+            _affinity(codes), self.n_clusters, random_state
+        )
+        self.labels_ = labels[copy_of]
+        return self
+
+    def _mean_codes(self, X, n_rounds, dropout, random_state) -> sparse.csr_array:
+        """Codes of samples of unit norm in terms of each other, the mean of rounds."""
         if dropout is None:
             share_kept = float(np.clip(500 / len(X), 0.2, 0.5))
             dropout = 1.0 - share_kept if self.method == "omp" else 0.0
@@ -172,12 +195,7 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
                 total = total + omp_representation(X, kept, n_nonzero_coefs)
             else:
                 total = total + lasso_representation(X, kept, self.alpha)
-        self.representation_ = total / n_rounds
-        self.affinity_matrix_ = _affinity(self.representation_)
-        self.labels_ = spectral_clustering_labels(
-            self.affinity_matrix_, self.n_clusters, random_state
-        )
-        return self
+        return total / n_rounds
 
     def _check_parameters(self):
         """Check all parameters but the seed; return ``n_rounds`` and ``dropout``.
@@ -209,6 +227,22 @@ def _check_fraction(value, name: str) -> float:
     if fraction >= 1.0:
         raise ValueError(f"{name} must be in [0, 1), got {value!r}.")
     return fraction
+
+
+def _signs(X) -> np.ndarray:
+    """One or -1 for each row, the opposite for the opposite row, (n_samples, 1)."""
+    # A direction to which no data are orthogonal by design.
+    products = X @ np.cos(np.arange(1, X.shape[1] + 1))
+    return np.where(products < 0.0, -1.0, 1.0).astype(X.dtype)[:, None]
+
+
+def _of_all_samples(codes, rows, copy_of, signs) -> sparse.csr_array:
+    """Codes of distinct samples as those of all, copies included."""
+    codes = codes[copy_of]
+    sign_of_copies = (signs * signs[rows[copy_of]]).ravel()
+    data = codes.data * np.repeat(sign_of_copies, np.diff(codes.indptr))
+    shape = (len(copy_of), len(copy_of))
+    return sparse.csr_array((data, rows[codes.indices], codes.indptr), shape=shape)
 
 
 def _affinity(representation) -> sparse.csr_array:

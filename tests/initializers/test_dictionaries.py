@@ -123,3 +123,18 @@ def test_duplicates_do_not_bias_the_choice():
         assert len(rows(D[0])) == 8
         chosen |= rows(D[0])
     assert len(chosen) >= 18
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-150, 1e150])
+def test_near_copies_are_the_last_choice(X, scale):
+    noise = 1e-6 * np.random.RandomState(1).normal(size=(600, 5))
+    near = scale * (np.repeat(X, 10, axis=0) + noise)
+    D = dictionaries_from_labels(near, np.zeros(600, int), 1, 40, random_state=0)
+    distances = np.abs(D[0][:, None] - D[0]).max(axis=2) + scale * np.eye(40)
+    assert distances.min() > 0.01 * scale
+    # Where others do not suffice they are better than none.
+    D = dictionaries_from_labels(near, np.zeros(600, int), 1, 100, random_state=0)
+    assert rows(D[0]) <= rows(near)
+    assert len(rows(D[0])) == 100
+    nearest = np.abs(D[0][:, None] - scale * X).max(axis=2).argmin(axis=1)
+    assert set(nearest[:60]) == set(range(60))

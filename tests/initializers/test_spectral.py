@@ -193,3 +193,42 @@ def test_the_global_generator_is_untouched(n_samples):
 def test_two_moons_take_two_eigenvectors(seed):
     X, y = make_moons(300, noise=0.08, random_state=seed)
     assert adjusted_rand_score(y, spectral_labels(X, 2, seed)) > 0.6
+
+
+def test_a_common_offset_changes_nothing():
+    X, _ = load_digits(return_X_y=True)
+    X = X[:500]
+    labels = spectral_labels(X, 10, random_state=0)
+    # Whole numbers, so that adding rounds nothing.
+    for offset in (3e8, -1.7e9, 1e9 * (np.arange(64) % 3)):
+        np.testing.assert_array_equal(labels, spectral_labels(X + offset, 10, 0))
+    moved = (X + 1e4).astype(np.float32)
+    np.testing.assert_array_equal(labels, spectral_labels(moved, 10, 0))
+
+
+@pytest.mark.parametrize("value", [1e3, 1e5, 1e12])
+def test_an_extreme_row_leaves_the_others_their_labels(value):
+    X, target = load_digits(return_X_y=True)
+    X, target = X[:600], target[:600]
+    alone = clustering_accuracy(target, spectral_labels(X, 10, random_state=0))
+    for offset in (0.0, 3e8):
+        A = np.vstack([X, np.full((1, 64), value)]) + offset
+        labels = spectral_labels(A, 10, random_state=0)[:-1]
+        assert clustering_accuracy(target, labels) > alone - 0.1
+
+
+def test_arpack_is_given_no_longer_than_the_dense_solver_takes(monkeypatch):
+    # So many equal eigenvalues that it may go on for very long.
+    calls = []
+    eigsh = spectral.eigsh
+
+    def recorded(*args, maxiter, **kwargs):
+        calls.append(maxiter)
+        return eigsh(*args, maxiter=maxiter, **kwargs)
+
+    monkeypatch.setattr(spectral, "eigsh", recorded)
+    graph = sparse.block_diag([np.ones((3, 3)) - np.eye(3)] * 100).toarray()
+    labels = spectral_clustering_labels(graph, 10, random_state=0)
+    assert labels.shape == (300,)
+    # SciPy's default is ten times the number of nodes.
+    assert calls[0] <= 300
