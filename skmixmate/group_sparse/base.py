@@ -13,8 +13,8 @@ from ..estimation.estimator import NetworkEstimatorMixin
 from ..estimation.restarts import count_runs
 from ..modules import AutoencoderOutput, DictionaryAutoencoder
 from ..utils.callbacks import with_callbacks
-from ..utils.device import resolve_device
-from ..utils.validation import validate_samples
+from ..utils.device import plain_arithmetic, resolve_device
+from ..utils.validation import validate_samples, with_nan
 from .fitting import (
     build_network,
     fit_autoencoder,
@@ -134,6 +134,7 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, TransformerMixin, BaseEstimat
         """
         return self._map(X, mask, lambda output: output.codes)
 
+    @plain_arithmetic
     def inverse_transform(self, X):
         """Decode codes into samples.
 
@@ -159,7 +160,8 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, TransformerMixin, BaseEstimat
             if not X.isfinite().all():
                 raise ValueError("Input X contains NaN or infinity; codes are finite.")
         else:
-            X = check_array(X, dtype=[np.float64, np.float32])
+            # Codes are not missing: NaN is refused.
+            X = check_array(with_nan(X), dtype=[np.float64, np.float32])
         if X.ndim != 2 or X.shape[1] != len(self.dictionary_):
             raise ValueError(
                 f"X must be codes of shape (n_samples, {len(self.dictionary_)}), got "
@@ -212,6 +214,7 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, TransformerMixin, BaseEstimat
         D = torch.tensor(self.dictionary_, device=device)
         return build_network(self, D, self.group_size_)
 
+    @plain_arithmetic
     def _map(self, X, mask, function: Callable[[AutoencoderOutput], Tensor]):
         """Validate, compute and return what the user gave: an array or a tensor."""
         check_is_fitted(self)

@@ -21,6 +21,7 @@ from ..functional import group_norms
 from ..modules import AutoencoderOutput, DictionaryAutoencoder
 from ..penalties import L1, GroupL2
 from ..training import Samples, Trainer
+from ..utils.device import plain_arithmetic
 from ..utils.random import private_random_state
 from ..utils.user_warnings import warn_user
 from .parameters import AutoencoderParameters
@@ -90,7 +91,8 @@ def strongest_groups(output: AutoencoderOutput, group_size: int) -> Tensor:
 
 
 # Whatever mode the caller has set, training needs gradients.
-@torch.inference_mode(False)
+@plain_arithmetic
+@torch.enable_grad()
 def fit_autoencoder(
     estimator, parameters: AutoencoderParameters, data, *, continued: bool, context
 ) -> FittedAutoencoder:
@@ -130,7 +132,8 @@ def _run(
         return fitted, True
 
 
-@torch.inference_mode(False)
+@plain_arithmetic
+@torch.enable_grad()
 def partial_fit_autoencoder(
     estimator, parameters: AutoencoderParameters, data
 ) -> tuple[FittedAutoencoder, bool]:

@@ -20,6 +20,7 @@ from ..estimation.training import (
 )
 from ..modules import DictionaryMixture
 from ..training import Trainer
+from ..utils.device import plain_arithmetic
 from ..utils.random import private_random_state
 from .fitted import build_network, fitted_network
 from .last_pass import LastPass, last_pass
@@ -56,7 +57,8 @@ class FittedMixture(FittedAttributes):
 
 
 # Whatever mode the caller has set, training needs gradients.
-@torch.inference_mode(False)
+@plain_arithmetic
+@torch.enable_grad()
 def fit_mixture(estimator, parameters: MixtureParameters, data, *, continued, context):
     """Fit mixtures from one start or several; return the one with the lowest loss.
 
@@ -110,7 +112,8 @@ def _run(estimator, parameters, start, random_state, context, prefix):
         return fitted, True
 
 
-@torch.inference_mode(False)
+@plain_arithmetic
+@torch.enable_grad()
 def partial_fit_mixture(estimator, parameters: MixtureParameters, data):
     """Take one epoch over a batch of samples, going on from earlier batches.
 

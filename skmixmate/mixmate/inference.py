@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..estimation.batches import compute_in_batches, like_input
 from ..modules import DictionaryMixture, MixtureOutput
-from ..utils.device import resolve_device
+from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.random import private_random_state
 from ..utils.validation import (
     Input,
@@ -203,6 +203,7 @@ class MixtureInferenceMixin(TransformerMixin):
             data, torch.where(observed, data.X.to(dtype), filled.to(dtype))
         )
 
+    @plain_arithmetic
     def sample(self, n_samples=1):
         """Draw new samples that look like the clusters.
 
@@ -255,6 +256,7 @@ class MixtureInferenceMixin(TransformerMixin):
             X = self._uncentered(X)
         return X.numpy(), y
 
+    @plain_arithmetic
     def _module(self, device: torch.device) -> DictionaryMixture:
         check_is_fitted(self)
         return fitted_network(self, self, device)
@@ -270,6 +272,7 @@ class MixtureInferenceMixin(TransformerMixin):
         check_is_fitted(self)
         return validate_samples(self, X, mask, reset=False)
 
+    @plain_arithmetic
     def _compute(self, data: Input, function: Callable) -> Tensor:
         """Apply ``function`` to the outputs, batch by batch, on the device of X."""
         device = resolve_device(self.device)
