@@ -96,7 +96,7 @@ class PartialWhitening(
         Raises
         ------
         TypeError, ValueError
-            If a parameter or X is out of range, or all of X is zero.
+            If a parameter or X is out of range, or all of X is zero or too large.
         """
         n_components = check_integer(self.n_components, "n_components", min_val=1)
         power = check_number(self.power, "power", include_boundaries="left")
@@ -154,7 +154,13 @@ def _largest_moments(X, n_components: int):
     X = X.astype(np.float64, copy=False)
     # The smaller of the two products has the same eigenvalues.
     is_wide = n_features > n_samples
-    moments = (X @ X.T if is_wide else X.T @ X) / n_samples
+    with np.errstate(over="ignore", invalid="ignore"):
+        moments = (X @ X.T if is_wide else X.T @ X) / n_samples
+    if not np.isfinite(moments).all():
+        raise ValueError(
+            "Entries of X are too large to square in double precision; choose a unit "
+            "in which X is not so large."
+        )
     size = len(moments)
     eigenvalues, eigenvectors = scipy.linalg.eigh(
         moments,

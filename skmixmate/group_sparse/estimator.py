@@ -7,6 +7,8 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from ..base.estimator import NetworkEstimatorMixin
+from ..utils.device import plain_arithmetic
+from ..utils.validation import with_nan
 from .fit import (
     AutoencoderFit,
     AutoencoderParameters,
@@ -47,6 +49,7 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, TransformerMixin, BaseEstimat
         """
         return self._map(X, mask, lambda output: output.codes)
 
+    @plain_arithmetic
     def inverse_transform(self, X):
         """Decode codes into samples.
 
@@ -72,7 +75,7 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, TransformerMixin, BaseEstimat
             if not X.isfinite().all():
                 raise ValueError("Input X contains NaN or infinity; codes are finite.")
         else:
-            X = check_array(X, dtype=[np.float64, np.float32])
+            X = check_array(with_nan(X), dtype=[np.float64, np.float32])
         if X.ndim != 2 or X.shape[1] != len(self.dictionary_):
             raise ValueError(
                 f"X must be codes of shape (n_samples, {len(self.dictionary_)}), got "

@@ -167,6 +167,9 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
             raise ValueError(
                 f"n_samples={len(X)} must be at least n_clusters={self.n_clusters}."
             )
+        # By powers of two, which leave the digits, so that squares do not overflow.
+        _, exponents = np.frexp(np.abs(X).max(axis=1, keepdims=True))
+        X = np.ldexp(X, -exponents)
         norms = np.linalg.norm(X, axis=1, keepdims=True)
         X = X / np.maximum(norms, np.finfo(X.dtype).tiny)
         signs = _signs(X)

@@ -8,6 +8,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from ..utils.random import seeded_clone
+from ..utils.validation import with_nan
 from .dictionaries import dictionaries_from_labels, with_n_clusters
 from .spectral import spectral_labels
 from .ssc import SparseSubspaceClustering
@@ -167,7 +168,7 @@ def _checked_atoms(atoms, shape, group_size: int) -> np.ndarray:
     if isinstance(atoms, Tensor):
         atoms = atoms.detach().cpu()
     try:
-        atoms = np.asarray(atoms, dtype=np.float64)
+        atoms = np.asarray(with_nan(atoms), dtype=np.float64)
         given = f"shape {atoms.shape}"
     except (TypeError, ValueError):  # Not numbers, or rows of unequal length.
         given, atoms = reprlib.repr(atoms), np.empty(0)

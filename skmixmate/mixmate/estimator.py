@@ -9,6 +9,7 @@ from torch import Tensor
 from ..base.estimator import NetworkEstimatorMixin
 from ..base.samples import like_input
 from ..modules import DictionaryMixture, MixtureOutput
+from ..utils.device import plain_arithmetic
 from ..utils.parameter_checks import check_choice, check_integer
 from ..utils.random import private_random_state
 from .fit import MixtureFit
@@ -410,6 +411,7 @@ class MixMateClustering(
             data, torch.where(observed, data.X.to(dtype), filled.to(dtype))
         )
 
+    @plain_arithmetic
     def sample(self, n_samples=1):
         """Draw new samples that look like the clusters.
 
@@ -461,6 +463,7 @@ class MixMateClustering(
             X = self._uncentered(X)
         return X.numpy(), y
 
+    @plain_arithmetic
     def _network(self) -> DictionaryMixture:
         fitted, parameters = self._fitted_state()
         return fitted.network(parameters)

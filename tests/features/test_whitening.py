@@ -85,6 +85,21 @@ def test_bad_parameters_are_named(X, parameters, message):
         PartialWhitening(**parameters).fit(X)
 
 
+@pytest.mark.parametrize("shape", [(40, 6), (6, 40)])
+def test_data_too_large_to_square_are_refused(shape):
+    X = np.full(shape, 1e300)
+    X[::2] *= -1.0
+    with pytest.raises(ValueError, match="too large to square in double precision"):
+        PartialWhitening(3).fit(X)
+
+
+def test_sums_of_single_precision_may_overflow():
+    X = np.full((40, 6), 3e38, dtype=np.float32)
+    X[:, ::2] *= -1.0
+    whitening = PartialWhitening(3).fit(X)  # Warnings are errors.
+    assert_allclose(whitening.root_mean_squares_, [3e38 * np.sqrt(6.0)], rtol=1e-6)
+
+
 def test_blank_data_are_refused(X):
     with pytest.raises(ValueError, match="All entries of X are zero"):
         PartialWhitening().fit(np.zeros_like(X))

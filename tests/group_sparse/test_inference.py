@@ -49,6 +49,8 @@ def test_inverse_transform_decodes(fitted, X):
             fitted.inverse_transform(kind(X))
         with pytest.raises(ValueError, match="contains NaN"):
             fitted.inverse_transform(kind(np.full((1, 10), np.nan)))
+    with pytest.raises(ValueError, match="contains NaN"):
+        fitted.inverse_transform(np.ma.array(codes, mask=codes > 0))
 
 
 def test_parameters_changed_after_fit_do_not_regroup_codes(fitted, X):

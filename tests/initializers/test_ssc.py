@@ -215,3 +215,15 @@ def test_feature_names_and_fitted_state():
     ssc.fit(pd.DataFrame(X, columns=list("abcdef")))
     assert ssc.n_features_in_ == 6
     assert list(ssc.feature_names_in_) == list("abcdef")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_size_of_a_sample_does_not_matter(dtype):
+    X = np.random.RandomState(0).standard_normal((60, 8)).astype(dtype)
+    _, largest = np.frexp(np.finfo(dtype).max)
+    powers = np.array([largest - 4, 0, 8 - largest])[np.arange(60) % 3]
+    first, second = (
+        SparseSubspaceClustering(2, random_state=0).fit(A).representation_.toarray()
+        for A in (X, np.ldexp(X, powers[:, None]).astype(dtype))
+    )
+    np.testing.assert_array_equal(first, second)
