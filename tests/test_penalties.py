@@ -264,13 +264,15 @@ def test_group_size_may_be_an_integer_of_numpy():
 
 def test_resolve_penalty():
     assert resolve_penalty("l1") == L1()
+    assert resolve_penalty("l1", nonnegative=True, group_size=3) == L1(True)
+    assert resolve_penalty("group-l2", group_size=3) == GroupL2(3)
     for penalty in (*PENALTIES, SquaredElasticNet()):
         assert resolve_penalty(penalty) is penalty
 
 
 @pytest.mark.parametrize("penalty", ["l2", "L1", None, 1.0, L1, np.array(["l1", "l2"])])
 def test_resolve_penalty_names_the_parameter(penalty):
-    with pytest.raises(ValueError, match="penalty must be 'l1' or an instance"):
+    with pytest.raises(ValueError, match="penalty must be one of 'l1', "):
         resolve_penalty(penalty)
 
 

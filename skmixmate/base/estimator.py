@@ -217,10 +217,9 @@ class NetworkEstimatorMixin(
     def _fitted_state(self) -> tuple[FittedAttributes, NetworkParameters]:
         """What was fitted, and the parameters as they are now."""
         check_is_fitted(self)
-        return (
-            self._attributes_type.from_estimator(self),
-            self._parameters_type.from_estimator(self),
-        )
+        fitted = self._attributes_type.from_estimator(self)
+        fixed = fitted.fixed_parameters()
+        return fitted, self._parameters_type.from_estimator(self, **fixed)
 
     def _validate(self, X, mask) -> Input:
         check_is_fitted(self)

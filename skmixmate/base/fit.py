@@ -66,6 +66,10 @@ class FittedAttributes:
             last = cls.last_pass_type(**{n: found[n] for n in names_of_last})
         return cls(**{name: found[name] for name in names}, last=last)
 
+    def fixed_parameters(self) -> dict:
+        """What a fitted model has whatever the estimator's parameters are now."""
+        return {}
+
     def left_out(self, data: Input) -> Tensor | None:
         """Features of which nothing is known, (M,), or nothing in ``data``."""
         left_out = data.empty_columns

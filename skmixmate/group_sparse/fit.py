@@ -47,19 +47,20 @@ class AutoencoderParameters(NetworkParameters):
     normalize_atoms: Annotated[bool, check_bool]
 
     @classmethod
-    def from_estimator(cls, estimator) -> "AutoencoderParameters":
+    def from_estimator(cls, estimator, **values) -> "AutoencoderParameters":
         """See `NetworkParameters.from_estimator`."""
-        n_groups, group_size = (
-            1 if name is None else at_least_one(getattr(estimator, name), name)
-            for name in estimator._size_names
-        )
-        penalty = _penalty(estimator.penalty, estimator.nonnegative, group_size)
+        for field, name in zip(
+            ("n_groups", "group_size"), estimator._size_names, strict=True
+        ):
+            size = 1 if name is None else at_least_one(getattr(estimator, name), name)
+            values.setdefault(field, size)
         return super().from_estimator(
             estimator,
-            penalty=penalty,
-            n_groups=n_groups,
-            group_size=group_size,
+            penalty=_penalty(
+                estimator.penalty, estimator.nonnegative, values["group_size"]
+            ),
             name_of_n_groups=estimator._size_names[0],
+            **values,
         )
 
 
@@ -98,6 +99,11 @@ class FittedAutoencoder(FittedAttributes):
 
     dictionary_: np.ndarray
     group_size_: int
+
+    def fixed_parameters(self) -> dict:
+        """See `FittedAttributes.fixed_parameters`."""
+        n_groups = len(self.dictionary_) // self.group_size_
+        return {"n_groups": n_groups, "group_size": self.group_size_}
 
     def network(
         self, parameters: AutoencoderParameters, left_out: Tensor | None = None

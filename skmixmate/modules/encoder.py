@@ -161,6 +161,7 @@ class UnfoldedEncoder(nn.Module):
         self.form = form
         self.normalize_atoms = normalize_atoms
         self.dictionaries = nn.Parameter(dictionaries.detach().clone())
+        self._steps: Tensor | None = None
         self.normalize_()
 
     @torch.no_grad()
@@ -178,11 +179,12 @@ class UnfoldedEncoder(nn.Module):
     def leave_out_(self, features: Tensor | None) -> Self:
         """Make atoms zero in some features, (n_features,), bool, in place.
 
-        They are not made to have unit norm again, so that samples that are zero there
-        are encoded as if these features were missing; see `Samples`. A constant
-        feature stays.
+        They are not made to have unit norm again, and steps stay as they are, so that
+        samples that are zero there are encoded as if these features were missing; see
+        `Samples`. A constant feature stays.
         """
         if features is not None:
+            _, self._steps = self.gram_and_steps()
             n_features = len(features)
             self.dictionaries[..., :n_features][..., features] = 0.0
         return self
@@ -195,7 +197,9 @@ class UnfoldedEncoder(nn.Module):
         """
         D = self.dictionaries.detach()
         gram = D @ D.mT
-        if self.step_size == "auto":
+        if self._steps is not None:
+            step = self._steps
+        elif self.step_size == "auto":
             step = lipschitz_constant(gram).reciprocal()[:, None, None]
         else:
             step = gram.new_full((len(gram), 1, 1), self.step_size)

@@ -51,7 +51,7 @@ def test_one_start_is_one_run(X, kind, capsys):
 
 @pytest.mark.parametrize("n_passes", [5, 7])
 def test_an_interrupted_restart_keeps_the_best(X, monkeypatch, n_passes):
-    first = small_model(init="random").fit(X)
+    first = small_model(init="noise").fit(X)
     normal = Trainer._pass_over_samples
     calls = []
 
@@ -63,7 +63,7 @@ def test_an_interrupted_restart_keeps_the_best(X, monkeypatch, n_passes):
 
     monkeypatch.setattr(Trainer, "_pass_over_samples", interrupted)
     with pytest.warns(RuntimeWarning, match="run 2 of 3") as record:
-        model = small_model(init="random", n_init=3).fit(X)
+        model = small_model(init="noise", n_init=3).fit(X)
     assert record[0].filename == __file__
     assert len(calls) == n_passes
     assert model.loss_ <= first.loss_

@@ -36,7 +36,9 @@ def test_no_two_atoms_are_equal_where_there_are_few_samples(X):
 
 
 def test_random_atoms_have_unit_norm_on_average(X):
-    model = small_model(init="noise", n_groups=100, max_iter=0, normalize_atoms=False)
+    model = small_model(
+        init="noise", n_groups=100, alpha=1e-3, max_iter=0, normalize_atoms=False
+    )
     atoms = model.fit(X).dictionary_
     assert np.linalg.norm(atoms, axis=1).mean() == pytest.approx(1.0, rel=0.05)
 

@@ -107,9 +107,7 @@ def test_read_only_memory_maps_are_shared_without_a_warning(tmp_path, X):
     [
         ([[1.0, np.inf], [0.0, 1.0]], "Input X contains infinity"),
         ([[1.0, -np.inf], [0.0, 1.0]], "Input X contains infinity"),
-        ([[1.0, 2.0], [NAN, NAN]], r"1 row\(s\) of X have no observed .* is row 1"),
-        ([[1.0, NAN], [2.0, NAN]], r"1 column\(s\) of X have no .* is column 1"),
-        ([[NAN, NAN], [NAN, NAN]], r"2 row\(s\) of X have no .* is row 0"),
+        ([[NAN, NAN], [NAN, NAN]], r"X has no observed entry"),
         (np.array([[1.0, 2.0j]]), "Complex data not supported"),
         ([["a", "b"], ["c", "d"]], r"could not convert string to float|numeric"),
         (sparse.csr_array(np.eye(3)), "[Ss]parse"),
@@ -134,8 +132,7 @@ def test_wrong_arrays(wrong, message):
         (torch.eye(3).to_sparse(), "X must be a dense tensor, got layout"),
         (torch.ones(2, 2, dtype=torch.complex64), "Complex data not supported"),
         (torch.tensor([[1.0, torch.inf]]), "Input X contains infinity"),
-        (torch.tensor([[1.0, NAN], [2.0, NAN]]), r"is column 1"),
-        (torch.tensor([[1.0, 2.0], [NAN, NAN]]), r"is row 1"),
+        (torch.tensor([[NAN, NAN], [NAN, NAN]]), r"X has no observed entry"),
         (torch.ones(0, 3), r"X has shape \(0, 3\); BaseEstimator needs at least one"),
         (torch.ones(3, 0), r"X has shape \(3, 0\); BaseEstimator needs at least one"),
     ],
@@ -177,24 +174,17 @@ def test_nan_and_mask_together_may_leave_nothing(X):
     mask = np.ones(X.shape, dtype=bool)
     X[2, :2] = NAN
     mask[2, 2:] = False
-    with pytest.raises(ValueError, match="is row 2; every row needs at least one"):
-        validate(X, mask)
+    with pytest.warns(UserWarning, match=r"1 row\(s\) of X have .* is row 2;"):
+        data = validate(X, mask)
+    assert data.empty_rows.nonzero().tolist() == [[2]]
+    assert data.empty_columns is None
     mask[2, 3] = True
-    validate(X, mask)
+    assert validate(X, mask).empty_rows is None
     X[:3, 1] = NAN
     mask[3:, 1] = False
-    with pytest.raises(ValueError, match="is column 1; every column"):
-        validate(X, mask)
-
-
-def test_empty_columns_matter_in_fit_only(X):
-    estimator = BaseEstimator()
-    validate_samples(estimator, X, reset=True)
-    X[:, 1] = NAN
-    assert torch.isnan(validate(X, estimator=estimator).X[:, 1]).all()
-    X[4] = NAN
-    with pytest.raises(ValueError, match="is row 4"):
-        validate(X, estimator=estimator)
+    data = validate(X, mask)
+    assert data.empty_columns.tolist() == [False, True, False, False]
+    assert data.empty_rows is None
 
 
 @pytest.mark.parametrize("allow_missing", [True, False])
@@ -356,13 +346,13 @@ def test_what_a_mask_hides_may_be_anything(X):
 def test_masked_rows_and_columns_are_told_like_missing_ones(X):
     mask = np.zeros(X.shape, dtype=bool)
     mask[2] = True
-    with pytest.raises(ValueError, match=r"1 row\(s\) of X have .* is row 2"):
+    with pytest.warns(UserWarning, match=r"1 row\(s\) of X have .* is row 2"):
         validate(np.ma.array(X, mask=mask))
     mask[2, 1:] = False
     observed = np.ones(X.shape, dtype=bool)
     observed[:, 0] = mask[:, 0]
-    with pytest.raises(ValueError, match=r"1 column\(s\) of X have .* is column 0"):
-        validate(np.ma.array(X, mask=mask), observed)
+    data = validate(np.ma.array(X, mask=mask), observed)
+    assert data.empty_columns.nonzero().tolist() == [[0]]
 
 
 @pytest.mark.parametrize(
