@@ -5,20 +5,26 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import ElasticNet, Lasso
+from sklearn import linear_model
 
-from skmixmate import functional
+from skmixmate import GroupSparseAutoencoder, MixMateClustering, functional
 from skmixmate.modules import DictionaryMixture
-from skmixmate.penalties import L1, GroupL2, Penalty, resolve_penalty
+from skmixmate.penalties import (
+    L1,
+    PENALTIES,
+    GroupL2,
+    Penalty,
+    resolve_penalty,
+)
 
 quick = settings(max_examples=50)
-PENALTIES = [
-    L1(),
-    L1(nonnegative=True),
-    GroupL2(),
-    GroupL2(group_size=3),
-    GroupL2(group_size=3, nonnegative=True),
+# Every one by name, and with nonnegative codes; codes of the tests have six entries.
+EVERY = [
+    resolve_penalty(name, nonnegative=nonnegative, group_size=3)
+    for name in PENALTIES
+    for nonnegative in (False, True)
 ]
+NORMS = [GroupL2(), *(penalty for penalty in EVERY if penalty.is_norm)]
 
 
 def randn(*shape, seed=0):
@@ -75,7 +81,68 @@ def test_prox_and_value_match_functional():
             torch.testing.assert_close(penalty.value(codes), norms)
 
 
-@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+@pytest.mark.parametrize("penalty", EVERY, ids=repr)
+@quick
+@given(seed=st.integers(0, 2**32 - 1), threshold=st.floats(0.0, 3.0))
+def test_prox_is_where_its_definition_is_least(penalty, seed, threshold):
+    """``0.5 * ||z - v||^2 + threshold * Omega(z)`` over the codes that are allowed."""
+    v = 2.0 * randn(1, 1, 6, seed=seed)
+    others = torch.cat([2.0 * randn(1, 50, 6, seed=seed + 1), torch.zeros(1, 1, 6)], 1)
+    found = penalty.prox(v, threshold)
+    near = found + 0.1 * randn(1, 50, 6, seed=seed + 2) * (found != 0)
+    candidates = penalty.project(torch.cat([others, near], dim=1))
+
+    def objective(z):
+        return 0.5 * (z - v).square().sum(-1) + threshold * penalty.value(z)
+
+    assert torch.equal(penalty.project(found), found)
+    assert (objective(candidates) >= objective(found) - 1e-12).all()
+
+
+@pytest.mark.parametrize("penalty", EVERY, ids=repr)
+def test_a_threshold_may_be_a_tensor(penalty):
+    codes = 2.0 * randn(2, 5, 6)
+    thresholds = torch.tensor([0.3, 0.9], dtype=torch.float64)
+    together = penalty.prox(codes, thresholds[:, None, None])
+    for one, threshold, expected in zip(together, thresholds, codes, strict=True):
+        alone = penalty.prox(expected[None], float(threshold))[0]
+        torch.testing.assert_close(one, alone, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("penalty", EVERY, ids=repr)
+@pytest.mark.parametrize("estimator", [MixMateClustering, GroupSparseAutoencoder])
+def test_estimators_take_every_penalty(penalty, estimator):
+    X = randn(60, 8).numpy()
+    sizes = {"n_clusters": 2} if estimator is MixMateClustering else {"n_groups": 2}
+    sizes |= {"n_atoms": 6} if estimator is MixMateClustering else {"group_size": 6}
+    model = estimator(
+        **sizes, penalty=penalty, alpha=0.05, init="data", max_iter=2, random_state=0
+    ).fit(X)
+    assert np.isfinite(model.loss_)
+    if estimator is MixMateClustering:
+        assert np.isfinite(model.sample(5)[0]).all()
+        codes = model.encode(X)
+    else:
+        codes = model.transform(X)
+    if penalty.nonnegative:
+        assert (codes >= 0.0).all()
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_the_documentation_of_the_estimators_has_every_name(name):
+    for estimator in (MixMateClustering, GroupSparseAutoencoder):
+        assert f'"{name}"' in estimator.__doc__
+
+
+def test_a_penalty_of_ones_own_gets_tensors_in_sample_too():
+    X = randn(60, 8).numpy()
+    model = MixMateClustering(
+        2, penalty=SquaredElasticNet(), max_iter=1, random_state=0
+    ).fit(X)
+    assert model.sample(3)[0].shape == (3, 8)
+
+
+@pytest.mark.parametrize("penalty", NORMS, ids=repr)
 @quick
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -97,7 +164,7 @@ def test_norms_are_homogeneous(penalty, seed, scale, threshold):
     )
 
 
-@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+@pytest.mark.parametrize("penalty", EVERY, ids=repr)
 @pytest.mark.parametrize("threshold", [0.0, 0.7])
 @pytest.mark.parametrize("samples_last", [False, True])
 @quick
@@ -115,7 +182,7 @@ def test_backward_is_what_autograd_gives(penalty, threshold, samples_last, seed)
     )
 
 
-@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+@pytest.mark.parametrize("penalty", EVERY, ids=repr)
 def test_memory_layout_does_not_matter(penalty):
     codes = randn(2, 5, 6)
     samples_last = codes.mT.contiguous().mT
@@ -123,9 +190,9 @@ def test_memory_layout_does_not_matter(penalty):
         torch.testing.assert_close(of(samples_last), of(codes), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+@pytest.mark.parametrize("penalty", EVERY, ids=repr)
 def test_backward_in_single_precision_far_from_one(penalty):
-    for scale in (1e-15, 1e15):
+    for scale in (1e-15, 1e15) if penalty.is_norm else (1.0,):
         codes, grad = (scale * randn(2, 5, 6)).float(), randn(2, 5, 6, seed=1).float()
         torch.testing.assert_close(
             penalty.prox_backward(grad, codes, scale * 0.7),
@@ -236,11 +303,11 @@ def test_alpha_is_that_of_the_forward_pass():
     assert torch.equal(*gradients)
 
 
-@pytest.mark.parametrize("penalty", PENALTIES, ids=repr)
+@pytest.mark.parametrize("penalty", EVERY, ids=repr)
 def test_equality_hash_and_repr(penalty):
     assert eval(repr(penalty)) == penalty
     assert hash(eval(repr(penalty))) == hash(penalty)
-    assert [other == penalty for other in PENALTIES].count(True) == 1
+    assert [other == penalty for other in EVERY].count(True) == 1
 
 
 def test_group_size_is_what_the_penalty_says():
@@ -266,7 +333,7 @@ def test_resolve_penalty():
     assert resolve_penalty("l1") == L1()
     assert resolve_penalty("l1", nonnegative=True, group_size=3) == L1(True)
     assert resolve_penalty("group-l2", group_size=3) == GroupL2(3)
-    for penalty in (*PENALTIES, SquaredElasticNet()):
+    for penalty in (*EVERY, SquaredElasticNet()):
         assert resolve_penalty(penalty) is penalty
 
 
@@ -297,7 +364,7 @@ def test_elastic_net_matches_scikit_learn():
     X, D = 2.0 * randn(4, 8), randn(3, 5, 8, seed=1)
     module, energies, codes = converged(SquaredElasticNet(), X, D)
     # sklearn: ||y - Xw||^2 / 2n + a r |w| + a (1 - r) |w|^2 / 2, here times n.
-    model = ElasticNet(
+    model = linear_model.ElasticNet(
         2 * 0.5 / 8, l1_ratio=0.5, fit_intercept=False, tol=1e-14, max_iter=100_000
     )
     dictionaries = module.dictionaries.detach()
@@ -316,7 +383,9 @@ def test_a_norm_of_the_user_matches_scikit_learn():
     importance = torch.tensor([0.1, 0.5, 1.0, 2.0, 3.0], dtype=torch.float64)
     module, _, codes = converged(WeightedL1(importance, is_norm=True), X, D)
     # The Lasso in u_p = w_p z_p, with atoms d_p / w_p.
-    model = Lasso(0.5 / 8, fit_intercept=False, tol=1e-14, max_iter=100_000)
+    model = linear_model.Lasso(
+        0.5 / 8, fit_intercept=False, tol=1e-14, max_iter=100_000
+    )
     scaled = module.dictionaries.detach() / importance[:, None]
     expected = solve(model, X.numpy(), scaled.numpy()) / importance
     assert (expected == 0).any()
