@@ -27,8 +27,8 @@ ALLOWED = {
     "features": {"functional", "utils"},
     "metrics": set(),
     "datasets": set(),
-    "inspection": set(),
-    "plotting": set(),
+    "inspection": {"utils"},
+    "plotting": {"inspection", "utils"},
     "estimation": {"functional", "initializers", "modules", "training", "utils"},
     "mixmate": {
         *("functional", "penalties", "modules", "training"),
