@@ -55,9 +55,12 @@ def main(output: Path) -> None:
     damaged[np.random.RandomState(0).uniform(size=damaged.shape) < 0.3] = np.nan
     output.mkdir(parents=True, exist_ok=True)
     for display, name in (
-        (DictionaryDisplay.from_estimator(mixmate), "digits_dictionaries.png"),
         (
-            ReconstructionDisplay.from_estimator(mixmate, damaged),
+            DictionaryDisplay.from_estimator(mixmate, image_shape=(8, 8)),
+            "digits_dictionaries.png",
+        ),
+        (
+            ReconstructionDisplay.from_estimator(mixmate, damaged, image_shape=(8, 8)),
             "digits_reconstructions.png",
         ),
     ):

@@ -30,7 +30,9 @@ def main(output: Path, epochs: int) -> None:
     print(f"{clustering_accuracy(y, mixmate.labels_):.3f} of the labels are right")
 
     chosen = decided_by_sparsity(mixmate, X[:2000])[:3]
-    display = ReconstructionDisplay.from_estimator(mixmate, X[chosen])
+    display = ReconstructionDisplay.from_estimator(
+        mixmate, X[chosen], image_shape=(28, 28)
+    )
     output.mkdir(parents=True, exist_ok=True)
     display.figure_.savefig(output / "paper_reconstructions.png", dpi=80)
     print(f"wrote {output / 'paper_reconstructions.png'}")

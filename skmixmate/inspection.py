@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, check_array, check_scalar
+from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import check_is_fitted
 
+from .utils.parameter_checks import check_integer
 from .utils.validation import with_nan
 
 __all__ = ["AtomAverages", "atom_averages"]
@@ -38,7 +39,7 @@ def atom_averages(clusterer, X, *, n_samples=20) -> AtomAverages:
 
     Parameters
     ----------
-    clusterer : MixMateClustering, NeighborVoting or Pipeline that ends in one
+    clusterer : MixMateClustering, NeighborVoting, Pipeline that ends in one, or search
         Fitted.
     X : array-like of shape (n_samples, n_features)
         What the clusterer takes, images or signals; the training samples or others.
@@ -66,25 +67,17 @@ def atom_averages(clusterer, X, *, n_samples=20) -> AtomAverages:
     >>> from skmixmate.inspection import atom_averages
     >>> from skmixmate.recipes import make_image_clusterer
     >>> X, _ = load_digits(return_X_y=True)
-    >>> clusterer = make_image_clusterer(10, n_init=1, n_starts=1, random_state=0).fit(
-    ...     X
+    >>> clusterer = make_image_clusterer(
+    ...     10, (8, 8), n_init=1, n_starts=1, random_state=0
     ... )
-    >>> averages = atom_averages(clusterer, X)
+    >>> averages = atom_averages(clusterer.fit(X), X)
     >>> averages.cluster_means.shape, averages.atom_means.shape
     ((10, 64), (10, 50, 64))
     """
-    check_scalar(n_samples, "n_samples", int, min_val=1)
-    last = clusterer[-1] if isinstance(clusterer, Pipeline) else clusterer
-    votes = hasattr(last, "mixmate") and hasattr(last, "predict")
-    if not (votes or hasattr(last, "encode")):
-        raise TypeError(
-            "clusterer must be a MixMateClustering, a NeighborVoting or a Pipeline "
-            f"that ends in one, got {clusterer!r}."
-        )
-    check_is_fitted(last)
-    mixmate = getattr(last, "mixmate_", last)
+    n_samples = check_integer(n_samples, "n_samples", min_val=1)
+    steps, last, mixmate = fitted_mixture(clusterer, "clusterer")
     n_clusters, n_atoms, _ = mixmate.dictionaries_.shape
-    labels, codes = _labels_and_codes(clusterer, last, mixmate, X)
+    labels, codes = _labels_and_codes(steps, last, mixmate, X)
     pixels = check_array(
         with_nan(X), dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
     )
@@ -101,15 +94,65 @@ def atom_averages(clusterer, X, *, n_samples=20) -> AtomAverages:
     return AtomAverages(cluster_means, atom_means)
 
 
-def _labels_and_codes(clusterer, last, mixmate, X):
+def fitted_mixture(clusterer, name: str):
+    """Take a fitted clusterer apart.
+
+    Parameters
+    ----------
+    clusterer : MixMateClustering, NeighborVoting, Pipeline that ends in one, or search
+    name : str
+        What the caller calls it.
+
+    Returns
+    -------
+    steps : list of Pipeline
+        What X goes through first.
+    last : estimator
+        What predicts.
+    mixmate : MixMateClustering
+        What has dictionaries: ``last``, or the mixture in it.
+
+    Raises
+    ------
+    NotFittedError
+        If ``clusterer`` is not fitted.
+    TypeError
+        If there are no dictionaries of clusters.
+    """
+    steps, last = [], clusterer
+    while hasattr(last, "best_estimator_") or isinstance(last, Pipeline):
+        if isinstance(last, Pipeline):
+            steps += [last[:-1]] if len(last) > 1 else []
+        last = last.best_estimator_ if hasattr(last, "best_estimator_") else last[-1]
+    # An imputer has a mixture as well, and no clusters.
+    mixmate = getattr(last, "mixmate_", last) if hasattr(last, "predict") else last
+    if not hasattr(mixmate, "dictionaries_"):
+        if hasattr(last, "fit"):
+            check_is_fitted(last)
+        raise TypeError(
+            f"{name} must be a MixMateClustering, a NeighborVoting, a Pipeline that "
+            f"ends in one or a search over them, got {clusterer!r}."
+        )
+    return steps, last, mixmate
+
+
+def as_seen_by(mixmate, last, X):
+    """X without its names if the mixture within ``last`` was fitted without."""
+    if last is mixmate or hasattr(mixmate, "feature_names_in_"):
+        return X
+    return np.asarray(X)
+
+
+def _labels_and_codes(steps, last, mixmate, X):
     """Cluster of each sample and its code there, batch by batch."""
     labels, codes = [], []
     for start in range(0, len(X), _BATCH_SIZE):
         rows = slice(start, start + _BATCH_SIZE)
         batch = _safe_indexing(X, rows)
-        if clusterer is not last and len(clusterer) > 1:
-            batch = clusterer[:-1].transform(batch)
+        for step in steps:
+            batch = step.transform(batch)
         labels.append(last.predict(batch))
+        batch = as_seen_by(mixmate, last, batch)
         codes.append(mixmate.encode(batch))
         if last is not mixmate:
             # Those that neighbours voted into another cluster.

@@ -2,8 +2,9 @@
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
-from sklearn.utils import _safe_indexing, check_scalar
+from sklearn.utils import _safe_indexing
 
+from .utils.parameter_checks import check_integer
 from .utils.random import private_random_state, seeded_clone
 
 __all__ = ["cluster_stability"]
@@ -16,7 +17,8 @@ def cluster_stability(clusterer, X, *, n_repeats=2, random_state=None) -> np.nda
     to one part, and label the third; the score is the adjusted Rand index of their
     labels. A number of clusters that the data have is found again in other samples;
     with too many, it is chance which cluster is split, and with too few which ones are
-    merged. Scores of several values of ``n_clusters`` are to be compared, or plotted.
+    merged. Scores of several values of ``n_clusters`` are to be compared, or plotted;
+    from two on, for the labels of a single cluster agree whatever the samples are.
 
     Parameters
     ----------
@@ -38,8 +40,9 @@ def cluster_stability(clusterer, X, *, n_repeats=2, random_state=None) -> np.nda
     Raises
     ------
     TypeError, ValueError
-        If ``n_repeats`` is not a positive integer, the clusterer cannot predict, or X
-        has too few samples.
+        If ``n_repeats`` is not a positive integer, the clusterer cannot predict, X has
+        too few samples, or both fits label all in one cluster. That is an error, and
+        neither one nor NaN, since ``np.argmax`` of scores would choose either.
 
     References
     ----------
@@ -58,7 +61,7 @@ def cluster_stability(clusterer, X, *, n_repeats=2, random_state=None) -> np.nda
     >>> int(np.argmax(scores)) + 2
     3
     """
-    check_scalar(n_repeats, "n_repeats", int, min_val=1)
+    n_repeats = check_integer(n_repeats, "n_repeats", min_val=1)
     if not (hasattr(clusterer, "fit") and hasattr(clusterer, "predict")):
         raise TypeError(f"clusterer must have fit and predict, got {clusterer!r}.")
     random_state = private_random_state(random_state)
@@ -75,5 +78,11 @@ def cluster_stability(clusterer, X, *, n_repeats=2, random_state=None) -> np.nda
             .predict(samples)
             for part in parts
         ]
+        if all(len(np.unique(of_part)) == 1 for of_part in labels):
+            raise ValueError(
+                f"Both fits of {clusterer!r} put all held-out samples into one "
+                "cluster; such labels always agree, which says nothing of their "
+                "stability. Compare numbers of clusters from two on."
+            )
         scores[repeat] = adjusted_rand_score(*labels)
     return scores

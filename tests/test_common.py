@@ -17,7 +17,8 @@ from skmixmate import (
 
 # Several checks ask for eight clusters in one round blob; that some stay empty is true.
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.filterwarnings("ignore:n_features=.* is no square number")
+@pytest.mark.filterwarnings("ignore:n_features=.* is no square number:UserWarning")
+@pytest.mark.filterwarnings("ignore:n_features=.* is taken as a square:UserWarning")
 @parametrize_with_checks(
     [
         GroupSparseAutoencoder(),

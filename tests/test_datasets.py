@@ -1,6 +1,9 @@
 """Loaders of image sets, from files and from a fake OpenML: no download."""
 
 import importlib
+import zlib
+from http.client import IncompleteRead
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -95,6 +98,43 @@ def test_subsets_split_after_the_training_set(
     assert not train.any()
     assert_array_equal(test, np.ones((3, n_features)))
     assert_array_equal(np.concatenate([y_train, y_test]), y)
+
+
+@each_image_set
+@pytest.mark.parametrize(
+    "error",
+    [
+        *[URLError("no network"), TimeoutError("late"), IncompleteRead(b"")],
+        *[EOFError(), ValueError("md5 checksum"), zlib.error("Error -3")],
+    ],
+)
+def test_without_a_network_the_file_that_would_do_is_named(
+    tmp_path, monkeypatch, fetch, file_name, image_shape, n_train, error
+):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", fail)
+    for data_home in (None, tmp_path):
+        with pytest.raises(OSError, match=f"{file_name}.*data_home.*SKMIXMATE_DATA"):
+            fetch(data_home=data_home)
+
+
+def test_a_mistyped_folder_is_told_and_not_made(tmp_path, monkeypatch):
+    # No download either: that would be an AssertionError.
+    nowhere, file = tmp_path / "nowhere", tmp_path / "file"
+    file.touch()
+    for data_home in (nowhere, str(nowhere), file, ""):
+        message = "data_home must be an existing folder, got .*mnist.npz"
+        with pytest.raises(FileNotFoundError, match=message):
+            fetch_mnist(data_home=data_home)
+    with pytest.raises(TypeError, match="data_home must be a folder's path or None"):
+        fetch_mnist(data_home=28)
+    monkeypatch.setenv("SKMIXMATE_DATA", str(nowhere))
+    message = "SKMIXMATE_DATA must be an existing folder, got .*nowhere.*mnist.npz"
+    with pytest.raises(FileNotFoundError, match=message):
+        fetch_mnist()
+    assert not nowhere.exists()
 
 
 def test_float_pixels_are_kept(tmp_path):
@@ -195,7 +235,19 @@ def test_malformed_arrays(tmp_path, arrays, message):
     assert "usps.npz" in str(error.value)
 
 
-@pytest.mark.parametrize("content", ["nothing", "text", "array", "truncated"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "nothing",
+        "text",
+        "array",
+        "truncated",
+        "folder",
+        "method",
+        "encrypted",
+        "header",
+    ],
+)
 def test_malformed_file(tmp_path, content):
     path = tmp_path / "usps.npz"
     if content == "array":
@@ -204,6 +256,20 @@ def test_malformed_file(tmp_path, content):
     elif content == "truncated":
         np.savez(path, X=GOOD_X, y=GOOD_Y)
         path.write_bytes(path.read_bytes()[:700])
+    elif content == "folder":
+        path.mkdir()
+    elif content in ("method", "encrypted", "header"):
+        np.savez(path, X=GOOD_X, y=GOOD_Y)
+        stored = bytearray(path.read_bytes())
+        # Of the central directory: flags and the method of compression.
+        entry = stored.index(b"PK\1\2")
+        place, value = {
+            "method": (entry + 10, 99),
+            "encrypted": (entry + 8, 1),
+            "header": (stored.index(b"{'descr'"), ord("(")),
+        }[content]
+        stored[place] = value
+        path.write_bytes(stored)
     else:
         path.write_text("" if content == "nothing" else "not an archive")
     with pytest.raises(ValueError, match=r"usps\.npz must be an \.npz archive"):

@@ -28,7 +28,7 @@ ALLOWED = {
     "metrics": set(),
     "datasets": set(),
     "inspection": {"utils"},
-    "plotting": {"utils"},
+    "plotting": {"inspection", "utils"},
     "base": {
         *("functional", "penalties", "modules", "training"),
         *("initializers", "utils"),

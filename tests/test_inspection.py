@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from skmixmate import MixMateClustering
+from skmixmate import MixMateClustering, MixMateImputer, NeighborVoting
 from skmixmate.datasets import make_dictionary_mixture
 from skmixmate.inspection import atom_averages
 
@@ -61,6 +64,33 @@ def test_data_frames_keep_their_names(mixture):
     assert_array_equal(averages.cluster_means, atom_averages(mixmate, X).cluster_means)
 
 
+@pytest.mark.parametrize("library", ["default", "pandas", "polars"])
+def test_data_frames_between_steps_bring_no_warnings(mixture, library):
+    pandas = pytest.importorskip("pandas")
+    if library != "default":
+        pytest.importorskip(library)
+    mixmate, X = mixture
+    frame = pandas.DataFrame(X).add_prefix("feature")
+    pipeline = make_pipeline(StandardScaler(), NeighborVoting(mixmate, random_state=0))
+    expected = atom_averages(pipeline.fit(X), X)
+    pipeline.set_output(transform=library).fit(frame)  # Warnings are errors.
+    pipeline.predict(frame), pipeline.predict_proba(frame), pipeline.score(frame)
+    for averages, array in zip(atom_averages(pipeline, frame), expected, strict=True):
+        assert_allclose(averages, array, rtol=1e-6, atol=1e-6)
+
+
+def test_searches_and_nested_pipelines_are_unwrapped(mixture):
+    mixmate, X = mixture
+    inner = make_pipeline(StandardScaler(), mixmate)
+    search = GridSearchCV(make_pipeline(StandardScaler(), inner), {}, cv=2).fit(X)
+    scaled = StandardScaler().fit_transform(StandardScaler().fit_transform(X))
+    expected = clone(mixmate).fit(scaled).predict(scaled)
+    averages = atom_averages(search, X, n_samples=np.int64(3))
+    for cluster in range(2):
+        mean = X[expected == cluster].mean(axis=0)
+        assert_allclose(averages.cluster_means[cluster], mean, rtol=1e-6)
+
+
 def test_missing_entries_are_left_out(mixture):
     mixmate, X = mixture
     incomplete = X.copy()
@@ -83,7 +113,13 @@ def test_other_clusterers_are_refused(mixture):
     _, X = mixture
     with pytest.raises(TypeError, match="clusterer must be a MixMateClustering"):
         atom_averages(KMeans(2).fit(X), X)
+    with pytest.raises(TypeError, match="clusterer must be a MixMateClustering"):
+        atom_averages(MixMateImputer(always=True).fit(X), X)
+    with pytest.raises(NotFittedError):
+        atom_averages(GridSearchCV(MixMateClustering(2), {}), X)
     with pytest.raises(NotFittedError):
         atom_averages(MixMateClustering(2), X)
     with pytest.raises(ValueError, match="n_samples == 0, must be >= 1"):
         atom_averages(MixMateClustering(2), X, n_samples=0)
+    with pytest.raises(TypeError, match="n_samples must be an integer"):
+        atom_averages(MixMateClustering(2), X, n_samples=2.0)

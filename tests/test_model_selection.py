@@ -45,6 +45,17 @@ def test_noise_is_not_stable():
     assert cluster_stability(KMeans(8), X, random_state=0).max() < 0.5
 
 
+@pytest.mark.parametrize("make", [KMeans, MixMateClustering])
+def test_a_single_cluster_is_not_the_most_stable_but_an_error(blobs, make):
+    with pytest.raises(ValueError, match="put all held-out samples into one cluster"):
+        cluster_stability(make(1), blobs, random_state=0)
+
+
+def test_integers_of_numpy(blobs):
+    scores = cluster_stability(KMeans(4), blobs, n_repeats=np.int64(3), random_state=0)
+    assert scores.shape == (3,)
+
+
 def test_pipelines_and_data_frames(blobs):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(blobs, columns=["height", "width"])
@@ -71,3 +82,5 @@ def test_what_cannot_be_measured_is_refused(blobs):
         cluster_stability(KMeans(2), blobs[:8])
     with pytest.raises(ValueError, match="n_repeats == 0, must be >= 1"):
         cluster_stability(KMeans(2), blobs, n_repeats=0)
+    with pytest.raises(TypeError, match="n_repeats must be an integer"):
+        cluster_stability(KMeans(2), blobs, n_repeats=2.0)

@@ -4,10 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from skmixmate import MixMateClustering
+from skmixmate import MixMateClustering, MixMateImputer, NeighborVoting
 from skmixmate.plotting import DictionaryDisplay, ReconstructionDisplay
 from skmixmate.plotting.panels import resolve_image_shape
 
@@ -16,6 +22,9 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.colors import to_rgba  # noqa: E402
+
+# One test is about what is told; the others go by it.
+pytestmark = pytest.mark.filterwarnings("ignore:n_features=.* is drawn:UserWarning")
 
 THRESHOLD = 0.5
 
@@ -88,6 +97,8 @@ def framed(axes):
         ([3, 2], 6, (3, 2)),
         ((64,), 64, (64,)),
         ((np.int64(2), 2), 4, (2, 2)),
+        (np.array([2, 3]), 6, (2, 3)),
+        (torch.Size([2, 3]), 6, (2, 3)),
     ],
 )
 def test_image_shape(image_shape, n_features, expected):
@@ -104,6 +115,22 @@ def test_image_shape_that_does_not_fit(stub, image_shape):
     with pytest.raises(ValueError, match=message):
         ReconstructionDisplay.from_estimator(stub, np.ones(4), image_shape=image_shape)
     assert not plt.get_fignums()
+
+
+def test_colour_has_a_way(stub):
+    with pytest.raises(ValueError, match="Average colour first"):
+        DictionaryDisplay.from_estimator(stub, image_shape=(1, 1, 4))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_guessed_square_is_told_once(stub):
+    message = r"n_features=4 is drawn as a square.*image_shape=\(2, 2\) if"
+    for display_class in (DictionaryDisplay, ReconstructionDisplay):
+        with pytest.warns(UserWarning, match=message) as record:
+            draw(display_class, stub)
+        assert [warning.filename for warning in record] == [__file__]
+        draw(display_class, stub, image_shape=(2, 2))
+        draw(display_class, stub, image_shape=(4,))
 
 
 # Dictionaries
@@ -359,10 +386,64 @@ def test_a_display_can_be_drawn_again(stub, display_class):
     assert again.figure_ is not display.figure_
 
 
+@pytest.fixture(scope="module")
+def voting():
+    """A fitted NeighborVoting of samples of four features, and these samples."""
+    X = np.random.RandomState(0).uniform(size=(60, 4))
+    mixmate = MixMateClustering(2, n_atoms=3, max_iter=1, random_state=0)
+    return NeighborVoting(mixmate, random_state=0).fit(X), X
+
+
+def test_the_mixture_in_a_clusterer_is_drawn(voting):
+    voting, X = voting
+    expected = DictionaryDisplay.from_estimator(voting.mixmate_)
+    shares = np.bincount(voting.labels_, minlength=2) / 60
+    pipeline = make_pipeline(StandardScaler(), clone(voting)).fit(X)
+    search = GridSearchCV(clone(voting), {}, cv=2).fit(X)
+    for estimator in (voting, make_pipeline(voting), search):
+        display = DictionaryDisplay.from_estimator(estimator)
+        assert_array_equal(display.atoms, expected.atoms)
+        assert_array_equal(display.shares, shares)
+    # Features of a Pipeline are no pixels.
+    display = DictionaryDisplay.from_estimator(pipeline)
+    assert display.image_shape == (4,)
+    pictures = np.ones((2, 3, 9))
+    display = DictionaryDisplay.from_estimator(pipeline, dictionaries=pictures)
+    assert display.image_shape == (3, 3)
+
+
+def test_reconstructions_by_the_mixture_in_a_clusterer(voting):
+    pandas = pytest.importorskip("pandas")
+    voting, X = voting
+    frame = pandas.DataFrame(X).add_prefix("feature")
+    named = clone(voting).fit(frame)
+    for estimator, samples in ((voting, X[:5]), (named, frame[:5])):
+        display = ReconstructionDisplay.from_estimator(estimator, samples)
+        assert_array_equal(display.labels, estimator.predict(samples))
+        reconstructions = estimator.mixmate_.reconstruct(X[:5], "all")
+        assert_array_equal(display.reconstructions, reconstructions)
+    with pytest.raises(ValueError, match="NeighborVoting takes no missing entries"):
+        ReconstructionDisplay.from_estimator(voting, X[0], mask=[True] * 3 + [False])
+    pipeline = make_pipeline(StandardScaler(), clone(voting)).fit(X)
+    with pytest.raises(ValueError, match="the mixture in this Pipeline reconstructs"):
+        ReconstructionDisplay.from_estimator(pipeline, X[:5])
+
+
 @both
-def test_unfitted_estimators(display_class):
-    with pytest.raises(NotFittedError, match="Call fit"):
-        draw(display_class, object())
+def test_what_has_no_dictionaries_of_clusters_is_refused(display_class):
+    for estimator in (
+        MixMateClustering(2),
+        NeighborVoting(),
+        make_pipeline(StandardScaler(), MixMateClustering(2)),
+        GridSearchCV(MixMateClustering(2), {}),
+    ):
+        with pytest.raises(NotFittedError, match="not fitted"):
+            draw(display_class, estimator)
+    X = np.random.RandomState(0).uniform(size=(30, 4))
+    fitted = KMeans(2).fit(X), MixMateImputer(always=True).fit(X)
+    for estimator in (*fitted, make_pipeline(fitted[0]), object(), None):
+        with pytest.raises(TypeError, match="estimator must be a MixMateClustering"):
+            draw(display_class, estimator)
 
 
 @both

@@ -1,8 +1,8 @@
 """Loaders of MNIST, Fashion-MNIST and USPS."""
 
 import os
-import zipfile
 import zlib
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,10 +21,10 @@ def fetch_mnist(*, data_home=None, subset="all", return_X_y=False):
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder that holds ``mnist.npz``, with arrays ``X`` (n_samples, 784), either
-        integers in [0, 255] or floats in [0, 1], and ``y`` (n_samples,), integers,
-        the training rows first. None means the folder in the environment variable
-        ``SKMIXMATE_DATA``. Where there is no such file,
+        Existing folder that holds ``mnist.npz``, with arrays ``X`` (n_samples, 784),
+        either integers in [0, 255] or floats in [0, 1], and ``y`` (n_samples,),
+        integers, the training rows first. None means the folder in the environment
+        variable ``SKMIXMATE_DATA``. Where there is no such file,
         :func:`sklearn.datasets.fetch_openml` downloads the data, with `data_home`
         as its cache.
     subset : {"train", "test", "all"}, default="all"
@@ -44,8 +44,11 @@ def fetch_mnist(*, data_home=None, subset="all", return_X_y=False):
 
     Raises
     ------
-    ValueError
-        If `subset` is unknown or has no rows, or if the file is malformed.
+    TypeError, ValueError
+        If `data_home` is no path, `subset` is unknown or has no rows, or the file is
+        malformed.
+    OSError
+        If the folder does not exist, or there is no file in it and no download.
 
     References
     ----------
@@ -68,7 +71,7 @@ def fetch_fashion_mnist(*, data_home=None, subset="all", return_X_y=False):
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder that holds ``fashion_mnist.npz``, in the format of
+        Existing folder that holds ``fashion_mnist.npz``, in the format of
         :func:`fetch_mnist`, which also says where the data come from otherwise.
     subset : {"train", "test", "all"}, default="all"
         The first 60,000 rows, the remaining 10,000, or both.
@@ -87,8 +90,11 @@ def fetch_fashion_mnist(*, data_home=None, subset="all", return_X_y=False):
 
     Raises
     ------
-    ValueError
-        If `subset` is unknown or has no rows, or if the file is malformed.
+    TypeError, ValueError
+        If `data_home` is no path, `subset` is unknown or has no rows, or the file is
+        malformed.
+    OSError
+        If the folder does not exist, or there is no file in it and no download.
 
     References
     ----------
@@ -111,8 +117,8 @@ def fetch_usps(*, data_home=None, subset="all", return_X_y=False):
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Folder that holds ``usps.npz``, in the format of :func:`fetch_mnist` (with
-        256 columns), which also says where the data come from otherwise.
+        Existing folder that holds ``usps.npz``, in the format of :func:`fetch_mnist`
+        (with 256 columns), which also says where the data come from otherwise.
     subset : {"train", "test", "all"}, default="all"
         The first 7,291 rows, the remaining 2,007, or both.
     return_X_y : bool, default=False
@@ -130,8 +136,11 @@ def fetch_usps(*, data_home=None, subset="all", return_X_y=False):
 
     Raises
     ------
-    ValueError
-        If `subset` is unknown or has no rows, or if the file is malformed.
+    TypeError, ValueError
+        If `data_home` is no path, `subset` is unknown or has no rows, or the file is
+        malformed.
+    OSError
+        If the folder does not exist, or there is no file in it and no download.
 
     References
     ----------
@@ -192,11 +201,29 @@ def _fetch_images(image_set, data_home, subset, return_X_y):
 
 def _find_file(image_set, data_home):
     """Return the path of the set's file, or None where there is none."""
-    folder = os.environ.get("SKMIXMATE_DATA") if data_home is None else data_home
-    if not folder:
-        return None
-    path = Path(folder).expanduser() / image_set.file_name
-    return path if path.is_file() else None
+    name, folder = "data_home", data_home
+    if folder is None:
+        name, folder = "SKMIXMATE_DATA", os.environ.get("SKMIXMATE_DATA")
+        if not folder:
+            return None
+    if not isinstance(folder, str | os.PathLike):
+        raise TypeError(f"data_home must be a folder's path or None, got {folder!r}.")
+    path = Path(folder).expanduser()
+    if not (folder and path.is_dir()):  # An empty path would be the current folder.
+        raise FileNotFoundError(
+            f"{name} must be an existing folder, got {os.fspath(folder)!r}. "
+            f"{_where_to_put(image_set)}"
+        )
+    path /= image_set.file_name
+    return path if path.exists() else None
+
+
+def _where_to_put(image_set):
+    return (
+        f"The file looked for is {image_set.file_name}, with the arrays X and y; put "
+        "it into a folder, and pass that as data_home or in the environment variable "
+        "SKMIXMATE_DATA."
+    )
 
 
 def _load_npz(path):
@@ -205,30 +232,31 @@ def _load_npz(path):
         # np.load leaves a broken file open where it opened it itself.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             X, y = archive["X"], archive["y"]
-    except (
-        EOFError,
-        KeyError,
-        TypeError,  # np.load returns a bare array for a .npy file
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except Exception as error:  # Of a dozen kinds, by what is broken.
         raise ValueError(
-            f"{path} must be an .npz archive that holds the arrays X and y: {error}"
+            f"{path} must be an .npz archive that holds the arrays X and y; replace "
+            f"it, or remove it to download the data: {error}"
         ) from error
     return X, y, (0.0, 255.0 if X.dtype.kind in "iu" else 1.0)
 
 
 def _load_openml(image_set, data_home):
     """Download the arrays, or read them from scikit-learn's cache."""
-    downloaded = sklearn.datasets.fetch_openml(
-        image_set.openml_name,
-        version=image_set.openml_version,
-        data_home=data_home,
-        as_frame=False,
-        # "auto" means pandas, which is faster but optional.
-        parser="auto" if find_spec("pandas") else "liac-arff",
-    )
+    try:
+        downloaded = sklearn.datasets.fetch_openml(
+            image_set.openml_name,
+            version=image_set.openml_version,
+            data_home=data_home,
+            as_frame=False,
+            # "auto" means pandas, which is faster but optional.
+            parser="auto" if find_spec("pandas") else "liac-arff",
+        )
+    except (OSError, HTTPException, EOFError, ValueError, zlib.error) as error:
+        raise OSError(
+            f"{image_set.openml_name} could not be downloaded from OpenML: {error}. "
+            f"{_where_to_put(image_set)} Now data_home={data_home!r} and "
+            f"SKMIXMATE_DATA={os.environ.get('SKMIXMATE_DATA')!r}."
+        ) from error
     # Labels are strings or numbers, depending on the parser.
     y = np.asarray(downloaded.target).astype(np.float64).astype(np.int64)
     X = np.asarray(downloaded.data)

@@ -20,12 +20,14 @@ from ..functional import (
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
 from ..utils.validation import validate_samples
-from .image_shape import resolve_image_shape
+from .image_shape import check_flattened, resolve_image_shape
 
 __all__ = ["ScatteringTransform"]
 
 # Entries of the largest array of a batch: what a CPU's cache holds, what fills a GPU.
 _CPU_ENTRIES, _GPU_ENTRIES = 2**20, 2**27
+# Of the operators and the maps of one image together: 8 GB in double precision.
+_MOST_ENTRIES = 2**30
 
 # It takes longer than a batch of images, and pipelines transform again and again.
 _cached_operators = functools.lru_cache(maxsize=8)(scattering_operators)
@@ -42,15 +44,17 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     J : int or "auto", default=3
-        Number of scales; averages are over about ``2**J`` pixels. "auto" is the largest
-        number that leaves three averages along the shorter side of an image, at least
-        one: 3 for 24 to 47 pixels.
+        Number of scales; averages are over about ``2**J`` pixels, at most the shorter
+        side of an image up to the next power of two, or eight. "auto" is the largest
+        number that leaves three averages along that side, at least one: 3 for 24 to 47
+        pixels.
     L : int, default=8
         Number of angles.
     image_shape : tuple of two int, default=None
-        Height and width of the images, whose product is ``n_features``. None takes
-        images as square; if ``n_features`` is no square number, as one row of pixels,
-        with a warning.
+        Height and width of the grey images, whose product is ``n_features``. None takes
+        images as square; if ``n_features`` is no square number, as one row of pixels.
+        A warning tells what was taken, for images in colour and signals may have as
+        many numbers.
     max_order : {1, 2}, default=2
         Highest order.
     normalize_paths : bool, default=False
@@ -90,6 +94,11 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
     extended by reflection. float32 and float64 keep their precision; 8- and
     16-bit images become float32.
 
+    Only grey images are taken. Of images in colour, ``images.mean(axis=-1)`` is grey,
+    or transform each channel and ``np.hstack`` the features. Signals are no images:
+    cluster them with `MixMateClustering`, as ``np.abs(np.fft.rfft(X))`` if they may be
+    shifted.
+
     A torch tensor gives a tensor, and gradients flow to it. Missing pixels are not
     accepted; fill them in with `MixMateClustering.impute` first.
 
@@ -104,7 +113,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
     >>> from sklearn.datasets import load_digits
     >>> from skmixmate import ScatteringTransform
     >>> X, _ = load_digits(return_X_y=True)
-    >>> scattering = ScatteringTransform(J=2).fit(X)
+    >>> scattering = ScatteringTransform(J=2, image_shape=(8, 8)).fit(X)
     >>> scattering.transform(X).shape, scattering.output_shape_
     ((1797, 324), (81, 2, 2))
     """
@@ -148,16 +157,23 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            If a parameter is out of range, X is not finite, ``image_shape`` does not
-            fit ``n_features``, or ``normalize_paths`` meets paths of one average.
+            If a parameter is out of range, J or L are too large for the images, X is
+            not finite or no rows of grey pixels, ``image_shape`` does not fit
+            ``n_features``, or ``normalize_paths`` meets paths of one average.
+
+        Warns
+        -----
+        UserWarning
+            If ``image_shape`` is None and what was taken may be wrong.
         """
         self._check_parameters()
+        check_flattened(X)
         data = validate_samples(self, X, reset=True, allow_missing=False)
         self.image_shape_ = resolve_image_shape(
-            # Enlarging one row of pixels would make thousands of columns of it.
             self.image_shape,
             data.X.shape[1],
-            allow_row=self.min_side == 1,
+            # Enlarging one row of pixels would make thousands of columns of it.
+            smallest_side=max(1, self.min_side // 3),
         )
         factor = max(1.0, self.min_side / min(self.image_shape_))
         height, width = (round(factor * size) for size in self.image_shape_)
@@ -165,6 +181,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
             J = max(1, (min(height, width) // 3).bit_length() - 1)
         else:
             J = int(self.J)
+        self._check_cost(J, height, width)
         # What `transform` goes by, whatever parameters are set later.
         self._parameters = (J, int(self.L), int(self.max_order))
         self._enlarged_shape = (height, width)
@@ -198,6 +215,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
             If X is not finite or has another number of features than in ``fit``.
         """
         check_is_fitted(self)
+        check_flattened(X)
         data = validate_samples(self, X, reset=False, allow_missing=False)
         device = resolve_device(self.device)
         # The validated tensor is cut off from the graph of gradients.
@@ -283,6 +301,24 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         check_or_auto(
             self.batch_size, "batch_size", check_at_least_one, "an integer >= 1"
         )
+
+    def _check_cost(self, J: int, height: int, width: int) -> None:
+        # Larger scales average reflections of the image; three are the default.
+        largest_J = max(3, (min(height, width) - 1).bit_length())
+        if largest_J < J:
+            raise ValueError(
+                f"J={J} is too large for images of {height} by {width} pixels: "
+                f"averages are over 2**J of them. J must be at most {largest_J}, or "
+                "'auto'."
+            )
+        L, rows, columns = int(self.L), height + 2 ** (J + 1), width + 2 ** (J + 1)
+        wavelets, maps = J * L * rows * columns, max(4 * L, L**2) * rows * columns // 2
+        n_entries = (wavelets + 8 * (rows**2 + columns**2)) * 4 // 3 + maps
+        if n_entries > _MOST_ENTRIES:
+            raise ValueError(
+                f"J={J} and L={L} take {8e-9 * n_entries:.3g} GB for images of "
+                f"{height} by {width} pixels; J, L or the images must be smaller."
+            )
 
     def _enlarged(self, images: Tensor) -> Tensor:
         if self._enlarged_shape == self.image_shape_:

@@ -70,7 +70,8 @@ def scattering(X: Tensor, operators: Scattering, max_order: int = 2) -> Tensor:
         height, and at least one; likewise columns.
     """
     rows, columns = operators.paddings
-    U = X[:, rows][:, :, columns].permute(1, 2, 0).contiguous()
+    unit = _unit(X.detach())
+    U = (X / unit)[:, rows][:, :, columns].permute(1, 2, 0).contiguous()
     n_images, n_scales = len(X), len(operators.averages)
     orders = [[_averaged(U, operators, 0)], [], []]
     frequencies = _to_frequencies(U, operators, 0)
@@ -89,7 +90,8 @@ def scattering(X: Tensor, operators: Scattering, max_order: int = 2) -> Tensor:
         ]
         orders[2].append(_second_order(second, n_images))
     S = torch.cat([S for order in orders for S in order], dim=2)
-    return S.unflatten(2, (-1, n_images)).permute(3, 2, 0, 1).contiguous()
+    S = S.unflatten(2, (-1, n_images)) * unit.flatten()
+    return S.permute(3, 2, 0, 1).contiguous()
 
 
 def normalized_paths(S: Tensor) -> Tensor:
@@ -107,9 +109,22 @@ def normalized_paths(S: Tensor) -> Tensor:
     largest = S.abs().amax(dim=(2, 3), keepdim=True)
     info = torch.finfo(S.dtype)
     rounding_error = 100.0 * info.eps * largest.amax(dim=1, keepdim=True)
-    # The moduli of a blank image are not zero but the root of the tiniest number.
-    blank = math.sqrt(info.tiny) / info.eps
-    return S / torch.maximum(largest, rounding_error).clamp(min=blank)
+    divisor = torch.maximum(largest, rounding_error)
+    # Blank images have nothing to divide by, and subnormal numbers no digits to keep.
+    return S / divisor.masked_fill(divisor < info.tiny, 1.0)
+
+
+def _unit(X: Tensor) -> Tensor:
+    """Power of two next to the largest magnitude of each image, (B, 1, 1).
+
+    In this unit no modulus that matters is squared to nothing or to infinity, and
+    powers of two leave the digits as they are.
+    """
+    largest = X.abs().amax(dim=(1, 2), keepdim=True)
+    largest = largest.masked_fill(largest == 0.0, 1.0)
+    mantissa, _ = torch.frexp(largest)
+    # Twice the mantissa: the next power of two may be too large to be a number.
+    return (largest / (2.0 * mantissa)).clamp(min=torch.finfo(X.dtype).tiny)
 
 
 def _to_frequencies(U: Tensor, operators: Scattering, level: int) -> Tensor:
@@ -149,10 +164,23 @@ def _wavelet_modulus(F: Tensor, operators: Scattering, i: int, j: int) -> Tensor
     W = wavelets * F if stride == 1 else wavelets @ F
     W = column_matrix @ W.reshape(height, 2 * width, -1)
     W = row_matrix @ W.view(2 * height, -1)
-    real, imaginary = W.view(2, height, width, -1)
-    # The tiniest number keeps the gradient of the root finite at zero.
-    tiny = torch.finfo(W.dtype).tiny
-    return real.square().addcmul_(imaginary, imaginary).add_(tiny).sqrt_()
+    return _Modulus.apply(W.view(2, height, width, -1))
+
+
+class _Modulus(torch.autograd.Function):
+    """Modulus over the first axis, of length two, whose gradient at zero is zero."""
+
+    @staticmethod
+    def forward(ctx, W):
+        real, imaginary = W
+        U = real.square().addcmul_(imaginary, imaginary).sqrt_()
+        ctx.save_for_backward(W, U)
+        return U
+
+    @staticmethod
+    def backward(ctx, grad):
+        W, U = ctx.saved_tensors
+        return W / U.clamp(min=torch.finfo(U.dtype).tiny) * grad
 
 
 def _averaged(U: Tensor, operators: Scattering, level: int) -> Tensor:

@@ -4,8 +4,8 @@ import numbers
 
 import numpy as np
 
+from ..inspection import fitted_mixture
 from .panels import (
-    check_fitted,
     import_pyplot,
     panel_size,
     resolve_image_shape,
@@ -35,7 +35,7 @@ class DictionaryDisplay:
     image_shape : tuple of int, default=None
         ``(height, width)`` of an atom drawn as an image, ``(n_features,)`` for
         atoms drawn as lines. None guesses a square image where `n_features` is a
-        perfect square, and lines otherwise.
+        perfect square, with a warning, and lines otherwise.
 
     Attributes
     ----------
@@ -79,7 +79,8 @@ class DictionaryDisplay:
         estimator : estimator
             Fitted, with `dictionaries_` of shape (n_clusters, n_atoms, n_features),
             `atom_usage_` of shape (n_clusters, n_atoms) and either `labels_` of
-            shape (n_samples,) or `weights_` of shape (n_clusters,).
+            shape (n_samples,) or `weights_` of shape (n_clusters,); or a
+            NeighborVoting, a Pipeline or a search with such a mixture inside.
         dictionaries : array-like of shape (n_clusters, n_atoms, n_features), \
 default=None
             What to draw in place of the atoms, such as their averages in pixels from
@@ -87,7 +88,8 @@ default=None
         image_shape : tuple of int, default=None
             ``(height, width)`` of an atom drawn as an image, ``(n_features,)`` for
             atoms drawn as lines. None guesses a square image where `n_features`
-            is a perfect square, and lines otherwise.
+            is a perfect square, with a warning, and lines otherwise, as for the
+            features that a Pipeline computes.
         n_atoms : int, default=10
             Atoms shown per cluster, at most as many as there are.
         clusters : array-like of int of shape (n_rows,), default=None
@@ -107,7 +109,9 @@ default=None
         Raises
         ------
         NotFittedError
-            If `estimator` has no dictionaries yet.
+            If `estimator` is not fitted.
+        TypeError
+            If `estimator` has no dictionaries of clusters.
         ValueError
             If `dictionaries` does not fit the estimator, or `image_shape`, `n_atoms`
             or `clusters` do not fit the dictionaries.
@@ -115,8 +119,10 @@ default=None
             If matplotlib is missing.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
-        check_fitted(estimator)
-        own = np.asarray(estimator.dictionaries_)
+        steps, last, mixture = fitted_mixture(estimator, "estimator")
+        own = np.asarray(mixture.dictionaries_)
+        if image_shape is None and steps and dictionaries is None:
+            image_shape = own.shape[2:]  # Features are no pixels.
         dictionaries = own if dictionaries is None else np.asarray(dictionaries)
         if dictionaries.ndim != 3 or dictionaries.shape[:2] != own.shape[:2]:
             raise ValueError(
@@ -129,14 +135,14 @@ default=None
             raise ValueError(f"n_atoms={n_atoms!r} must be an integer of at least 1.")
         clusters = _check_clusters(clusters, n_clusters)
 
-        usage = np.asarray(estimator.atom_usage_)[clusters]
+        usage = np.asarray(mixture.atom_usage_)[clusters]
         order = np.argsort(-usage, axis=1, kind="stable")[:, :n_atoms]
         display = cls(
             atoms=dictionaries[clusters[:, None], order],
             atom_usage=np.take_along_axis(usage, order, axis=1),
             atom_indices=order,
             clusters=clusters,
-            shares=_cluster_shares(estimator, n_clusters)[clusters],
+            shares=_cluster_shares(last, mixture, n_clusters)[clusters],
             image_shape=shape,
         )
         return display.plot(flip_sign=flip_sign, cmap=cmap, fig=fig)
@@ -221,10 +227,11 @@ def _check_clusters(clusters, n_clusters):
     return checked
 
 
-def _cluster_shares(estimator, n_clusters):
-    if not hasattr(estimator, "labels_"):
-        return np.asarray(estimator.weights_)
-    labels = np.asarray(estimator.labels_)
+def _cluster_shares(last, mixture, n_clusters):
+    labels = getattr(last, "labels_", None)
+    if labels is None:
+        return np.asarray(mixture.weights_)
+    labels = np.asarray(labels)
     return np.bincount(labels, minlength=n_clusters) / labels.size
 
 

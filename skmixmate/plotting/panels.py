@@ -4,7 +4,8 @@ import math
 import numbers
 
 import numpy as np
-from sklearn.exceptions import NotFittedError
+
+from ..utils.callers import warn_user
 
 
 def resolve_image_shape(image_shape, n_features):
@@ -12,10 +13,10 @@ def resolve_image_shape(image_shape, n_features):
 
     Parameters
     ----------
-    image_shape : tuple of int or None
+    image_shape : sequence of int or None
         ``(height, width)`` for images, ``(n_features,)`` for signals. None
         takes a square image where `n_features` is a perfect square larger than
-        1, and a signal otherwise.
+        1, with a warning, and a signal otherwise.
     n_features : int
         Number of features of a sample.
 
@@ -27,33 +28,36 @@ def resolve_image_shape(image_shape, n_features):
     Raises
     ------
     ValueError
-        If `image_shape` is no such tuple or does not hold `n_features` entries.
+        If `image_shape` is no such sequence or does not hold `n_features` entries.
+
+    Warns
+    -----
+    UserWarning
+        If a square is guessed.
     """
     if image_shape is None:
         side = math.isqrt(n_features)
-        is_square = side > 1 and side * side == n_features
-        return (side, side) if is_square else (n_features,)
-    is_shape = (
-        isinstance(image_shape, tuple | list)
-        and len(image_shape) in (1, 2)
-        and all(isinstance(n, numbers.Integral) and n > 0 for n in image_shape)
+        if side == 1 or side * side != n_features:
+            return (n_features,)
+        warn_user(
+            f"n_features={n_features} is drawn as a square image; pass image_shape="
+            f"{(side, side)} if that is right, else (height, width), or "
+            f"({n_features},) to draw lines.",
+            UserWarning,
+        )
+        return side, side
+    sizes = tuple(image_shape) if np.iterable(image_shape) else ()
+    is_shape = len(sizes) in (1, 2) and all(
+        isinstance(n, numbers.Integral) and n > 0 for n in sizes
     )
-    if not is_shape or math.prod(image_shape) != n_features:
+    if not is_shape or math.prod(sizes) != n_features:
         raise ValueError(
             f"image_shape={image_shape!r} does not fit samples of {n_features} "
             f"features. Pass (height, width) with height * width == {n_features}, "
             f"({n_features},) to draw lines, or None to guess."
+            + (" Average colour first: only grey is drawn." if len(sizes) > 2 else "")
         )
-    return tuple(int(n) for n in image_shape)
-
-
-def check_fitted(estimator):
-    """Raise NotFittedError unless `estimator` has learned dictionaries."""
-    if not hasattr(estimator, "dictionaries_"):
-        raise NotFittedError(
-            f"This {type(estimator).__name__} has no dictionaries_ yet. Call fit "
-            "before drawing it."
-        )
+    return tuple(int(n) for n in sizes)
 
 
 def import_pyplot(caller):

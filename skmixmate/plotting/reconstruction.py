@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ..inspection import as_seen_by, fitted_mixture
 from ..utils.validation import mask_array, with_nan
 from .panels import (
-    check_fitted,
     import_pyplot,
     panel_size,
     resolve_image_shape,
@@ -43,7 +43,7 @@ class ReconstructionDisplay:
     image_shape : tuple of int, default=None
         ``(height, width)`` of a sample drawn as an image, ``(n_features,)`` for
         samples drawn as lines. None guesses a square image where `n_features` is
-        a perfect square, and lines otherwise.
+        a perfect square, with a warning, and lines otherwise.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class ReconstructionDisplay:
         estimator : estimator
             Fitted, with `dictionaries_` of shape (n_clusters, n_atoms, n_features)
             and the methods `predict`, `encode` and `reconstruct`, all of which
-            take `mask`.
+            take `mask`; or a NeighborVoting, or a search, with such a mixture inside.
         X : array-like of shape (n_features,) or (n_samples, n_features)
             The sample, or up to 10 samples. NaN marks missing entries.
         mask : array-like of bool of the shape of X, default=None
@@ -104,7 +104,7 @@ class ReconstructionDisplay:
         image_shape : tuple of int, default=None
             ``(height, width)`` of a sample drawn as an image, ``(n_features,)``
             for samples drawn as lines. None guesses a square image where
-            `n_features` is a perfect square, and lines otherwise.
+            `n_features` is a perfect square, with a warning, and lines otherwise.
         cmap : str or matplotlib Colormap, default="gray_r"
             See :meth:`plot`.
         fig : matplotlib Figure or SubFigure, default=None
@@ -118,26 +118,46 @@ class ReconstructionDisplay:
         Raises
         ------
         NotFittedError
-            If `estimator` has no dictionaries yet.
+            If `estimator` is not fitted.
+        TypeError
+            If `estimator` has no dictionaries of clusters.
         ValueError
-            If the shape of `X` or `mask`, or `image_shape`, does not fit, or if a
-            sample has no observed entry.
+            If `estimator` is a Pipeline, whose mixture reconstructs features and not
+            X; if the shape of `X` or `mask`, or `image_shape`, does not fit; or if a
+            sample has no observed entry, or a missing one where none is taken.
         ImportError
             If matplotlib is missing.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
-        check_fitted(estimator)
-        n_features = estimator.dictionaries_.shape[-1]
+        steps, last, mixture = fitted_mixture(estimator, "estimator")
+        if steps:
+            raise ValueError(
+                "estimator must reconstruct X itself, and the mixture in this "
+                f"{type(estimator).__name__} reconstructs features of X. Draw those, "
+                f"{cls.__name__}.from_estimator(pipeline[-1], pipeline[:-1].transform("
+                "X)), or images of its clusters by skmixmate.inspection.atom_averages."
+            )
+        n_features = mixture.dictionaries_.shape[-1]
         shape = resolve_image_shape(image_shape, n_features)
         X, values, mask, observed = _check_samples(X, mask, n_features)
         if not observed.any(axis=1).all():
             raise ValueError("Each sample of X must have an observed entry.")
+        if last is mixture:
+            labels = mixture.predict(X, mask=mask)
+        elif observed.all():
+            labels = last.predict(X)
+        else:
+            raise ValueError(
+                f"{type(last).__name__} takes no missing entries in X or mask; draw "
+                "its mixmate_."
+            )
+        X = as_seen_by(mixture, last, X)
         display = cls(
             X=values,
             observed=observed,
-            reconstructions=estimator.reconstruct(X, clusters="all", mask=mask),
-            codes=estimator.encode(X, clusters="all", mask=mask),
-            labels=estimator.predict(X, mask=mask),
+            reconstructions=mixture.reconstruct(X, clusters="all", mask=mask),
+            codes=mixture.encode(X, clusters="all", mask=mask),
+            labels=labels,
             image_shape=shape,
         )
         return display.plot(cmap=cmap, fig=fig)

@@ -49,7 +49,8 @@ def make_image_clusterer(
         ``set_params(clusterer__mixmate__n_clusters=7)``.
     image_shape : tuple of two int, default=None
         Height and width of the images in pixels, each at least 8. None takes them as
-        square. Colour has to be turned to grey first.
+        square, with a warning if images of another shape, or in colour, have as many
+        numbers. Colour has to be turned to grey first.
     n_init : int, default=2
         Number of runs on all images, of which the one with the lowest loss is kept.
     n_starts : int, default=4
@@ -114,7 +115,9 @@ def make_image_clusterer(
     >>> from skmixmate.metrics import clustering_accuracy
     >>> from skmixmate.recipes import make_image_clusterer
     >>> X, y = load_digits(return_X_y=True)
-    >>> clusterer = make_image_clusterer(10, n_init=1, n_starts=1, random_state=0)
+    >>> clusterer = make_image_clusterer(
+    ...     10, (8, 8), n_init=1, n_starts=1, random_state=0
+    ... )
     >>> bool(clustering_accuracy(y, clusterer.fit_predict(X)) > 0.9)
     True
     """

@@ -135,7 +135,10 @@ def _features_and(clusterer, image_shape, device) -> Pipeline:
     n_coefficients = len(scattering_paths(J, L)) * n_averages
     return Pipeline(
         [
-            ("center", FunctionTransformer(_without_row_means)),
+            (
+                "center",
+                FunctionTransformer(_without_row_means, feature_names_out="one-to-one"),
+            ),
             (
                 "scattering",
                 ScatteringTransform(

@@ -1,6 +1,7 @@
 """ScatteringTransform: input and output of every kind, parameters, persistence."""
 
 import copy
+import math
 import pickle
 import threading
 import warnings
@@ -80,13 +81,59 @@ def test_output_shape(X, J, shape):
     assert np.isfinite(S).all()
 
 
-def test_square_images_need_no_shape():
-    X = np.random.default_rng(1).random((3, 64))
+@pytest.mark.parametrize("side", [2, 8, 32, 48])
+def test_a_guessed_square_is_told_once_a_fit(side):
+    X = np.random.default_rng(1).random((3, side**2))
     model = ScatteringTransform(J=2, L=2)
-    S = model.fit_transform(X)
-    assert model.image_shape_ == (8, 8)
+    message = rf"n_features={side**2} is taken as a square grey image; pass image_shape"
+    with pytest.warns(UserWarning, match=message) as record:
+        S = model.fit_transform(X)
+    assert [warning.filename for warning in record] == [__file__]
+    assert model.image_shape_ == (side, side)
     assert_array_equal(S, model.transform(X))
-    assert_array_equal(S, ScatteringTransform(2, 2, (8, 8)).fit(X).transform(X))
+    # The way to say so, in any form, is silent.
+    for shape in ((side, side), [side, side], np.array([side, side])):
+        told = ScatteringTransform(J=2, L=2, image_shape=shape)
+        assert_array_equal(told.fit_transform(X), S)
+        assert told.image_shape_ == (side, side)
+        assert_array_equal(clone(told).fit_transform(X), S)
+
+
+@pytest.mark.parametrize(
+    ("n_features", "is_told"),
+    # With sides of at least 8 pixels, grey or of 3 or 4 channels: 12 by 12 or 9 by 16;
+    # 16 by 16 or 8 by 8 in RGBA; 48 by 48 or 24 by 32 in colour.
+    [
+        *[(49, True), (64, False), (121, False), (144, True)],
+        *[(256, True), (784, True), (1024, True), (2304, True)],
+    ],
+)
+def test_a_square_is_told_where_images_have_other_shapes(n_features, is_told):
+    X = np.random.default_rng(1).random((2, n_features))
+    model = ScatteringTransform(J=2, L=2, min_side=24)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X)
+    assert len(caught) == is_told
+    assert model.image_shape_ == (math.isqrt(n_features),) * 2
+
+
+@pytest.mark.parametrize("convert", [np.array, torch.tensor])
+def test_colour_and_signals_have_a_way(convert):
+    X = convert(np.random.default_rng(1).random((2, 16, 16, 3)))
+    flat = X.reshape(2, -1)
+    for model, data in (
+        (ScatteringTransform(image_shape=(16, 16, 3)), flat),
+        (ScatteringTransform(image_shape=[3, 16, 16]), flat),
+        (ScatteringTransform(image_shape=(16, 16)), flat),
+        (ScatteringTransform(min_side=24), flat),
+        (ScatteringTransform(), X),
+        (ScatteringTransform(), X[:, 0]),
+    ):
+        with pytest.raises(ValueError, match=r"images\.mean\(axis=-1\).*np\.fft\.rfft"):
+            model.fit(data)
+    with pytest.warns(UserWarning, match="images.mean.axis=-1.*rfft"):
+        ScatteringTransform().fit(convert(np.ones((2, 1000))))
 
 
 @pytest.mark.parametrize("J", [1, 3])
@@ -261,7 +308,7 @@ def test_gradients_are_those_of_the_functional(X, max_order, batch_size):
 
 def test_gradients_of_normalized_paths():
     X = torch.tensor(np.random.default_rng(3).random((2, 16)), requires_grad=True)
-    model = ScatteringTransform(J=1, L=2, normalize_paths=True).fit(X)
+    model = ScatteringTransform(1, 2, (4, 4), normalize_paths=True).fit(X)
     # Through an earlier operation as well.
     assert torch.autograd.gradcheck(lambda X: model.transform(X.exp()), X)
     blank = torch.zeros(1, 16, requires_grad=True)
@@ -325,7 +372,7 @@ def test_normalized_paths(dtype, seed, exponent, height, width):
 @pytest.mark.parametrize("side", [17, 28])
 def test_normalized_paths_of_a_constant_image(side, value, dtype):
     X = np.full((1, side**2), value, dtype=dtype)
-    model = ScatteringTransform(J=3, L=4, normalize_paths=True).fit(X)
+    model = ScatteringTransform(3, 4, (side, side), normalize_paths=True).fit(X)
     maps = model.transform(X).reshape(model.output_shape_)
     assert_allclose(maps[0], np.sign(value), rtol=1e-5)
     # Rounding is not blown up to one.
@@ -335,8 +382,8 @@ def test_normalized_paths_of_a_constant_image(side, value, dtype):
 def test_normalized_paths_need_more_than_one_average():
     X = np.ones((2, 64))
     with pytest.raises(ValueError, match=r"leaves nothing of images of \(8, 8\)"):
-        ScatteringTransform(J=3, normalize_paths=True).fit(X)
-    ScatteringTransform(J=2, normalize_paths=True).fit(X)
+        ScatteringTransform(3, image_shape=(8, 8), normalize_paths=True).fit(X)
+    ScatteringTransform(2, image_shape=(8, 8), normalize_paths=True).fit(X)
 
 
 def test_normalized_paths_forget_the_contrast_of_each_image(X):
@@ -344,6 +391,57 @@ def test_normalized_paths_forget_the_contrast_of_each_image(X):
     S = model.fit_transform(X)
     contrast = 10.0 ** np.arange(-3, N - 3)[:, None]
     assert_allclose(model.transform(contrast * X), S, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("normalize_paths", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "exponents", "rtol"),
+    [
+        ("float32", [-100, -60, -50, 60, 120], 1e-5),
+        ("float64", [-900, -520, 520, 1000], 1e-12),
+    ],
+)
+def test_the_unit_of_the_images_is_that_of_the_coefficients(
+    X, dtype, exponents, rtol, normalize_paths
+):
+    X = X.astype(dtype)
+    model = small_transform(normalize_paths=normalize_paths).fit(X)
+    S = model.transform(X)
+    for exponent in exponents:
+        unit = 1.0 if normalize_paths else 2.0**exponent
+        scaled = model.transform(np.ldexp(X, exponent)) / np.array(unit, dtype)
+        assert_allclose(scaled, S, rtol=rtol, atol=0)
+
+
+@pytest.mark.parametrize("normalize_paths", [False, True])
+@pytest.mark.parametrize("value", [0.0, 1e-45])
+def test_blank_images_have_no_coefficients(value, normalize_paths):
+    model = small_transform(normalize_paths=normalize_paths)
+    X = torch.full((2, HEIGHT * WIDTH), value).requires_grad_()
+    S = model.fit(X).transform(X)
+    assert S.abs().max() <= 2 * value
+    S.sum().backward()
+    assert X.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "J", "largest"), [((28, 28), 6, 5), ((8, 30), 10**9, 3), ((1, 90), 4, 3)]
+)
+def test_too_large_a_scale_is_an_error_at_once(shape, J, largest):
+    X = np.ones((2, math.prod(shape)))
+    message = (
+        rf"J={J} is too large for images of {shape[0]} by {shape[1]} pixels.*"
+        f"at most {largest},"
+    )
+    with pytest.raises(ValueError, match=message):
+        ScatteringTransform(J, 2, shape).fit(X)
+    ScatteringTransform(largest, 2, shape).fit(X)
+
+
+@pytest.mark.parametrize("parameters", [{"L": 10**5}, {"min_side": 10**6}])
+def test_what_does_not_fit_into_memory_is_an_error_at_once(X, parameters):
+    with pytest.raises(ValueError, match=r"J=2 and L=\d+ take \S+ GB for images of"):
+        small_transform(**parameters).fit(X)
 
 
 def test_names_are_unique_and_follow_the_paths(X, fitted):
@@ -530,7 +628,7 @@ def test_clone(X, fitted):
 
 def test_fitting_again_forgets_the_first_time(X):
     model = small_transform().fit(X)
-    model.set_params(J=1, L=2, image_shape=None, max_order=1).fit(X[:, :81])
+    model.set_params(J=1, L=2, image_shape=(9, 9), max_order=1).fit(X[:, :81])
     assert model.image_shape_ == (9, 9)
     assert model.output_shape_ == (3, 4, 4)
     assert model.transform(X[:, :81]).shape == (N, 48)

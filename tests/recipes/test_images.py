@@ -18,7 +18,7 @@ def image_clusterer():
     """A fitted image clusterer, its images and their classes."""
     X, y = load_digits(return_X_y=True)
     X = X.astype(np.float32)
-    clusterer = make_image_clusterer(10, n_init=1, n_starts=2, random_state=0)
+    clusterer = make_image_clusterer(10, (8, 8), n_init=1, n_starts=2, random_state=0)
     return clusterer.fit(X), X, y
 
 
@@ -56,8 +56,8 @@ def test_tiny_and_huge_units_lose_nothing(image_clusterer, unit):
 
 def test_another_number_of_clusters_is_set_in_one_place():
     X = load_digits().data[:400]
-    made = make_image_clusterer(3, n_init=1, n_starts=1, random_state=0)
-    changed = make_image_clusterer(7, n_init=1, n_starts=1, random_state=0)
+    made = make_image_clusterer(3, (8, 8), n_init=1, n_starts=1, random_state=0)
+    changed = make_image_clusterer(7, (8, 8), n_init=1, n_starts=1, random_state=0)
     changed.set_params(clusterer__mixmate__n_clusters=3)
     np.testing.assert_array_equal(made.fit_predict(X), changed.fit_predict(X))
 
@@ -72,7 +72,7 @@ def test_runs_and_starts_are_as_many_as_asked_for(monkeypatch):
 
     monkeypatch.setattr(MixMateClustering, "fit", record)
     X = load_digits().data[:300]
-    make_image_clusterer(3, n_init=2, n_starts=3, random_state=0).fit(X)
+    make_image_clusterer(3, (8, 8), n_init=2, n_starts=3, random_state=0).fit(X)
     *starts, last = fitted
     assert [(s.n_clusters, s.n_init, s.max_iter) for s in starts] == [(3, 3, 2)] * 2
     assert starts[0].random_state != starts[1].random_state
@@ -94,9 +94,8 @@ def test_images_that_are_not_square():
 def test_blank_images_are_no_harm():
     X = load_digits().data[:200].copy()
     X[:3] = 0.0
-    labels = make_image_clusterer(3, n_init=1, n_starts=1, random_state=0).fit_predict(
-        X
-    )
+    clusterer = make_image_clusterer(3, (8, 8), n_init=1, n_starts=1, random_state=0)
+    labels = clusterer.fit_predict(X)
     assert len(set(labels[:3])) == 1
 
 
@@ -132,6 +131,7 @@ def test_an_image_clusterer_survives_a_pickle(image_clusterer):
     [
         ({"image_shape": (4, 30)}, r"image_shape\[0\] == 4, must be >= 8"),
         ({"image_shape": 28}, r"image_shape must be \(height, width\), got 28"),
+        ({"image_shape": (16, 16, 4)}, r"got \(16, 16, 4\).*images\.mean\(axis=-1\)"),
         ({"image_shape": ("8", "8")}, r"image_shape\[0\] must be an integer"),
         ({"n_clusters": 0}, "n_clusters == 0, must be >= 1"),
         ({"n_clusters": "ten"}, "n_clusters must be an integer"),
@@ -151,6 +151,16 @@ def test_images_of_another_shape_are_refused():
         make_image_clusterer(2, (12, 12)).fit(X)
     with pytest.raises(ValueError, match="n_features=99 is no square number"):
         make_image_clusterer(2).fit(X[:, :99])
+
+
+def test_a_guessed_shape_is_told_where_another_has_as_many_pixels():
+    X = np.random.RandomState(0).uniform(size=(60, 256))
+    clusterer = make_image_clusterer(2, n_init=1, n_starts=1, random_state=0)
+    with pytest.warns(UserWarning, match=r"image_shape=\(16, 16\)") as record:
+        clusterer.fit(X)
+    assert [warning.filename for warning in record] == [__file__]
+    # Of images of at least 8 pixels a side, 64 numbers are 8 by 8.
+    clusterer.fit(X[:, :64])
 
 
 def test_what_clusters_and_atoms_look_like(image_clusterer):

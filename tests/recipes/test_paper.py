@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
@@ -128,3 +129,12 @@ def test_no_epoch_keeps_the_start(digits):
     np.testing.assert_allclose((atoms @ members.T).max(axis=1), 1.0, atol=1e-6)
     trained = small_paper_clusterer().fit(X)
     assert trained.loss_ < start.loss_
+
+
+def test_data_frames_between_the_steps_of_the_start_bring_no_warnings(digits):
+    pytest.importorskip("pandas")
+    X, _ = digits
+    expected = small_paper_clusterer().set_params(max_iter=0).fit(X[:200])
+    with config_context(transform_output="pandas"):  # Warnings are errors.
+        start = small_paper_clusterer().set_params(max_iter=0).fit(X[:200])
+    np.testing.assert_array_equal(start.labels_, expected.labels_)
