@@ -17,8 +17,7 @@ def cluster_stability(clusterer, X, *, n_repeats=2, random_state=None) -> np.nda
     to one part, and label the third; the score is the adjusted Rand index of their
     labels. A number of clusters that the data have is found again in other samples;
     with too many, it is chance which cluster is split, and with too few which ones are
-    merged. Scores of several values of ``n_clusters`` are to be compared, or plotted;
-    from two on, for the labels of a single cluster agree whatever the samples are.
+    merged. Scores of several values of ``n_clusters`` are to be compared, or plotted.
 
     Parameters
     ----------
@@ -35,14 +34,14 @@ def cluster_stability(clusterer, X, *, n_repeats=2, random_state=None) -> np.nda
     Returns
     -------
     ndarray of shape (n_repeats,)
-        Scores, at most one; about zero where the labels have nothing in common.
+        Scores, at most one; about zero where the labels have nothing in common, and
+        zero where both fits label all in one cluster, which agree by chance alone.
 
     Raises
     ------
     TypeError, ValueError
-        If ``n_repeats`` is not a positive integer, the clusterer cannot predict, X has
-        too few samples, or both fits label all in one cluster. That is an error, and
-        neither one nor NaN, since ``np.argmax`` of scores would choose either.
+        If ``n_repeats`` is not a positive integer, the clusterer cannot predict, or X
+        has too few samples.
 
     References
     ----------
@@ -78,11 +77,7 @@ def cluster_stability(clusterer, X, *, n_repeats=2, random_state=None) -> np.nda
             .predict(samples)
             for part in parts
         ]
-        if all(len(np.unique(of_part)) == 1 for of_part in labels):
-            raise ValueError(
-                f"Both fits of {clusterer!r} put all held-out samples into one "
-                "cluster; such labels always agree, which says nothing of their "
-                "stability. Compare numbers of clusters from two on."
-            )
-        scores[repeat] = adjusted_rand_score(*labels)
+        # Chance agrees as well there, and scikit-learn calls it perfect.
+        is_single = all(len(np.unique(of_part)) == 1 for of_part in labels)
+        scores[repeat] = 0.0 if is_single else adjusted_rand_score(*labels)
     return scores

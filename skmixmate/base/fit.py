@@ -48,6 +48,7 @@ class FittedAttributes:
 
     scale_: float
     observed_features_: np.ndarray | None
+    largest_norm_: float | None
     n_parameters_: int
     history_: dict[str, np.ndarray]
     n_iter_: int
@@ -133,8 +134,8 @@ class NetworkFit(ABC):
         """The samples as the network takes them, the same for all runs."""
 
     @abstractmethod
-    def start_shape(self) -> tuple[int, int, bool]:
-        """Number of clusters or groups, of atoms of each, whether a rule made it."""
+    def start_shape(self) -> dict:
+        """``n_clusters``, ``n_atoms`` and what else `first_atoms` has to know."""
 
     @abstractmethod
     def network(self, atoms: Tensor) -> UnfoldedEncoder:
@@ -286,19 +287,16 @@ class NetworkFit(ABC):
     def _first_network(self) -> UnfoldedEncoder:
         if self.earlier is not None:
             return self.earlier_network()
-        n_dictionaries, n_atoms, is_auto = self.start_shape()
         X = initialization_subset(
             self.samples, self.parameters.init_size, self.random_state
         )
         points = first_atoms(
             self.parameters.init,
             X,
-            n_dictionaries,
-            n_atoms,
-            self.random_state,
+            random_state=self.random_state,
             center=self.samples.center,
             group_size=self.parameters.penalty.group_size,
-            is_auto=is_auto,
+            **self.start_shape(),
         )
         atoms = scaled_points(points, self.samples, self.random_state)
         module = self.network(atoms.to(self.samples.device, torch.float32))

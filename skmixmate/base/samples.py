@@ -26,6 +26,11 @@ __all__ = [
 # Norm of the mean over root mean squared distance from it. Beyond, what samples have in
 # common drowns what tells them apart; images are below (digits 1.5, MNIST 0.8).
 _LARGEST_OFFSET = 3.0
+# What makes a sample extreme: this many times the median norm, or more by that power of
+# the ratio of the ninth decile to it, for at most this share of the samples.
+_FARTHEST, _TAIL_POWER, _LARGEST_SHARE = 20.0, 7, 0.05
+# Samples that the median is taken of.
+_N_FOR_MEDIAN = 5000
 # Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
 # products, small enough to stay near the processor.
 _CODES_PER_BATCH = 2**19
@@ -58,6 +63,11 @@ def scaled_samples(
     ------
     ValueError
         If the samples are too large or too small to square.
+
+    Warns
+    -----
+    UserWarning
+        If few samples are so large that they would decide scale and loss alone.
     """
     raw = Samples(
         data.X,
@@ -66,8 +76,14 @@ def scaled_samples(
         device=parameters.device,
         left_out=data.empty_columns,
     )
-    center, size = _center_and_size(raw, has_intercept)
-    _check_size(raw.replaced(center=center), size)
+    extreme = _extreme_rows(raw)
+    ordinary = raw if extreme is None else raw.subset(~extreme)
+    center, size = _center_and_size(ordinary, has_intercept)
+    _check_size(ordinary.replaced(center=center), size)
+    largest_norm = None
+    if extreme is not None:
+        largest_norm = float(ordinary.replaced(center=center).norms().max())
+        _warn_of_extreme_rows(extreme, largest_norm)
     scale = parameters.scale
     if scale is None:
         # Data that are the same throughout have no scale.
@@ -77,6 +93,41 @@ def scaled_samples(
         center=center,
         scale=scale,
         intercept_scaling=intercept if has_intercept else None,
+        largest_norm=largest_norm,
+    )
+
+
+def _extreme_rows(raw: Samples) -> Tensor | None:
+    """Samples far beyond all others, (n_samples,), bool; None if there are none.
+
+    Norms are those of samples about their median. What counts as far is many times the
+    median norm, and the more the heavier the tail of the others is.
+    """
+    places = torch.linspace(0, len(raw) - 1, min(len(raw), _N_FOR_MEDIAN))
+    X, observed = raw.raw(places.long())
+    if observed is not None:
+        X = X.masked_fill(observed == 0, torch.nan)
+    norms = raw.replaced(center=X.nanmedian(dim=0).values.nan_to_num()).norms()
+    positive = norms[norms > 0.0]
+    if len(positive) == 0:
+        return None
+    # By sorting: `torch.quantile` takes no more than 16 million.
+    ordered = positive.sort().values
+    median, high = (ordered[int(q * (len(ordered) - 1))] for q in (0.5, 0.9))
+    extreme = norms > median * max(_FARTHEST, float(high / median) ** _TAIL_POWER)
+    n_extreme = int(extreme.sum())
+    return extreme if 0 < n_extreme <= _LARGEST_SHARE * len(raw) else None
+
+
+def _warn_of_extreme_rows(extreme: Tensor, largest_norm: float) -> None:
+    rows = extreme.nonzero().flatten().tolist()
+    first = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+    warn_user(
+        f"{len(rows)} of {len(extreme)} samples are so much larger than the others "
+        f"that they would decide the scale and the loss alone (rows {first}); they "
+        f"count as if their norm were {largest_norm:.3g}, that of the largest other "
+        "one. Leave them out, or mask what is wrong in them, if they are faults.",
+        UserWarning,
     )
 
 
@@ -173,7 +224,7 @@ def initialization_subset(samples: Samples, size: int, random_state) -> np.ndarr
             order = order[complete[order]]
         else:
             order = order[~empty[order]]
-    X, observed = samples.raw(torch.from_numpy(order[:size]))
+    X, observed = samples.bounded(torch.from_numpy(order[:size]))
     if observed is not None:
         means = X.sum(0) / observed.sum(0).clamp(min=1.0)
         X = torch.where(observed > 0, X, means)

@@ -108,6 +108,9 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         Number of learned numbers.
     scale_ : float
         What X is divided by.
+    largest_norm_ : float or None
+        Samples with a larger norm count as if they had this one; see
+        `MixMateClustering`.
     observed_features_ : ndarray of shape (n_features,), bool, or None
         Which features had an observed entry; None if all. The others are left out.
     n_features_in_ : int
@@ -289,6 +292,9 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         Number of learned numbers.
     scale_ : float
         What X is divided by.
+    largest_norm_ : float or None
+        Samples with a larger norm count as if they had this one; see
+        `MixMateClustering`.
     observed_features_ : ndarray of shape (n_features,), bool, or None
         Which features had an observed entry; None if all. The others are left out.
     n_features_in_ : int

@@ -125,6 +125,7 @@ class FittedAutoencoder(FittedAttributes):
             dtype=torch.float64 if is_double else torch.float32,
             device=device,
             left_out=left_out,
+            largest_norm=self.largest_norm_,
         )
 
 
@@ -147,9 +148,16 @@ class AutoencoderFit(NetworkFit):
         _check_same_model(self.earlier, self.parameters)
         return self.earlier.samples(self.data, self.parameters.device)
 
-    def start_shape(self) -> tuple[int, int, bool]:
+    def start_shape(self) -> dict:
         """See `NetworkFit.start_shape`."""
-        return self.parameters.n_groups, self.parameters.group_size, False
+        n_groups, group_size = self.parameters.n_groups, self.parameters.group_size
+        # Groups larger than the data have to be filled somehow; nothing to tell.
+        n_samples = min(len(self.samples), self.parameters.init_size)
+        return {
+            "n_clusters": n_groups,
+            "n_atoms": group_size,
+            "warn": n_samples >= n_groups * group_size,
+        }
 
     def network(self, atoms: Tensor) -> DictionaryAutoencoder:
         """See `NetworkFit.network`."""
@@ -169,6 +177,7 @@ class AutoencoderFit(NetworkFit):
             dictionary_=D.numpy(),
             group_size_=self.parameters.group_size,
             scale_=self.samples.scale,
+            largest_norm_=self.samples.largest_norm,
             observed_features_=self.observed_features(),
             n_parameters_=D.numel(),
             history_=history_arrays(trainer),

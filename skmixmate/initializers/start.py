@@ -77,6 +77,7 @@ def first_atoms(
     center: Tensor | None = None,
     group_size: int = 1,
     is_auto: bool = False,
+    warn: bool = True,
 ) -> np.ndarray:
     """Turn ``init`` into the first atoms, in the space of X.
 
@@ -96,8 +97,10 @@ def first_atoms(
     group_size : int, default=1
         What the number of atoms must be a multiple of.
     is_auto : bool, default=False
-        Whether ``n_atoms`` is a rule's and not the user's: atoms that are given may
-        then be another number, and clusters with fewer members are nothing to warn of.
+        Whether ``n_atoms`` is a rule's and not the user's, so that atoms that are given
+        may be another number.
+    warn : bool, default=True
+        Whether to warn of clusters with fewer members than ``n_atoms``.
 
     Returns
     -------
@@ -123,8 +126,8 @@ def first_atoms(
     if not _needs_no_clusters(init) and len(X) < n_clusters:
         raise ValueError(
             f"init={reprlib.repr(init)} needs a sample for each of {n_clusters} "
-            f"clusters or groups, got {len(X)}; use more samples (init_size, if there "
-            "are more in X), fewer clusters, or init='noise'."
+            f"clusters or groups, got n_samples={len(X)}; use more samples (init_size, "
+            "if there are more in X), fewer clusters, or init='noise'."
         )
     origin = 0.0
     if isinstance(init, str) and center is not None:
@@ -134,7 +137,7 @@ def first_atoms(
         return _checked_atoms(found, shape, group_size) + origin
     labels = with_n_clusters(found, X, n_clusters, random_state)
     return dictionaries_from_labels(
-        X, labels, n_clusters, n_atoms, random_state, warn=not is_auto
+        X, labels, n_clusters, n_atoms, random_state, warn=warn
     )
 
 

@@ -137,6 +137,10 @@ class MixMateClustering(
         centred, so that their atoms look like them.
     scale_ : float
         What X is divided by then.
+    largest_norm_ : float or None
+        Samples with a larger norm, after centring, count as if they had this one. None
+        for no bound, unless a few training samples were far beyond all others, a
+        saturated sensor perhaps, which a warning names.
     observed_features_ : ndarray of shape (n_features,), bool, or None
         Which features had an observed entry; None if all. The others are left out of
         the model, whatever they have later.

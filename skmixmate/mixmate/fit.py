@@ -47,15 +47,22 @@ class MixtureFit(NetworkFit):
             has_intercept=self.parameters.fit_intercept,
         )
 
-    def start_shape(self) -> tuple[int, int, bool]:
+    def start_shape(self) -> dict:
         """See `NetworkFit.start_shape`."""
         n_clusters, n_atoms = self.parameters.n_clusters, self.parameters.n_atoms
         if n_atoms is not None:
-            return n_clusters, n_atoms, False
+            return {"n_clusters": n_clusters, "n_atoms": n_atoms}
         # A third of the mean cluster size, in whole groups, at least one.
         n_atoms = min(len(self.samples) // (3 * n_clusters), _LARGEST_AUTO_N_ATOMS)
         group_size = self.parameters.penalty.group_size
-        return n_clusters, max(1, math.ceil(n_atoms / group_size)) * group_size, True
+        n_atoms = max(1, math.ceil(n_atoms / group_size)) * group_size
+        # A rule's number, and not the user's: nothing to tell of few members.
+        return {
+            "n_clusters": n_clusters,
+            "n_atoms": n_atoms,
+            "is_auto": True,
+            "warn": False,
+        }
 
     def network(self, atoms: Tensor) -> DictionaryMixture:
         """See `NetworkFit.network`."""

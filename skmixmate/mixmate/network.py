@@ -82,6 +82,7 @@ class FittedMixture(FittedAttributes):
             weights_=torch.softmax(log_weights, dim=0).numpy(),
             center_=None if center is None else center.to("cpu", dtype).numpy(),
             scale_=samples.scale,
+            largest_norm_=samples.largest_norm,
             intercept_scaling_=samples.intercept_scaling,
             n_parameters_=D.size + parameters.fit_weights * (len(D) - 1),
             history_=history_arrays(trainer),
@@ -118,6 +119,7 @@ class FittedMixture(FittedAttributes):
             dtype=torch.float64 if is_double else torch.float32,
             device=device,
             left_out=left_out,
+            largest_norm=self.largest_norm_,
         )
 
 

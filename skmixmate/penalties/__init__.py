@@ -5,7 +5,6 @@ To add one, subclass `Penalty`, write `prox` and `value`, and pass an instance a
 """
 
 import inspect
-import reprlib
 
 from .elastic_net import ElasticNet
 from .norms import L1, GroupL2
@@ -46,7 +45,7 @@ def resolve_penalty(penalty: str | Penalty, **options) -> Penalty:
         raise ValueError(
             f"penalty must be one of {names}, or an instance of "
             "skmixmate.penalties.Penalty such as L1(nonnegative=True) or "
-            f"GroupL2(group_size=5), got {reprlib.repr(penalty)}."
+            f"GroupL2(group_size=5), got {penalty!r}."
         )
     accepted = inspect.signature(PENALTIES[penalty]).parameters
     return PENALTIES[penalty](**{k: v for k, v in options.items() if k in accepted})

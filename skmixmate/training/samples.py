@@ -46,6 +46,8 @@ class Samples:
     left_out : Tensor of shape (n_features,), bool, default=None
         Features that count as observed and zero, after centring too: they take no part
         if the atoms are zero there, and samples without others missing are complete.
+    largest_norm : float, default=None
+        Samples whose norm after centring is larger are shrunk to it; None shrinks none.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Samples:
         device: torch.device | str = "cpu",
         has_missing: bool | None = None,
         left_out: Tensor | None = None,
+        largest_norm: float | None = None,
     ):
         self.device = torch.device(device)
         if X.device != self.device and fits_in_memory(X.nbytes, self.device):
@@ -77,6 +80,7 @@ class Samples:
             )
         self.has_missing = has_missing
         self.left_out = None if left_out is None else left_out.to(self.device)
+        self.largest_norm = largest_norm
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -85,9 +89,17 @@ class Samples:
     def replaced(self, **changes) -> "Samples":
         """Return the same samples, sharing memory, with some parameters changed."""
         names = ("center", "scale", "intercept_scaling", "dtype", "device")
-        names += ("has_missing", "left_out")
+        names += ("has_missing", "left_out", "largest_norm")
         kept = {name: getattr(self, name) for name in names}
         return Samples(self.X, self.mask, **(kept | changes))
+
+    def subset(self, chosen: Tensor) -> "Samples":
+        """Return the samples where ``chosen`` (n_samples,) is True."""
+        chosen = chosen.to(self.X.device)
+        part = self.replaced()
+        part.X = self.X[chosen]
+        part.mask = None if self.mask is None else self.mask[chosen]
+        return part
 
     def raw(self, index) -> Batch:
         """Return the samples of a slice or an index tensor as they are.
@@ -116,7 +128,8 @@ class Samples:
     def batch(self, index) -> Batch:
         """Return the samples of a slice or an index tensor as a network takes them."""
         X, observed = self.raw(index)
-        X = (self._centered(X) / self.scale).to(self.dtype)
+        X = self._bounded(self._centered(X), observed)
+        X = (X / self.scale).to(self.dtype)
         if self.intercept_scaling is None:
             return Batch(X, observed)
         X = torch.cat([X, X.new_full((len(X), 1), self.intercept_scaling)], dim=1)
@@ -135,6 +148,33 @@ class Samples:
         if self.left_out is not None:
             center = center.masked_fill(self.left_out, 0.0)
         return X - center
+
+    def _bounded(self, X: Tensor, observed: Tensor | None) -> Tensor:
+        if self.largest_norm is None:
+            return X
+        # Not by zero.
+        norms = _norms(X, observed).clamp(min=self.largest_norm)
+        return X * (self.largest_norm / norms).to(X.dtype).unsqueeze(1)
+
+    def bounded(self, index) -> Batch:
+        """Return samples as `raw` does, those that are too large shrunk."""
+        X, observed = self.raw(index)
+        if self.largest_norm is None:
+            return Batch(X, observed)
+        bounded = self._bounded(self._centered(X), observed)
+        bounded += X - self._centered(X)
+        return Batch(bounded if observed is None else bounded * observed, observed)
+
+    def norms(self, batch_size: int = 4096) -> Tensor:
+        """Norm of each centred sample, (n_samples,), float64.
+
+        From observed entries alone, as `mean_squared_norm`.
+        """
+        norms = [
+            _norms(self._centered(X), observed)
+            for X, observed in map(self.raw, self.slices(batch_size))
+        ]
+        return torch.cat(norms)
 
     def slices(self, batch_size: int) -> Iterator[slice]:
         """Yield consecutive slices of at most ``batch_size`` samples, in order."""
@@ -164,3 +204,14 @@ class Samples:
             total += float((squares if observed is None else squares * observed).sum())
             n_observed += X.numel() if observed is None else int(observed.sum())
         return total / max(n_observed, 1) * self.X.shape[1]
+
+
+def _norms(X: Tensor, observed: Tensor | None) -> Tensor:
+    """Norm of each sample, (B,), float64; as if missing entries were like others."""
+    X = X.double() if observed is None else X.double() * observed
+    # Squares of the largest numbers are none.
+    largest = X.abs().amax(1, keepdim=True).clamp(min=torch.finfo(X.dtype).tiny)
+    squares = (X / largest).square().sum(1)
+    if observed is not None:
+        squares = squares * (X.shape[1] / observed.sum(1).clamp(min=1.0))
+    return largest.squeeze(1) * squares.sqrt()

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
-from skmixmate.base import training
+from skmixmate.base import fit
 from skmixmate.datasets import make_dictionary_mixture
 
 from .conftest import small_model
@@ -103,8 +103,6 @@ def test_a_column_may_be_missing_from_a_later_batch(X):
     batch[:, 3] = np.nan
     model = small_model().partial_fit(X[:100]).partial_fit(batch)
     assert np.isfinite(model.dictionaries_).all()
-    with pytest.raises(ValueError, match="column 3"):
-        small_model().partial_fit(batch)
 
 
 def test_first_batch_with_too_few_samples(X):
@@ -154,14 +152,14 @@ def test_samples_are_drawn_from_clusters_that_have_members(X):
 
 def test_batches_from_one_seed_come_in_another_order_each_time(X, monkeypatch):
     seeds = []
-    make = training.torch_generator
+    make = fit.torch_generator
 
     def recorded(*args, **kwargs):
         generator = make(*args, **kwargs)
         seeds.append(generator.initial_seed())
         return generator
 
-    monkeypatch.setattr(training, "torch_generator", recorded)
+    monkeypatch.setattr(fit, "torch_generator", recorded)
     small_model().partial_fit(X).partial_fit(X)
     assert len(set(seeds)) == 2
 

@@ -178,7 +178,8 @@ def test_warm_start_takes_up_fitted_weights(X):
     weights = model.weights_
     assert np.ptp(weights) > 0.01
     model.set_params(learning_rate=1e-9).fit(X)
-    assert_allclose(model.weights_, weights, atol=1e-5)
+    # They are found anew in each epoch, from the same dictionaries.
+    assert_allclose(model.weights_, weights, atol=0.03)
 
 
 def random_data(*shape):
@@ -206,6 +207,7 @@ def random_data(*shape):
     ],
 )
 @pytest.mark.parametrize("init", INITIALIZERS)
+@pytest.mark.filterwarnings("ignore:.* clusters are empty")
 def test_awkward_data(X, parameters, init):
     model = MixMateClustering(
         **({"n_clusters": 3} | parameters), init=init, max_iter=2, random_state=0

@@ -128,7 +128,7 @@ def test_wrong_number_of_features(X, fitted):
     [
         (torch.ones(160, 12), "mask must be boolean.*float32"),
         (torch.ones(160, 11, dtype=torch.bool), r"\(160, 12\), got \(160, 11\)"),
-        (torch.zeros(160, 12, dtype=torch.bool), r"160 row\(s\)"),
+        (torch.zeros(160, 12, dtype=torch.bool), "X has no observed entry"),
     ],
 )
 def test_wrong_masks(mask, message, X, fitted):
