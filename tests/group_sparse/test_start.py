@@ -97,9 +97,7 @@ def test_a_bad_init_is_named(X, init, message):
 
 
 def test_clusters_need_a_sample_each(X):
-    with pytest.raises(
-        ValueError, match="clusters or groups, got n_samples=4"
-    ):
+    with pytest.raises(ValueError, match="clusters or groups, got n_samples=4"):
         small_model(init="spectral").fit(X[:4])
     with pytest.raises(ValueError, match="n_samples=3; use more samples"):
         small_model(init="spectral", init_size=3).fit(X)

@@ -202,9 +202,7 @@ def test_atoms_of_a_wrong_shape_are_told_in_few_words(init, given, blobs):
 
 @pytest.mark.parametrize("name", OF_CLUSTERS)
 def test_clusters_need_a_sample_each(name, blobs):
-    with pytest.raises(
-        ValueError, match=r"each of 3 clusters.* n_samples=2"
-    ):
+    with pytest.raises(ValueError, match=r"each of 3 clusters.* n_samples=2"):
         first_atoms(name, blobs[0][:2], 3, 2, seed())
 
 

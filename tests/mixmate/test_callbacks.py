@@ -96,3 +96,18 @@ def test_progress_bar(X, capsys):
     pytest.importorskip("rich")
     small_model(max_iter=2).set_callbacks(callback.ProgressBar()).fit(X)
     assert "MixMateClustering" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("as_mask", [False, True])
+def test_monitored_scores_are_those_of_each_epoch(X, as_mask):
+    """With classes, which scikit-learn's monitor asks for, and the mask."""
+    mask = np.random.RandomState(0).uniform(size=X.shape) > 0.1 if as_mask else None
+    y = np.zeros(len(X), dtype=int)
+    monitor = callback.ScoringMonitor(scoring=None)
+    recorder = Recorder()
+    model = small_model(max_iter=3).set_callbacks(monitor, recorder)
+    model.fit(X, y, mask=mask)
+    log = monitor.get_logs(select="most_recent").data
+    scores = [row["score"] for row in log if row["task_name"] == "epoch"]
+    expected = [one.score(X, mask=mask) for one in recorder.estimators]
+    np.testing.assert_allclose(scores, expected, rtol=1e-9)

@@ -73,8 +73,10 @@ def test_autoencoders_bound_them_too(X, method):
         lambda rng: rng.lognormal(sigma=1.5, size=(500, 10)),
         lambda rng: rng.uniform(size=(500, 3)) ** 20,
         lambda rng: np.where(rng.uniform(size=(500, 1)) < 0.5, 0.0, 1.0) * np.ones(4),
-        lambda rng: np.repeat([[0.0, 0.0], [1e3, 0.0]], [300, 200], axis=0)
-        + rng.standard_normal((500, 2)),
+        lambda rng: (
+            np.repeat([[0.0, 0.0], [1e3, 0.0]], [300, 200], axis=0)
+            + rng.standard_normal((500, 2))
+        ),
         lambda rng: np.zeros((500, 2)),
     ],
     ids=["normal", "log-normal", "powers", "half zero", "two clusters", "zero"],

@@ -332,3 +332,30 @@ def test_a_falling_learning_rate_is_not_stopped_early(X):
     model.set_params(learning_rate_schedule="linear").fit(X)
     assert model.n_iter_ == 9
     assert not model.converged_
+
+
+def test_many_short_warm_starts_converge(X):
+    model = small_model(warm_start=True, max_iter=1, tol=0.05, n_iter_no_change=3)
+    converged = [model.fit(X).converged_ for _ in range(40)]
+    assert not any(converged[:3])
+    assert converged[-1]
+    whole = small_model(max_iter=40, tol=0.05, n_iter_no_change=3).fit(X)
+    assert whole.converged_
+
+
+def test_closed_form_of_the_weights_on_separate_blobs():
+    X, y = make_blobs([630, 190, 180], 5, center_box=(-30, 30), random_state=1)
+    start = np.stack([X[y == k][:6] for k in range(3)])
+    model = MixMateClustering(
+        3, init=start, fit_weights=True, max_iter=4, random_state=0
+    ).fit(X)
+    np.testing.assert_allclose(model.weights_, [0.63, 0.19, 0.18], atol=0.005)
+
+
+@pytest.mark.filterwarnings("ignore:1 of 3 clusters are empty")
+def test_no_cluster_dies_of_its_weight(X):
+    """A cluster that no sample is in has a weight, and may find some."""
+    far = np.full((1, 4, 12), 1e3) * np.array([1.0, -1.0, 1.0, -1.0])[:, None]
+    start = np.concatenate([X[:8].reshape(2, 4, 12), far])
+    model = small_model(init=start, fit_weights=True, max_iter=1).fit(X)
+    assert (model.weights_ > 0.5 / (len(X) + 3)).all()

@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from skmixmate import MixMateImputer, NeighborVoting
 from skmixmate.base import fit
 from skmixmate.mixmate.fit import MixtureFit
+from skmixmate.model_selection import cluster_stability
+from skmixmate.penalties import L1
 from skmixmate.training import Trainer
 
 from .conftest import small_model
@@ -173,3 +179,71 @@ def test_an_interrupted_partial_fit_keeps_the_batch_and_ends_the_loop(X, monkeyp
     with pytest.raises(KeyboardInterrupt):
         model.partial_fit(X)
     assert model.predict(X).shape == (len(X),)
+
+
+class InterruptingL1(L1):
+    """Sends KeyboardInterrupt once, in the middle of a training run."""
+
+    calls = 0
+
+    def value(self, codes):
+        InterruptingL1.calls += 1
+        if InterruptingL1.calls == 10:
+            raise KeyboardInterrupt
+        return super().value(codes)
+
+
+@pytest.fixture
+def interrupted_model():
+    InterruptingL1.calls = 0
+    return small_model(penalty=InterruptingL1(), max_iter=20)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m, X: GridSearchCV(m, {"alpha": [0.5, 1.0]}, cv=2).fit(X),
+        lambda m, X: cross_val_score(m, X, cv=2),
+        lambda m, X: cluster_stability(m, X, random_state=0),
+        lambda m, X: make_pipeline(StandardScaler(), m).fit(X),
+        lambda m, X: make_pipeline(NeighborVoting(m)).fit_predict(X),
+        lambda m, X: make_pipeline(MixMateImputer(m, always=True)).fit(X),
+        lambda m, X: small_model(init=m).fit(X),
+    ],
+    ids=["search", "scores", "stability", "pipeline", "voting", "imputer", "start"],
+)
+def test_within_another_call_the_interrupt_goes_on(interrupted_model, call, X):
+    with pytest.raises(KeyboardInterrupt):
+        call(interrupted_model, X)
+    # Only the last pass of the interrupted fit came after it.
+    assert InterruptingL1.calls == 11
+
+
+def test_within_a_pipeline_what_was_learned_is_kept(interrupted_model, X):
+    pipeline = make_pipeline(StandardScaler(), interrupted_model)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.fit(X)
+    assert_array_equal(pipeline.predict(X), pipeline[-1].labels_)
+
+
+@pytest.mark.parametrize("make", [NeighborVoting, MixMateImputer])
+def test_the_outermost_fit_keeps_what_an_inner_one_learned(interrupted_model, make, X):
+    X = X.copy()
+    if make is MixMateImputer:
+        X[::2, 0] = np.nan
+    outer = make(interrupted_model)
+    with pytest.warns(RuntimeWarning, match="interrupted.*the mixture") as record:
+        outer.fit(X)
+    assert [warning.filename for warning in record] == [__file__]
+    assert outer.mixmate_.n_iter_ < 20
+    out = outer.transform(X) if make is MixMateImputer else outer.predict(X)
+    assert np.isfinite(out).all()
+
+
+def test_a_function_of_the_user_is_no_library(interrupted_model, X):
+    def fit_several(models):
+        return [model.fit(X) for model in models]
+
+    with pytest.warns(RuntimeWarning, match="interrupted"):
+        fit_several([interrupted_model])
+    assert interrupted_model.labels_.shape == (len(X),)

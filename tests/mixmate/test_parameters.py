@@ -93,9 +93,7 @@ def test_constructor_checks_nothing():
 
 
 def test_init_size_below_n_clusters(X):
-    with pytest.raises(
-        ValueError, match=r"each of 3 clusters.* n_samples=2"
-    ):
+    with pytest.raises(ValueError, match=r"each of 3 clusters.* n_samples=2"):
         small_model(init_size=2).fit(X)
 
 

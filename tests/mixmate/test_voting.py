@@ -286,8 +286,8 @@ def test_a_parameter_set_out_of_range_after_fit_is_named(X):
 def test_before_fit_there_is_nothing_to_predict(X):
     with pytest.raises(NotFittedError):
         NeighborVoting().predict(X)
-    for other in (NearestNeighbors(), MixMateImputer().fit(X)):
-        with pytest.raises(TypeError, match="a NeighborVoting or a Pipeline"):
+    for other in (NearestNeighbors().fit(X), MixMateImputer().fit(X)):
+        with pytest.raises(TypeError, match="a NeighborVoting, a Pipeline"):
             atom_averages(other, X)
 
 

@@ -1,11 +1,15 @@
 """The `device` parameter and where data fit."""
 
+import multiprocessing
+import os
 from contextlib import contextmanager
 from threading import Barrier, Thread
 
+import numpy as np
 import pytest
 import torch
 
+from skmixmate import MixMateClustering
 from skmixmate.utils.device import (
     fits_in_memory,
     plain_arithmetic,
@@ -158,3 +162,34 @@ def test_a_wrapped_function_keeps_its_name_and_parameters():
     assert function(1, b=2) == 3
     assert function.__name__ == "function"
     assert function.__doc__ == "Add."
+
+
+def _predict_in_a_child(model, X, results):
+    results.put(model.predict(X).tolist())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
+)
+def test_a_fork_of_a_fitted_process_computes():
+    """Where the parent has computed with two threads, which a fork does not copy."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        X = np.random.RandomState(0).uniform(size=(3000, 64))
+        model = MixMateClustering(10, max_iter=1, init="data", random_state=0).fit(X)
+        expected = model.predict(X[:600]).tolist()
+        context = multiprocessing.get_context("fork")
+        results = context.Queue()
+        child = context.Process(
+            target=_predict_in_a_child, args=(model, X[:600], results), daemon=True
+        )
+        child.start()
+        try:
+            assert results.get(timeout=60) == expected
+        finally:
+            child.kill()
+            child.join()
+    finally:
+        torch.set_num_threads(n_threads)
