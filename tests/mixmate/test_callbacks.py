@@ -103,7 +103,9 @@ def test_monitored_scores_are_those_of_each_epoch(X, as_mask):
     """With classes, which scikit-learn's monitor asks for, and the mask."""
     mask = np.random.RandomState(0).uniform(size=X.shape) > 0.1 if as_mask else None
     y = np.zeros(len(X), dtype=int)
-    monitor = callback.ScoringMonitor(scoring=None)
+    monitor = callback.ScoringMonitor(
+        scoring=lambda estimator, X, y, **mask: {"score": estimator.score(X, **mask)}
+    )
     recorder = Recorder()
     model = small_model(max_iter=3).set_callbacks(monitor, recorder)
     model.fit(X, y, mask=mask)

@@ -169,9 +169,7 @@ def _predict_in_a_child(model, X, results):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-@pytest.mark.filterwarnings(
-    "ignore:This process .* is multi-threaded:DeprecationWarning"
-)
+@pytest.mark.filterwarnings("ignore:.* is multi-threaded:DeprecationWarning")
 def test_a_fork_of_a_fitted_process_computes():
     """Where the parent has computed with two threads, which a fork does not copy."""
     n_threads = torch.get_num_threads()
