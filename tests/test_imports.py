@@ -122,7 +122,7 @@ def test_the_core_does_without_scikit_learn(file):
 
 def test_the_reader_of_imports_reads():
     names = imported_modules(ROOT / "mixmate" / "fit.py")
-    assert {"skmixmate.modules", "skmixmate.utils.validation", "torch"} <= names
+    assert {"skmixmate.modules", "skmixmate.utils.callers", "torch"} <= names
     assert "skmixmate.mixmate.network" in names
 
 

@@ -1,12 +1,13 @@
 """Constructor parameters that the estimators over networks share, checked."""
 
 import functools
+import inspect
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, get_type_hints
 
 import torch
 
-from ..penalties import Penalty, resolve_penalty
+from ..penalties import PENALTIES, Penalty
 from ..training import SCHEDULES
 from ..utils.device import resolve_device
 from ..utils.parameter_checks import (
@@ -17,7 +18,7 @@ from ..utils.parameter_checks import (
     check_or_auto,
 )
 
-__all__ = ["NetworkParameters", "at_least_one", "integer_or_auto"]
+__all__ = ["NetworkParameters", "at_least_one", "integer_or_auto", "resolve_penalty"]
 
 _LEAST_BATCH_SIZE, _LARGEST_BATCH_SIZE = 64, 256
 # With fewer steps an epoch, losses tell good starts from bad ones worse.
@@ -42,8 +43,36 @@ def _step_size(value, name: str) -> float | str:
     return _number_or_auto(value, name) or "auto"
 
 
-def _penalty(value, name: str) -> Penalty:
-    return resolve_penalty(value)
+def resolve_penalty(penalty: str | Penalty, **options) -> Penalty:
+    """Return the `Penalty` that ``penalty`` names, or ``penalty`` itself.
+
+    Parameters
+    ----------
+    penalty : str or Penalty
+        A name is one of `PENALTIES`.
+    **options
+        For a penalty by name: those that its class takes.
+
+    Returns
+    -------
+    Penalty
+
+    Raises
+    ------
+    ValueError
+        If ``penalty`` is neither.
+    """
+    if isinstance(penalty, Penalty):
+        return penalty
+    if not isinstance(penalty, str) or penalty not in PENALTIES:
+        names = ", ".join(map(repr, PENALTIES))
+        raise ValueError(
+            f"penalty must be one of {names}, or an instance of "
+            "skmixmate.penalties.Penalty such as L1(nonnegative=True) or "
+            f"GroupL2(group_size=5), got {penalty!r}."
+        )
+    accepted = inspect.signature(PENALTIES[penalty]).parameters
+    return PENALTIES[penalty](**{k: v for k, v in options.items() if k in accepted})
 
 
 def _schedule(value, name: str) -> str:
@@ -70,7 +99,7 @@ class NetworkParameters:
     check, ``check(value, name)``, which returns what to keep.
     """
 
-    penalty: Annotated[Penalty, _penalty]
+    penalty: Annotated[Penalty, lambda value, name: resolve_penalty(value)]
     alpha: Annotated[float, nonnegative]
     scale: Annotated[float | None, _number_or_auto]
     init: Annotated[Any, _as_it_is]

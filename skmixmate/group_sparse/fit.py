@@ -9,12 +9,11 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from ..base.fit import FittedAttributes, NetworkFit
-from ..base.parameters import NetworkParameters, at_least_one
+from ..base.parameters import NetworkParameters, at_least_one, resolve_penalty
 from ..base.samples import batched_outputs, scaled_samples
 from ..base.training import history_arrays
 from ..functional import group_norms
 from ..modules import LOSSES, AutoencoderOutput, DictionaryAutoencoder
-from ..penalties import resolve_penalty
 from ..training import Samples, Trainer
 from ..utils.callers import warn_user
 from ..utils.parameter_checks import check_bool, check_choice

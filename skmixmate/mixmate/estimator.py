@@ -13,8 +13,13 @@ from ..utils.device import plain_arithmetic
 from ..utils.parameter_checks import check_choice, check_integer
 from ..utils.random import private_random_state
 from .fit import MixtureFit
-from .last_pass import assigned_codes
-from .network import FittedMixture, MixtureParameters, decode, decode_by_label
+from .network import (
+    FittedMixture,
+    MixtureParameters,
+    assigned_codes,
+    decode,
+    decode_by_label,
+)
 
 __all__ = ["MixMateClustering"]
 

@@ -11,8 +11,13 @@ from ..base.samples import scaled_samples
 from ..modules import DictionaryMixture
 from ..training import BackwardChoice, Callback, MixtureWeights, Samples, Trainer
 from ..utils.callers import warn_user
-from .last_pass import LastPass, last_pass
-from .network import FittedMixture, MixtureParameters, build_network
+from .network import (
+    FittedMixture,
+    LastPass,
+    MixtureParameters,
+    build_network,
+    last_pass,
+)
 
 __all__ = ["MixtureFit"]
 

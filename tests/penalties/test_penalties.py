@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from sklearn import linear_model
 
 from skmixmate import GroupSparseAutoencoder, MixMateClustering, functional
+from skmixmate.base.parameters import resolve_penalty
 from skmixmate.modules import DictionaryMixture
 from skmixmate.penalties import (
     L1,
     PENALTIES,
+    ElasticNet,  # noqa: F401 (for eval)
     GroupL2,
     Penalty,
-    resolve_penalty,
 )
 
 quick = settings(max_examples=50)
