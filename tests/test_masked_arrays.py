@@ -121,7 +121,7 @@ def test_integers_with_a_mask(dtype, samples):
 @pytest.mark.parametrize(
     "estimator",
     [
-        ScatteringTransform(1, 2, max_order=1),
+        ScatteringTransform(1, 2, (3, 3), max_order=1),
         PartialWhitening(3, random_state=0),
         SparseSubspaceClustering(3, random_state=0),
         NeighborVoting(MIXMATE, random_state=0),
@@ -172,7 +172,8 @@ def test_averages_and_displays_leave_masked_entries_out(samples):
     rows = slice(1, 3)
     for given, nan in ((masked[rows], X_nan[rows]), (masked[1], X_nan[1])):
         displays = [
-            ReconstructionDisplay.from_estimator(model, A) for A in (given, nan)
+            ReconstructionDisplay.from_estimator(model, A, image_shape=(3, 3))
+            for A in (given, nan)
         ]
         for name in ("observed", "codes", "labels", "mse"):
             assert_array_equal(*(getattr(display, name) for display in displays))

@@ -124,7 +124,7 @@ ESTIMATORS = {
     "imputer": (MixMateImputer(MIXMATE, random_state=0), with_missing),
     "voting": (NeighborVoting(MIXMATE, random_state=0), np.asarray),
     "ssc": (SparseSubspaceClustering(3, n_rounds=2, random_state=0), np.asarray),
-    "scattering": (ScatteringTransform(1, 2, min_side=6), np.asarray),
+    "scattering": (ScatteringTransform(1, 2, (4, 4), min_side=6), np.asarray),
 }
 
 
@@ -142,7 +142,7 @@ def test_modes_of_the_caller_change_nothing(name, mode, X, expected):
 
 def test_gradients_flow_through_scattering_whatever_the_mode(X):
     images = torch.from_numpy(X[:4]).requires_grad_()
-    model = ScatteringTransform(1, 2).fit(images)
+    model = ScatteringTransform(1, 2, (4, 4)).fit(images)
     model.transform(images).sum().backward()
     gradients = images.grad.clone()
     for mode in (MODES["bfloat16"], MODES["double"], MODES["device"]):
