@@ -137,7 +137,7 @@ def test_random_state_none_differs_from_fit_to_fit(X):
     assert not np.array_equal(first, model.fit(X).dictionaries_)
 
 
-# Powers of two, which change no rounding: digits, as integers, are equally far from many
+# Powers of two, which change no rounding: digits, as integers, are as far from many
 # a neighbour, and rounding would choose among them.
 @pytest.mark.parametrize("factor", [2.0**10, 2.0**-10])
 @pytest.mark.parametrize("data", ["mixture", "digits"])
