@@ -25,7 +25,7 @@ from ..utils.callers import warn_user
 from ..utils.random import private_random_state, torch_generator
 from ..utils.validation import Input
 from .parameters import NetworkParameters
-from .samples import initialization_subset, scaled_points
+from .samples import bounded_samples, initialization_subset, scaled_points
 from .training import (
     joined_histories,
     load_optimizer_state,
@@ -70,6 +70,14 @@ class FittedAttributes:
     def fixed_parameters(self) -> dict:
         """What a fitted model has whatever the estimator's parameters are now."""
         return {}
+
+    def never_observed(self, data: Input) -> Tensor | None:
+        """Features of which nothing is known, (M,), and nothing in ``data`` either."""
+        if self.observed_features_ is None or data.empty_columns is None:
+            return None
+        return data.empty_columns & torch.tensor(
+            ~self.observed_features_, device=data.X.device
+        )
 
     def left_out(self, data: Input) -> Tensor | None:
         """Features of which nothing is known, (M,), or nothing in ``data``."""
@@ -127,11 +135,15 @@ class NetworkFit(ABC):
         self.n_runs = 1 if has_one else parameters.n_init
         self.random_state = private_random_state(parameters.random_state)
         self.data = data
-        self.samples = self.prepare()
+        self.samples = self._later_samples() if earlier else self.first_samples()
 
     @abstractmethod
-    def prepare(self) -> Samples:
-        """The samples as the network takes them, the same for all runs."""
+    def first_samples(self) -> Samples:
+        """The samples of a new fit as the network takes them, the same for all runs."""
+
+    @abstractmethod
+    def check_same_model(self) -> None:
+        """Raise a ValueError if earlier fits were of another model."""
 
     @abstractmethod
     def start_shape(self) -> dict:
@@ -271,6 +283,21 @@ class NetworkFit(ABC):
             observed |= True if earlier is None else earlier
         return None if observed.all() else observed
 
+    def _later_samples(self) -> Samples:
+        self.check_same_model()
+        never = self.earlier.never_observed(self.data)
+        was_unknown = self.earlier.observed_features_
+        n_new = 0 if was_unknown is None else int((~was_unknown).sum())
+        n_new -= 0 if never is None else int(never.sum())
+        if n_new > 0:
+            warn_user(
+                f"{n_new} features of X are observed for the first time; centre and "
+                "scale stay as they were found without them.",
+                UserWarning,
+            )
+        samples = self.earlier.samples(self.data, self.parameters.device, never)
+        return bounded_samples(samples)
+
     def _progress(self, prefix: str = "") -> list[Callback]:
         return [PrintProgress(prefix)] if self.parameters.verbose else []
 
@@ -280,6 +307,7 @@ class NetworkFit(ABC):
         # With so few epochs a fit, only several fits together can tell.
         if self.earlier and parameters.max_iter <= parameters.n_iter_no_change:
             earlier_losses = self.earlier.history_["loss"]
+            earlier_losses = earlier_losses[-parameters.n_iter_no_change :]
         return EarlyStopping(
             parameters.tol, parameters.n_iter_no_change, earlier_losses
         )

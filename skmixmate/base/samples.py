@@ -15,6 +15,7 @@ from .parameters import NetworkParameters
 
 __all__ = [
     "batched_outputs",
+    "bounded_samples",
     "compute_in_batches",
     "initialization_subset",
     "like_input",
@@ -27,8 +28,12 @@ __all__ = [
 # common drowns what tells them apart; images are below (digits 1.5, MNIST 0.8).
 _LARGEST_OFFSET = 3.0
 # What makes a sample extreme: this many times the median norm, or more by that power of
-# the ratio of the ninth decile to it, for at most this share of the samples.
-_FARTHEST, _TAIL_POWER, _LARGEST_SHARE = 20.0, 7, 0.05
+# the ratio of the ninth decile to it, for at most this share of the samples: a small
+# cluster may lie far away as well.
+_FARTHEST, _TAIL_POWER, _LARGEST_SHARE = 50.0, 7, 0.01
+# Extreme samples are shrunk to this many times the largest norm of the others, so that
+# new ordinary ones, a little larger than all before, are not.
+_SLACK = 2.0
 # Samples that the median is taken of.
 _N_FOR_MEDIAN = 5000
 # Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
@@ -76,71 +81,91 @@ def scaled_samples(
         device=parameters.device,
         left_out=data.empty_columns,
     )
-    extreme = _extreme_rows(raw)
-    ordinary = raw if extreme is None else raw.subset(~extreme)
-    center, size = _center_and_size(ordinary, has_intercept)
-    _check_size(ordinary.replaced(center=center), size)
-    largest_norm = None
-    if extreme is not None:
-        largest_norm = float(ordinary.replaced(center=center).norms().max())
-        _warn_of_extreme_rows(extreme, largest_norm)
+    ordinary = _ordinary_rows(raw)
+    center, size = _center_and_size(raw, has_intercept, ordinary)
+    _check_size(raw.replaced(center=center), size)
     scale = parameters.scale
     if scale is None:
         # Data that are the same throughout have no scale.
         scale = (size / squared_norm) ** 0.5 or 1.0
     intercept = (size**0.5 / scale) or squared_norm**0.5
-    return raw.replaced(
+    samples = raw.replaced(
         center=center,
         scale=scale,
         intercept_scaling=intercept if has_intercept else None,
-        largest_norm=largest_norm,
     )
+    return _bounded(samples, ordinary)
 
 
-def _extreme_rows(raw: Samples) -> Tensor | None:
-    """Samples far beyond all others, (n_samples,), bool; None if there are none.
+def bounded_samples(samples: Samples) -> Samples:
+    """Samples of a later call with a bound, if a few are far beyond the others.
+
+    Warns
+    -----
+    UserWarning
+        Naming them.
+    """
+    if samples.largest_norm is not None:
+        return samples
+    return _bounded(samples, _ordinary_rows(samples))
+
+
+def _bounded(samples: Samples, ordinary: Tensor | None) -> Samples:
+    if ordinary is None:
+        return samples
+    largest_norm = _SLACK * float(samples.norms()[ordinary].max())
+    rows = (~ordinary).nonzero().flatten().tolist()
+    first = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+    warn_user(
+        f"{len(rows)} of {len(samples)} samples are so much larger than the others "
+        f"that they would decide the scale and the loss alone (rows {first}); they "
+        f"count as if their norm were {largest_norm:.3g}, {_SLACK:g} times that of the "
+        "largest other one. Leave them out, or mask what is wrong in them, if they are "
+        "faults.",
+        UserWarning,
+    )
+    return samples.replaced(largest_norm=largest_norm)
+
+
+def _ordinary_rows(raw: Samples) -> Tensor | None:
+    """All samples but those far beyond all others, (n_samples,), bool; None for all.
 
     Norms are those of samples about their median. What counts as far is many times the
     median norm, and the more the heavier the tail of the others is.
     """
-    places = torch.linspace(0, len(raw) - 1, min(len(raw), _N_FOR_MEDIAN))
-    X, observed = raw.raw(places.long())
+    if raw.X.dtype in (torch.uint8, torch.int8):  # None can be far.
+        return None
+    n_places = min(len(raw), _N_FOR_MEDIAN)
+    X, observed = raw.raw(torch.arange(n_places) * len(raw) // n_places)
     if observed is not None:
         X = X.masked_fill(observed == 0, torch.nan)
     norms = raw.replaced(center=X.nanmedian(dim=0).values.nan_to_num()).norms()
-    positive = norms[norms > 0.0]
-    if len(positive) == 0:
-        return None
     # By sorting: `torch.quantile` takes no more than 16 million.
-    ordered = positive.sort().values
-    median, high = (ordered[int(q * (len(ordered) - 1))] for q in (0.5, 0.9))
-    extreme = norms > median * max(_FARTHEST, float(high / median) ** _TAIL_POWER)
-    n_extreme = int(extreme.sum())
-    return extreme if 0 < n_extreme <= _LARGEST_SHARE * len(raw) else None
+    ordered = norms[norms > 0.0].sort().values
+    if len(ordered) == 0:
+        return None
+    median, high = (float(ordered[int(q * (len(ordered) - 1))]) for q in (0.5, 0.9))
+    ordinary = norms <= median * max(_FARTHEST, (high / median) ** _TAIL_POWER)
+    n_extreme = int((~ordinary).sum())
+    return ordinary if 0 < n_extreme <= _LARGEST_SHARE * len(raw) else None
 
 
-def _warn_of_extreme_rows(extreme: Tensor, largest_norm: float) -> None:
-    rows = extreme.nonzero().flatten().tolist()
-    first = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
-    warn_user(
-        f"{len(rows)} of {len(extreme)} samples are so much larger than the others "
-        f"that they would decide the scale and the loss alone (rows {first}); they "
-        f"count as if their norm were {largest_norm:.3g}, that of the largest other "
-        "one. Leave them out, or mask what is wrong in them, if they are faults.",
-        UserWarning,
-    )
+def _center_and_size(
+    raw: Samples, may_center: bool, rows: Tensor | None
+) -> tuple[Tensor | None, float]:
+    """What to subtract from the samples, if anything, and what size that leaves.
 
-
-def _center_and_size(raw: Samples, may_center: bool) -> tuple[Tensor | None, float]:
-    """What to subtract from the samples, if anything, and what size that leaves."""
-    size = raw.mean_squared_norm()
+    Both from the samples where ``rows`` is True, or all.
+    """
+    size = raw.mean_squared_norm(rows)
     if not may_center:
         return None, size
-    center = raw.mean()
+    center = raw.mean(rows)
     squared_offset = float(center.square().sum())
     if squared_offset < 0.8 * size:  # Not far, and no need for another pass to tell.
         return None, size
-    spread = raw.replaced(center=center, dtype=torch.float64).mean_squared_norm()
+    centered = raw.replaced(center=center, dtype=torch.float64)
+    spread = centered.mean_squared_norm(rows)
     is_far = squared_offset > _LARGEST_OFFSET**2 * spread
     return (center, spread) if is_far and spread > 0.0 else (None, size)
 
@@ -217,14 +242,17 @@ def initialization_subset(samples: Samples, size: int, random_state) -> np.ndarr
         Finite.
     """
     order = random_state.permutation(len(samples))
-    size = min(size, len(samples))
+    growth = samples.growth()
+    if growth is not None:  # Rows that are far beyond all others are no example.
+        order = order[(growth == 1.0).cpu().numpy()[order]]
+    size = min(size, len(order))
     if samples.has_missing:
         complete, empty = _complete_and_empty_rows(samples)
         if complete.sum() >= size / 2:
             order = order[complete[order]]
         else:
             order = order[~empty[order]]
-    X, observed = samples.bounded(torch.from_numpy(order[:size]))
+    X, observed = samples.raw(torch.from_numpy(order[:size]))
     if observed is not None:
         means = X.sum(0) / observed.sum(0).clamp(min=1.0)
         X = torch.where(observed > 0, X, means)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
@@ -19,7 +19,7 @@ from .fit import (
 __all__ = ["BaseSparseAutoencoder"]
 
 
-class BaseSparseAutoencoder(NetworkEstimatorMixin, TransformerMixin, BaseEstimator):
+class BaseSparseAutoencoder(NetworkEstimatorMixin, BaseEstimator):
     """Methods of the sparse autoencoders; subclasses write the constructor.
 
     Subclasses also give in ``_size_names`` the parameters that the number of groups and

@@ -140,12 +140,13 @@ class AutoencoderFit(NetworkFit):
     parameters: AutoencoderParameters
     earlier: FittedAutoencoder | None
 
-    def prepare(self) -> Samples:
-        """See `NetworkFit.prepare`."""
-        if self.earlier is None:
-            return scaled_samples(self.data, self.parameters, _SCALED_SQUARED_NORM)
+    def check_same_model(self) -> None:
+        """See `NetworkFit.check_same_model`."""
         _check_same_model(self.earlier, self.parameters)
-        return self.earlier.samples(self.data, self.parameters.device)
+
+    def first_samples(self) -> Samples:
+        """See `NetworkFit.first_samples`."""
+        return scaled_samples(self.data, self.parameters, _SCALED_SQUARED_NORM)
 
     def start_shape(self) -> dict:
         """See `NetworkFit.start_shape`."""

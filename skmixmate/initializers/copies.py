@@ -40,8 +40,10 @@ def distinct_samples(X, n_clusters: int, n_neighbors: int = 10) -> DistinctSampl
     X : ndarray of shape (n_samples, n_features)
         Finite.
     n_clusters : int
-        Rows with more copies than half the mean size of a cluster may well be one, and
-        are left as they are. So at least ``2 * n_clusters`` samples are left, or all.
+        Near copies are more than twice as many groups: a few may be clusters that lie
+        far apart. Rows with more copies than half the mean size of a cluster may well
+        be one, and are left as they are. So at least ``2 * n_clusters`` samples are
+        left, or all.
     n_neighbors : int, default=10
         Number of neighbours in the graph; at most half of the others are used.
 
@@ -67,6 +69,9 @@ def distinct_samples(X, n_clusters: int, n_neighbors: int = 10) -> DistinctSampl
     while True:
         graph = _neighbor_graph(X, n_neighbors)
         groups = _close_groups(X, graph, n_neighbors)
+        # Few groups may be clusters that lie far from each other.
+        if (np.unique(groups, return_counts=True)[1] > 1).sum() <= 2 * n_clusters:
+            break
         kept, near_copy_of = _kept(groups, len(X) / (2 * n_clusters))
         if len(kept) == len(X):
             break

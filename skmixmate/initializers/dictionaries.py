@@ -2,6 +2,8 @@
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.metrics.pairwise import euclidean_distances
+from torch import Tensor
 
 from ..utils.callers import warn_user
 from ..utils.random import private_random_state
@@ -100,9 +102,9 @@ def with_n_clusters(labels, X, n_clusters: int, random_state) -> np.ndarray:
     values, sizes = np.unique(labels[labels >= 0], return_counts=True)
     if len(values) > n_clusters:
         warn_user(
-            f"init gave {len(values)} clusters for n_clusters={n_clusters}; the "
-            f"{n_clusters} largest are kept and the samples of the others wait for "
-            "training to place them.",
+            f"init gave {len(values)} clusters and not {n_clusters}; the {n_clusters} "
+            "largest are kept and the samples of the others wait for training to place "
+            "them.",
             InitializationWarning,
         )
         largest = np.argsort(-sizes, kind="stable")[:n_clusters]
@@ -112,8 +114,8 @@ def with_n_clusters(labels, X, n_clusters: int, random_state) -> np.ndarray:
         relabelled[labels == old] = new
     if len(values) < n_clusters:
         warn_user(
-            f"init gave {len(values)} clusters for n_clusters={n_clusters}; the "
-            "largest are split in two until there are enough.",
+            f"init gave {len(values)} clusters and not {n_clusters}; the largest are "
+            "split in two until there are enough.",
             InitializationWarning,
         )
         for new in range(len(values), n_clusters):
@@ -127,32 +129,26 @@ def _distinct_rows(X, members, n_rows) -> np.ndarray:
     Near copies of earlier ones only where there are too few others.
     """
     # Duplicates are rare: look at few rows first and at all only if needed.
-    for n_looked_at in (n_rows, len(members)):
+    for n_looked_at in (n_rows, 4 * n_rows, len(members)):
         rows = X[members[:n_looked_at]]
         _, first = np.unique(rows, axis=0, return_index=True)
         rows = rows[np.sort(first)]
-        is_copy = _near_copies(rows, n_rows)
+        is_copy = np.zeros(len(rows), dtype=bool)
+        is_copy[: 4 * n_rows] = _near_copies(rows[: 4 * n_rows])
         if np.sum(~is_copy) >= n_rows or n_looked_at >= len(members):
             break
     return rows[np.argsort(is_copy, kind="stable")[:n_rows]]
 
 
-def _near_copies(rows, n_rows) -> np.ndarray:
-    """Whether rows all but equal one of the first ``n_rows`` that are no copies."""
-    is_copy = np.zeros(len(rows), dtype=bool)
-    closest, n_found = None, 0
-    for i in range(len(rows) - 1):
-        if is_copy[i]:
-            continue
-        # No squares, which may be too large or too small for the dtype.
-        distances = np.abs(rows[i + 1 :] - rows[i]).max(axis=1)
-        if closest is None:
-            closest = 1e-3 * np.median(distances)
-        is_copy[i + 1 :] |= distances <= closest
-        n_found += 1
-        if n_found == n_rows:
-            break
-    return is_copy
+def _near_copies(rows) -> np.ndarray:
+    """Whether rows are a thousand times closer to an earlier one than to most."""
+    # About their mean, and in a unit of their own, so that squares keep their digits.
+    rows = rows.astype(np.float64)
+    rows = rows - rows.mean(axis=0)
+    rows /= np.abs(rows).max() or 1.0
+    distances = euclidean_distances(rows)
+    closest = 1e-3 * np.median(distances)
+    return np.tril(distances <= closest, -1).any(axis=1) & (closest > 0.0)
 
 
 def _mixtures(atoms, n_mixtures, random_state) -> np.ndarray:
@@ -165,7 +161,7 @@ def _mixtures(atoms, n_mixtures, random_state) -> np.ndarray:
 
 
 def _check_labels(labels, n_samples: int) -> np.ndarray:
-    labels = np.asarray(labels)
+    labels = np.asarray(labels.cpu() if isinstance(labels, Tensor) else labels)
     if labels.shape != (n_samples,):
         raise ValueError(
             f"init gave labels of shape {labels.shape} for {n_samples} samples; "

@@ -133,12 +133,19 @@ def first_atoms(
     if isinstance(init, str) and center is not None:
         origin = center.cpu().numpy()
     found = _found(init, X - origin, n_clusters, n_atoms, random_state)
-    if getattr(found, "ndim", 1) > 1:
+    if _n_dimensions(found) > 1:
         return _checked_atoms(found, shape, group_size) + origin
     labels = with_n_clusters(found, X, n_clusters, random_state)
     return dictionaries_from_labels(
         X, labels, n_clusters, n_atoms, random_state, warn=warn
     )
+
+
+def _n_dimensions(found) -> int:
+    try:
+        return np.ndim(found)
+    except ValueError:  # Rows of unequal length are no labels.
+        return 2
 
 
 def _needs_no_clusters(init) -> bool:
@@ -187,7 +194,8 @@ def _checked_atoms(atoms, shape, group_size: int) -> np.ndarray:
     ):
         return atoms
     raise ValueError(
-        f"init must be a finite array of shape (n_clusters, n_atoms, n_features) = "
-        f"({n_clusters}, {n_atoms or 'n_atoms'}, {n_features}), or of as many rows, "
-        f"n_atoms a multiple of the penalty's group_size={group_size}, got {given}."
+        "init must be a finite array of atoms of each cluster or group, (clusters, "
+        f"atoms, n_features) = ({n_clusters}, {n_atoms or 'any number'}, "
+        f"{n_features}), or of as many rows; the number of atoms must be a multiple of "
+        f"the penalty's group_size={group_size}. Got {given}."
     )

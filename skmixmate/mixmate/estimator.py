@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -12,6 +12,7 @@ from ..modules import DictionaryMixture, MixtureOutput
 from ..utils.device import plain_arithmetic
 from ..utils.parameter_checks import check_choice, check_integer
 from ..utils.random import private_random_state
+from ..utils.validation import Input
 from .fit import MixtureFit
 from .network import (
     FittedMixture,
@@ -27,10 +28,7 @@ __all__ = ["MixMateClustering"]
 _CLUSTERS = ("assigned", "all")
 
 
-# A TransformerMixin itself: set_output wraps `transform` only in a class that is one.
-class MixMateClustering(
-    NetworkEstimatorMixin, TransformerMixin, ClusterMixin, BaseEstimator
-):
+class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
     """Cluster samples with a mixture of sparse dictionaries (MixMate).
 
     Each cluster has a dictionary of its own. A sample is coded sparsely against every
@@ -143,12 +141,13 @@ class MixMateClustering(
     scale_ : float
         What X is divided by then.
     largest_norm_ : float or None
-        Samples with a larger norm, after centring, count as if they had this one. None
-        for no bound, unless a few training samples were far beyond all others, a
-        saturated sensor perhaps, which a warning names.
+        Samples with a larger norm, after centring, count as if they had this one, but
+        are reconstructed in their own size. None, for no bound, unless a few training
+        samples were far beyond all others, a saturated sensor perhaps, which a warning
+        names; then it is twice the largest norm of the others.
     observed_features_ : ndarray of shape (n_features,), bool, or None
         Which features had an observed entry; None if all. The others are left out of
-        the model, whatever they have later.
+        the model, until a later batch or a warm start has entries.
     intercept_scaling_ : float or None
         The constant feature, the root mean squared norm of the scaled samples.
     cluster_sizes_ : ndarray of shape (n_clusters,)
@@ -199,7 +198,6 @@ class MixMateClustering(
     _fitted_name = "dictionaries_"
     _parameters_type = MixtureParameters
     _attributes_type = FittedMixture
-    _fit_type = MixtureFit
     _fit_type = MixtureFit
 
     def __init__(
@@ -380,7 +378,8 @@ class MixMateClustering(
             labels = output.energies.argmin(dim=1)
             return self._uncentered(decode_by_label(module, codes, labels))
 
-        return self._map(X, mask, reconstructions)
+        data = self._validate(X, mask)
+        return like_input(data, self._grown(self._compute(data, reconstructions), data))
 
     def impute(self, X, mask=None):
         """Fill in missing entries with their expected value under the model.
@@ -408,7 +407,7 @@ class MixMateClustering(
             return self._uncentered(decode(module, output.codes * weights).sum(0))
 
         data = self._validate(X, mask)
-        filled = self._compute(data, expected)
+        filled = self._grown(self._compute(data, expected), data)
         if data.empty_rows is not None:
             filled[data.empty_rows] = self._mean_reconstruction(module).to(filled)
         observed = ~torch.isnan(data.X)
@@ -485,6 +484,16 @@ class MixMateClustering(
             codes = shares[:, None] * self.code_means_
         codes = torch.from_numpy(codes).to(module.dictionaries)
         return self._uncentered(decode(module, codes.unsqueeze(1)).sum(0))[0]
+
+    def _grown(self, X: Tensor, data: Input) -> Tensor:
+        """Reconstructions (B, ..., M) of samples as large as they were given."""
+        fitted, parameters = self._fitted_state()
+        growth = fitted.samples(data, parameters.device, fitted.left_out(data)).growth()
+        if growth is None:
+            return X
+        growth = growth.to(X).reshape(-1, *(1,) * (X.ndim - 1))
+        center = 0.0 if self.center_ is None else torch.as_tensor(self.center_).to(X)
+        return center + (X - center) * growth
 
     def _uncentered(self, X: Tensor) -> Tensor:
         """Scaled samples (..., M), with an intercept or without, in the unit of X."""

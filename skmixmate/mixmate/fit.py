@@ -35,11 +35,12 @@ class MixtureFit(NetworkFit):
     parameters: MixtureParameters
     earlier: FittedMixture | None
 
-    def prepare(self) -> Samples:
-        """See `NetworkFit.prepare`."""
-        if self.earlier is not None:
-            _check_same_model(self.earlier, self.parameters)
-            return self.earlier.samples(self.data, self.parameters.device)
+    def check_same_model(self) -> None:
+        """See `NetworkFit.check_same_model`."""
+        _check_same_model(self.earlier, self.parameters)
+
+    def first_samples(self) -> Samples:
+        """See `NetworkFit.first_samples`."""
         n_samples, n_clusters = len(self.data.X), self.parameters.n_clusters
         if n_samples < n_clusters:
             raise ValueError(
@@ -89,8 +90,10 @@ class MixtureFit(NetworkFit):
         if self.parameters.fit_weights:
             earlier = None
             if is_stream and self.earlier is not None and self.earlier.last is not None:
+                weights = self.earlier.weights_
                 n_seen = self.earlier.last.cluster_sizes_.sum()
-                earlier = torch.tensor(self.earlier.weights_ * n_seen)
+                # What they were found from, a sample more for each cluster included.
+                earlier = torch.tensor(weights * (n_seen + len(weights)) - 1.0)
             callbacks.append(MixtureWeights(earlier))
         if self.samples.device.type == "cpu":
             callbacks.append(BackwardChoice())

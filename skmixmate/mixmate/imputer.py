@@ -185,6 +185,6 @@ def _subsample(n_samples: int, missing: Tensor | None, size: int, random_state):
         return order_of_complete[:size].sort().values
     chosen = order[:size]
     unseen = missing[chosen].all(dim=0)
-    # One sample each, for a mixture takes no feature that is missing throughout.
+    # One sample each, or the mixture would leave these features out.
     witnesses = (~missing[:, unseen]).int().argmax(dim=0)
     return torch.cat([chosen, witnesses]).unique()

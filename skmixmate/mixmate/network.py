@@ -133,6 +133,11 @@ class FittedMixture(FittedAttributes):
             **attributes,
         )
 
+    def fixed_parameters(self) -> dict:
+        """See `FittedAttributes.fixed_parameters`."""
+        n_clusters, n_atoms, _ = self.dictionaries_.shape
+        return {"n_clusters": n_clusters, "n_atoms": n_atoms}
+
     def network(
         self, parameters: MixtureParameters, left_out: Tensor | None = None
     ) -> DictionaryMixture:

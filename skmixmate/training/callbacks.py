@@ -61,7 +61,8 @@ class EarlyStopping(Callback):
     n_iter_no_change : int
         Number of consecutive epochs without improvement that ends training.
     earlier_losses : sequence of float, default=()
-        Of epochs that count as the first ones of the run.
+        Of epochs that count as the first ones of the run, unless its first loss is more
+        than a tenth above all of them: it is of other samples or parameters then.
     """
 
     def __init__(
@@ -79,12 +80,16 @@ class EarlyStopping(Callback):
         self.best_loss = float("inf")
         self.n_no_change = 0
         self.converged = False
-        for loss in self.earlier_losses:
-            self._count(loss)
 
     def on_epoch_end(self, trainer) -> bool:
         """Return whether the loss has stopped falling."""
-        return self._count(trainer.history["loss"][-1])
+        losses = trainer.history["loss"]
+        if len(losses) == 1 and len(self.earlier_losses) > 0:
+            highest = max(self.earlier_losses)
+            if losses[0] <= highest + 0.1 * abs(highest):
+                for loss in self.earlier_losses:
+                    self._count(loss)
+        return self._count(losses[-1])
 
     def _count(self, loss: float) -> bool:
         if loss < self.best_loss - self.tol * abs(self.best_loss) or (

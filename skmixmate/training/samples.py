@@ -93,14 +93,6 @@ class Samples:
         kept = {name: getattr(self, name) for name in names}
         return Samples(self.X, self.mask, **(kept | changes))
 
-    def subset(self, chosen: Tensor) -> "Samples":
-        """Return the samples where ``chosen`` (n_samples,) is True."""
-        chosen = chosen.to(self.X.device)
-        part = self.replaced()
-        part.X = self.X[chosen]
-        part.mask = None if self.mask is None else self.mask[chosen]
-        return part
-
     def raw(self, index) -> Batch:
         """Return the samples of a slice or an index tensor as they are.
 
@@ -156,20 +148,17 @@ class Samples:
         norms = _norms(X, observed).clamp(min=self.largest_norm)
         return X * (self.largest_norm / norms).to(X.dtype).unsqueeze(1)
 
-    def bounded(self, index) -> Batch:
-        """Return samples as `raw` does, those that are too large shrunk."""
-        X, observed = self.raw(index)
+    def growth(self) -> Tensor | None:
+        """What undoes the shrinking of each sample, (n_samples,), at least one.
+
+        None if nothing is shrunk.
+        """
         if self.largest_norm is None:
-            return Batch(X, observed)
-        bounded = self._bounded(self._centered(X), observed)
-        bounded += X - self._centered(X)
-        return Batch(bounded if observed is None else bounded * observed, observed)
+            return None
+        return (self.norms() / self.largest_norm).clamp(min=1.0)
 
     def norms(self, batch_size: int = 4096) -> Tensor:
-        """Norm of each centred sample, (n_samples,), float64.
-
-        From observed entries alone, as `mean_squared_norm`.
-        """
+        """Norm of each centred sample where it is observed, (n_samples,), float64."""
         norms = [
             _norms(self._centered(X), observed)
             for X, observed in map(self.raw, self.slices(batch_size))
@@ -181,24 +170,35 @@ class Samples:
         for start in range(0, len(self), batch_size):
             yield slice(start, min(start + batch_size, len(self)))
 
-    def mean(self, batch_size: int = 4096) -> Tensor:
-        """Mean of the observed raw entries of each feature, (M,), float64."""
+    def _batches_of(self, rows: Tensor | None, batch_size: int) -> Iterator:
+        """Yield what `raw` takes for the samples where ``rows`` is True, or all."""
+        if rows is None:
+            return self.slices(batch_size)
+        return iter(rows.nonzero().flatten().split(batch_size))
+
+    def mean(self, rows: Tensor | None = None, batch_size: int = 4096) -> Tensor:
+        """Mean of the observed raw entries of each feature, (M,), float64.
+
+        Over the samples where ``rows`` (n_samples,) is True, or all.
+        """
         total = torch.zeros(self.X.shape[1], dtype=torch.float64, device=self.device)
         n_observed = torch.zeros_like(total)
-        for index in self.slices(batch_size):
+        for index in self._batches_of(rows, batch_size):
             X, observed = self.raw(index)
             total += X.sum(0, dtype=torch.float64)
             n_observed += len(X) if observed is None else observed.sum(0)
         return total / n_observed.clamp(min=1.0)
 
-    def mean_squared_norm(self, batch_size: int = 4096) -> float:
-        """Mean squared norm of the centred samples.
+    def mean_squared_norm(
+        self, rows: Tensor | None = None, batch_size: int = 4096
+    ) -> float:
+        """Mean squared norm of the centred samples where ``rows`` is True, or all.
 
         From observed entries alone: the mean squared entry times the number of
         features.
         """
         total, n_observed = 0.0, 0
-        for index in self.slices(batch_size):
+        for index in self._batches_of(rows, batch_size):
             X, observed = self.raw(index)
             squares = self._centered(X).double().square()
             total += float((squares if observed is None else squares * observed).sum())
@@ -207,11 +207,11 @@ class Samples:
 
 
 def _norms(X: Tensor, observed: Tensor | None) -> Tensor:
-    """Norm of each sample, (B,), float64; as if missing entries were like others."""
+    """Norm of each sample over what is observed, (B,), float64."""
     X = X.double() if observed is None else X.double() * observed
-    # Squares of the largest numbers are none.
-    largest = X.abs().amax(1, keepdim=True).clamp(min=torch.finfo(X.dtype).tiny)
-    squares = (X / largest).square().sum(1)
-    if observed is not None:
-        squares = squares * (X.shape[1] / observed.sum(1).clamp(min=1.0))
-    return largest.squeeze(1) * squares.sqrt()
+    norms = torch.linalg.vector_norm(X, dim=1)
+    # Squares of the largest and the smallest numbers are none.
+    if ((norms > 1e150) | (norms < 1e-150)).any():
+        largest = X.abs().amax(1, keepdim=True).clamp(min=torch.finfo(X.dtype).tiny)
+        norms = largest[:, 0] * torch.linalg.vector_norm(X / largest, dim=1)
+    return norms

@@ -10,7 +10,10 @@ __all__ = ["is_called_by_user", "warn_user"]
 _IN_BETWEEN = {"skmixmate", "sklearn", "torch", "joblib"}
 # Packages whose functions fit estimators of others, and the modules of them whose
 # frames are only wrapped around a method that the user has called.
-_CALLERS = {"skmixmate", "sklearn", "joblib", "dask", "distributed"}
+_CALLERS = {
+    *("skmixmate", "sklearn", "joblib", "dask", "dask_ml", "distributed"),
+    *("imblearn", "optuna", "ray", "skopt"),
+}
 _WRAPPERS = ("skmixmate.utils", "sklearn.utils", "sklearn.callback")
 
 

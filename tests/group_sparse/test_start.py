@@ -85,9 +85,9 @@ def test_zero_atoms_start_as_random_ones(X):
     [
         ("cluster", "'k-means', 'data', .* an object .* got 'cluster'"),
         (KMeans, "init must be one of 'spectral'"),
-        (np.zeros((9, 12)), r"n_features\) = \(5, 2, 12\), .* got shape \(9, 12"),
+        (np.zeros((9, 12)), r"n_features\) = \(5, 2, 12\), .* Got shape \(9, 12"),
         (np.full((10, 12), np.nan), "with NaN or infinity"),
-        (lambda *_: np.zeros((2, 2)), r"got shape \(2, 2\)"),
+        (lambda *_: np.zeros((2, 2)), r"Got shape \(2, 2\)"),
         (lambda *_: np.zeros(3, int), r"labels of shape \(3,\) for 200 samples"),
     ],
 )

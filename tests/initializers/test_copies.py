@@ -1,5 +1,7 @@
 """Copies of samples, exact and near: told from data that have none."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris, make_blobs, make_moons
@@ -186,3 +188,15 @@ def test_mixmate_survives_copies():
     model = MixMateClustering(4, n_atoms=5, max_iter=2, random_state=0)
     labels = model.fit_predict(repeated(X, 12))
     assert clustering_accuracy(np.repeat(target, 12), labels) == 1.0
+
+
+@pytest.mark.parametrize(("n_large", "n_small"), [(1800, 200), (900, 100), (920, 80)])
+def test_a_small_cluster_far_away_is_not_copies(n_large, n_small):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((n_large + n_small, 4))
+    X[n_large:] += 40.0
+    target = np.arange(len(X)) >= n_large
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        labels = spectral_labels(X, 2, 0)
+    assert adjusted_rand_score(target, labels) == 1.0

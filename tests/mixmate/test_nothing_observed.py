@@ -102,7 +102,8 @@ def test_columns_never_observed_are_left_out(X, fit_intercept):
 def test_a_column_that_is_observed_later_is_learned_then(X):
     model = small_model().partial_fit(with_empty_columns(X, 2))
     assert not model.observed_features_[2]
-    model.partial_fit(X)
+    with pytest.warns(UserWarning, match="1 features of X are observed for the first"):
+        model.partial_fit(X)
     assert model.observed_features_ is None
     assert (model.dictionaries_[:, :, 2] != 0).any()
     model.partial_fit(with_empty_columns(X, 4))

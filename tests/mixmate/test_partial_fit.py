@@ -172,3 +172,16 @@ def test_the_learning_rate_does_not_fall_from_batch_to_batch(X):
         for schedule in ("constant", "linear")
     )
     assert_array_equal(linear.dictionaries_, constant.dictionaries_)
+
+
+def test_weights_of_a_stream_are_those_of_all_batches():
+    """A sample more for each cluster once, and not in every call."""
+    rng = np.random.RandomState(0)
+    X = np.where(rng.uniform(size=(1000, 1)) < 0.9, 10.0, -10.0) * np.ones(4)
+    X += 0.1 * rng.standard_normal(X.shape)
+    start = np.stack([X[X[:, 0] > 0][:3], X[X[:, 0] < 0][:3]])
+    model = small_model(n_clusters=2, n_atoms=3, init=start, fit_weights=True)
+    for batch in (X[:400], *np.array_split(X[400:], 200)):
+        model.partial_fit(batch)
+    share = (X[:, 0] > 0).mean()
+    assert_allclose(model.weights_, [share, 1 - share], atol=0.01)

@@ -185,3 +185,8 @@ def test_earlier_epochs_count():
     trainer = SimpleNamespace(history={"loss": [9.2]})
     stopping.on_train_begin(trainer)
     assert stopping.on_epoch_end(trainer)
+    # Of other data or parameters.
+    trainer.history["loss"] = [20.0]
+    stopping.on_train_begin(trainer)
+    assert not stopping.on_epoch_end(trainer)
+    assert stopping.best_loss == 20.0
