@@ -1,9 +1,9 @@
 """A fit of an estimator over a network: starts, training, the last pass."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -54,7 +54,7 @@ class FittedAttributes:
     n_iter_: int
     converged_: bool
     _optimizer_state: list | None = None
-    last: object | None = None
+    last: Any = None
 
     @classmethod
     def from_estimator(cls, estimator) -> Self:
@@ -150,11 +150,11 @@ class NetworkFit(ABC):
         """The attributes that training determines, in the dtype of the data."""
 
     @abstractmethod
-    def last_pass(self, module: UnfoldedEncoder, samples: Samples):
+    def last_pass(self, module: Any, samples: Samples) -> Any:
         """What the network, built as `predict` builds it, says of the samples."""
 
     @abstractmethod
-    def warn(self, fitted: FittedAttributes) -> None:
+    def warn(self, fitted: Any) -> None:
         """Warn of what the last pass found."""
 
     def callbacks(self, *, is_stream: bool) -> list[Callback]:
@@ -164,7 +164,7 @@ class NetworkFit(ABC):
         """
         return []
 
-    def joined(self, last):
+    def joined(self, last: Any) -> Any:
         """The last pass over a batch together with those over earlier ones."""
         return last
 
@@ -184,7 +184,8 @@ class NetworkFit(ABC):
         KeyboardInterrupt
             If it comes before there is anything to keep.
         """
-        best, interrupted_run = None, None
+        best: Any = None
+        interrupted_run = None
         for i in range(self.n_runs):
             prefix = f"run {i + 1}/{self.n_runs}, " if self.n_runs > 1 else ""
             try:
@@ -248,14 +249,16 @@ class NetworkFit(ABC):
             ],
             max_iter=self.parameters.max_iter,
         ).run()
-        fitted = self.fitted(trainer, not falls and ending.converged)
+        fitted = self.fitted(
+            trainer, isinstance(ending, EarlyStopping) and ending.converged
+        )
         try:
             last = self._last_pass(fitted)
         except KeyboardInterrupt:
             return fitted, True
         return replace(fitted, last=last), trainer.interrupted
 
-    def _last_pass(self, fitted: FittedAttributes):
+    def _last_pass(self, fitted: Any) -> Any:
         left_out = fitted.left_out(self.data)
         module = fitted.network(self.parameters, left_out)
         return self.last_pass(module, self.samples.replaced(left_out=left_out))
@@ -276,7 +279,7 @@ class NetworkFit(ABC):
 
     def _early_stopping(self) -> EarlyStopping:
         parameters = self.parameters
-        earlier_losses = ()
+        earlier_losses: Collection[float] = ()
         # With so few epochs a fit, only several fits together can tell.
         if self.earlier and parameters.max_iter <= parameters.n_iter_no_change:
             earlier_losses = self.earlier.history_["loss"]

@@ -1,7 +1,7 @@
 """What the steps of a fit are for a sparse autoencoder."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ class AutoencoderParameters(NetworkParameters):
     n_groups: int
     group_size: int
     name_of_n_groups: str
-    loss: Annotated[str, _loss]
+    loss: Annotated[Literal["penalized", "reconstruction"], _loss]
     normalize_atoms: Annotated[bool, check_bool]
 
     @classmethod
@@ -165,7 +165,8 @@ class AutoencoderFit(NetworkFit):
 
     def earlier_network(self) -> DictionaryAutoencoder:
         """See `NetworkFit.earlier_network`."""
-        return self.earlier.network(self.parameters).float()
+        module = self.earlier.network(self.parameters)  # type: ignore[union-attr]
+        return module.float()
 
     def fitted(self, trainer: Trainer, converged: bool = False) -> FittedAutoencoder:
         """See `NetworkFit.fitted`."""
@@ -195,13 +196,13 @@ class AutoencoderFit(NetworkFit):
             loss += module.loss(output).double() * len(output.codes)
             labels.append(strongest_groups(output, group_size))
             n_users += (group_norms(output.codes, group_size) > 0).sum(0)
-        loss = float(loss) / len(samples)
+        mean_loss = float(loss) / len(samples)
         # Double precision may get through where single precision, in training, did not.
-        if not loss <= torch.finfo(torch.float32).max:
+        if not mean_loss <= torch.finfo(torch.float32).max:
             raise ValueError(_not_finite(self.parameters, samples.scale))
         return LastPass(
             labels_=torch.cat(labels).cpu().numpy(),
-            loss_=loss,
+            loss_=mean_loss,
             group_usage_=n_users.cpu().numpy() / len(samples),
         )
 

@@ -70,7 +70,8 @@ class MixtureFit(NetworkFit):
 
     def earlier_network(self) -> DictionaryMixture:
         """See `NetworkFit.earlier_network`."""
-        module = self.earlier.network(self.parameters).float()
+        module = self.earlier.network(self.parameters)  # type: ignore[union-attr]
+        module = module.float()
         return self._trainable(module.dictionaries, module.log_weights.exp())
 
     def _trainable(self, D: Tensor, weights: Tensor | None) -> DictionaryMixture:
@@ -117,8 +118,8 @@ class MixtureFit(NetworkFit):
 
     def joined(self, last: LastPass) -> LastPass:
         """See `NetworkFit.joined`."""
-        known = self.earlier is not None and self.earlier.last is not None
-        return last.joined(self.earlier.last) if known else last
+        earlier = None if self.earlier is None else self.earlier.last
+        return last if earlier is None else last.joined(earlier)
 
 
 def _check_same_model(fitted: FittedMixture, parameters: MixtureParameters) -> None:

@@ -95,9 +95,9 @@ def last_pass(
         usage += members @ codes.abs()
         sums += members @ codes
         products += (members.unsqueeze(-1) * codes).mT @ codes
-    loss = float(loss) / len(samples)
+    mean_loss = float(loss) / len(samples)
     # Double precision may get through where single precision, in training, did not.
-    if not loss <= torch.finfo(torch.float32).max:
+    if not mean_loss <= torch.finfo(torch.float32).max:
         raise ValueError(
             f"The encoder diverges with step_size={module.step_size!r}: the energies "
             "of the samples are not finite. Use step_size='auto', or a smaller number."
@@ -107,7 +107,7 @@ def last_pass(
     covariances = products / divisors[:, None] - means[:, :, None] * means[:, None]
     return LastPass(
         labels_=torch.cat(labels).cpu().numpy(),
-        loss_=loss,
+        loss_=mean_loss,
         cluster_sizes_=sizes.cpu().numpy(),
         atom_usage_=(usage / divisors).cpu().numpy(),
         code_means_=means.cpu().numpy(),

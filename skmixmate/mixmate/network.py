@@ -98,11 +98,11 @@ class FittedMixture(FittedAttributes):
         if self.intercepts_ is not None:
             D = np.concatenate([D, self.intercepts_[:, :, None]], axis=2)
         # Copies: fitted arrays may be read-only (a memory map), which torch warns of.
-        D, weights = (
+        atoms, weights = (
             torch.tensor(array, device=parameters.device)
             for array in (D, self.weights_)
         )
-        return build_network(parameters, D, weights).leave_out_(left_out)
+        return build_network(parameters, atoms, weights).leave_out_(left_out)
 
     def samples(
         self, data: Input, device: torch.device, left_out: Tensor | None = None

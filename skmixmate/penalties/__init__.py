@@ -19,7 +19,7 @@ PENALTIES: dict[str, type[Penalty]] = {
 }
 
 
-def resolve_penalty(penalty: str | Penalty, **options) -> Penalty:
+def resolve_penalty(penalty: str | Penalty, **options: object) -> Penalty:
     """Return the `Penalty` that ``penalty`` names, or ``penalty`` itself.
 
     Parameters
