@@ -3,12 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import check_is_fitted
 
 from .utils.parameter_checks import check_integer
-from .utils.validation import with_nan
+from .utils.validation import ArrayLike, with_nan
 
 __all__ = ["AtomAverages", "atom_averages"]
 
@@ -31,7 +32,9 @@ class AtomAverages(NamedTuple):
     atom_means: np.ndarray
 
 
-def atom_averages(clusterer, X, *, n_samples=20) -> AtomAverages:
+def atom_averages(
+    clusterer: BaseEstimator, X: ArrayLike, *, n_samples: int = 20
+) -> AtomAverages:
     """Average the samples of each cluster, and those that use each of its atoms most.
 
     Atoms of a mixture of features, such as scattering coefficients, cannot be looked

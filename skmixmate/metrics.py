@@ -1,6 +1,7 @@
 """Scores of a clustering against known classes."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
@@ -8,7 +9,7 @@ from sklearn.metrics.cluster import contingency_matrix
 __all__ = ["clustering_accuracy", "clustering_scores"]
 
 
-def clustering_accuracy(labels_true, labels_pred):
+def clustering_accuracy(labels_true: ArrayLike, labels_pred: ArrayLike) -> float:
     """Fraction of samples whose cluster is matched to their class.
 
     Clusters and classes are matched one to one, in the way that gives the
@@ -63,7 +64,9 @@ def clustering_accuracy(labels_true, labels_pred):
     return _accuracy(*_encode_labels(labels_true, labels_pred))
 
 
-def clustering_scores(labels_true, labels_pred):
+def clustering_scores(
+    labels_true: ArrayLike, labels_pred: ArrayLike
+) -> dict[str, float]:
     """Accuracy, normalized mutual information and adjusted Rand index.
 
     Parameters

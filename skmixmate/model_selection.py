@@ -1,16 +1,26 @@
 """How many clusters there are, as far as the data say."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
 from .utils.parameter_checks import check_integer
-from .utils.random import private_random_state, seeded_clone
+from .utils.random import RandomState, private_random_state, seeded_clone
+from .utils.validation import ArrayLike
 
 __all__ = ["cluster_stability"]
 
 
-def cluster_stability(clusterer, X, *, n_repeats=2, random_state=None) -> np.ndarray:
+def cluster_stability(
+    clusterer: Any,
+    X: ArrayLike,
+    *,
+    n_repeats: int = 2,
+    random_state: RandomState = None,
+) -> np.ndarray:
     """Agreement of clusterers that were fitted to different samples.
 
     X is split into three parts at random. Two clones of the clusterer are fitted, each
@@ -64,7 +74,7 @@ def cluster_stability(clusterer, X, *, n_repeats=2, random_state=None) -> np.nda
     if not (hasattr(clusterer, "fit") and hasattr(clusterer, "predict")):
         raise TypeError(f"clusterer must have fit and predict, got {clusterer!r}.")
     random_state = private_random_state(random_state)
-    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+    n_samples = _num_samples(X)
     if n_samples < 9:
         raise ValueError(f"X must have at least 9 samples, got {n_samples}.")
     scores = np.empty(n_repeats)

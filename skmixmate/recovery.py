@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_scalar
 
 __all__ = ["SupportRecovery", "block_coherence", "support_recovery_range"]
@@ -30,7 +31,7 @@ class SupportRecovery(NamedTuple):
         return self.lowest_alpha < self.highest_alpha
 
 
-def block_coherence(dictionary, group_size: int) -> float:
+def block_coherence(dictionary: ArrayLike, group_size: int) -> float:
     """How much alike the atoms of different groups are.
 
     Parameters
@@ -68,7 +69,7 @@ def block_coherence(dictionary, group_size: int) -> float:
 
 
 def support_recovery_range(
-    dictionary,
+    dictionary: ArrayLike,
     group_size: int,
     *,
     n_active_groups: int,

@@ -1,6 +1,7 @@
 """Methods that the estimators over networks share."""
 
 from collections.abc import Callable
+from typing import Any, Self
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic
-from ..utils.validation import Input, validate_samples
+from ..utils.validation import Array, ArrayLike, Input, validate_samples
 from .fit import FittedAttributes, NetworkFit
 from .parameters import NetworkParameters
 from .samples import compute_in_batches, like_input, mean_score
@@ -33,7 +34,9 @@ class NetworkEstimatorMixin(
     _fit_type: type[NetworkFit]
 
     @with_callbacks
-    def fit(self, X, y=None, mask=None):
+    def fit(
+        self, X: ArrayLike, y: object = None, mask: ArrayLike | None = None
+    ) -> Self:
         """Fit to X.
 
         Parameters
@@ -92,7 +95,9 @@ class NetworkEstimatorMixin(
         return self
 
     @plain_arithmetic
-    def partial_fit(self, X, y=None, mask=None):
+    def partial_fit(
+        self, X: ArrayLike, y: object = None, mask: ArrayLike | None = None
+    ) -> Self:
         """Go on training with one epoch over a batch of samples.
 
         The first call takes the scale and the first atoms from its batch, which should
@@ -137,7 +142,9 @@ class NetworkEstimatorMixin(
     def _run(self, fit: NetworkFit, callback: ContextCallback):
         return fit.run([callback])
 
-    def fit_predict(self, X, y=None, mask=None):
+    def fit_predict(
+        self, X: ArrayLike, y: object = None, mask: ArrayLike | None = None
+    ) -> Array:
         """Fit to X and return its labels.
 
         Parameters
@@ -163,7 +170,9 @@ class NetworkEstimatorMixin(
         # An interrupt may have come before there were labels.
         return self.labels_ if hasattr(self, "labels_") else self.predict(X, mask)
 
-    def fit_transform(self, X, y=None, mask=None):
+    def fit_transform(
+        self, X: ArrayLike, y: object = None, mask: ArrayLike | None = None
+    ) -> Array:
         """Fit to X and transform it.
 
         Parameters
@@ -187,7 +196,13 @@ class NetworkEstimatorMixin(
         """
         return self.fit(X, y, mask=mask).transform(X, mask=mask)
 
-    def score(self, X, y=None, sample_weight=None, mask=None):
+    def score(
+        self,
+        X: ArrayLike,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+    ) -> float:
         """Mean of `score_samples`: the higher, the better.
 
         Compare only models that `score_samples` says can be compared.
@@ -214,7 +229,7 @@ class NetworkEstimatorMixin(
         """
         return mean_score(self.score_samples(X, mask), sample_weight)
 
-    def _fitted_state(self) -> tuple[FittedAttributes, NetworkParameters]:
+    def _fitted_state(self) -> tuple[Any, NetworkParameters]:
         """What was fitted, and the parameters as they are now."""
         check_is_fitted(self)
         fitted = self._attributes_type.from_estimator(self)

@@ -1,9 +1,9 @@
 """A fit of an estimator over a network: starts, training, the last pass."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ __all__ = ["FittedAttributes", "NetworkFit"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FittedAttributes:
+class FittedAttributes(ABC):
     """Fitted attributes of an estimator; subclasses add them as fields.
 
     The field ``last``, what the last pass over the samples found, is a dataclass of
@@ -54,7 +54,7 @@ class FittedAttributes:
     n_iter_: int
     converged_: bool
     _optimizer_state: list | None = None
-    last: object | None = None
+    last: Any = None
 
     @classmethod
     def from_estimator(cls, estimator) -> Self:
@@ -66,6 +66,20 @@ class FittedAttributes:
         if all(name in found for name in names_of_last):
             last = cls.last_pass_type(**{n: found[n] for n in names_of_last})
         return cls(**{name: found[name] for name in names}, last=last)
+
+    @abstractmethod
+    def network(self, parameters, left_out: Tensor | None = None) -> UnfoldedEncoder:
+        """Build the network of the attributes, in their dtype, less some features."""
+
+    @abstractmethod
+    def samples(
+        self, data: Input, device: torch.device, left_out: Tensor | None = None
+    ) -> Samples:
+        """Samples as the network takes them."""
+
+    @abstractmethod
+    def check_same_model(self, parameters) -> None:
+        """Raise a ValueError if training with ``parameters`` could not go on."""
 
     def fixed_parameters(self) -> dict:
         """What a fitted model has whatever the estimator's parameters are now."""
@@ -135,15 +149,14 @@ class NetworkFit(ABC):
         self.n_runs = 1 if has_one else parameters.n_init
         self.random_state = private_random_state(parameters.random_state)
         self.data = data
-        self.samples = self._later_samples() if earlier else self.first_samples()
+        if earlier is None:
+            self.samples = self.first_samples()
+        else:
+            self.samples = self._later_samples(earlier)
 
     @abstractmethod
     def first_samples(self) -> Samples:
         """The samples of a new fit as the network takes them, the same for all runs."""
-
-    @abstractmethod
-    def check_same_model(self) -> None:
-        """Raise a ValueError if earlier fits were of another model."""
 
     @abstractmethod
     def start_shape(self) -> dict:
@@ -162,11 +175,11 @@ class NetworkFit(ABC):
         """The attributes that training determines, in the dtype of the data."""
 
     @abstractmethod
-    def last_pass(self, module: UnfoldedEncoder, samples: Samples):
+    def last_pass(self, module: Any, samples: Samples) -> Any:
         """What the network, built as `predict` builds it, says of the samples."""
 
     @abstractmethod
-    def warn(self, fitted: FittedAttributes) -> None:
+    def warn(self, fitted: Any) -> None:
         """Warn of what the last pass found."""
 
     def callbacks(self, *, is_stream: bool) -> list[Callback]:
@@ -176,7 +189,7 @@ class NetworkFit(ABC):
         """
         return []
 
-    def joined(self, last):
+    def joined(self, last: Any) -> Any:
         """The last pass over a batch together with those over earlier ones."""
         return last
 
@@ -196,7 +209,8 @@ class NetworkFit(ABC):
         KeyboardInterrupt
             If it comes before there is anything to keep.
         """
-        best, interrupted_run = None, None
+        best: Any = None
+        interrupted_run = None
         for i in range(self.n_runs):
             prefix = f"run {i + 1}/{self.n_runs}, " if self.n_runs > 1 else ""
             try:
@@ -260,14 +274,16 @@ class NetworkFit(ABC):
             ],
             max_iter=self.parameters.max_iter,
         ).run()
-        fitted = self.fitted(trainer, not falls and ending.converged)
+        fitted = self.fitted(
+            trainer, isinstance(ending, EarlyStopping) and ending.converged
+        )
         try:
             last = self._last_pass(fitted)
         except KeyboardInterrupt:
             return fitted, True
         return replace(fitted, last=last), trainer.interrupted
 
-    def _last_pass(self, fitted: FittedAttributes):
+    def _last_pass(self, fitted: Any) -> Any:
         left_out = fitted.left_out(self.data)
         module = fitted.network(self.parameters, left_out)
         return self.last_pass(module, self.samples.replaced(left_out=left_out))
@@ -283,10 +299,10 @@ class NetworkFit(ABC):
             observed |= True if earlier is None else earlier
         return None if observed.all() else observed
 
-    def _later_samples(self) -> Samples:
-        self.check_same_model()
-        never = self.earlier.never_observed(self.data)
-        was_unknown = self.earlier.observed_features_
+    def _later_samples(self, earlier: FittedAttributes) -> Samples:
+        earlier.check_same_model(self.parameters)
+        never = earlier.never_observed(self.data)
+        was_unknown = earlier.observed_features_
         n_new = 0 if was_unknown is None else int((~was_unknown).sum())
         n_new -= 0 if never is None else int(never.sum())
         if n_new > 0:
@@ -295,7 +311,7 @@ class NetworkFit(ABC):
                 "scale stay as they were found without them.",
                 UserWarning,
             )
-        samples = self.earlier.samples(self.data, self.parameters.device, never)
+        samples = earlier.samples(self.data, self.parameters.device, never)
         return bounded_samples(samples)
 
     def _progress(self, prefix: str = "") -> list[Callback]:
@@ -303,7 +319,7 @@ class NetworkFit(ABC):
 
     def _early_stopping(self) -> EarlyStopping:
         parameters = self.parameters
-        earlier_losses = ()
+        earlier_losses: Collection[float] = ()
         # With so few epochs a fit, only several fits together can tell.
         if self.earlier and parameters.max_iter <= parameters.n_iter_no_change:
             earlier_losses = self.earlier.history_["loss"]

@@ -43,7 +43,7 @@ def _step_size(value, name: str) -> float | str:
     return _number_or_auto(value, name) or "auto"
 
 
-def resolve_penalty(penalty: str | Penalty, **options) -> Penalty:
+def resolve_penalty(penalty: str | Penalty, **options: object) -> Penalty:
     """Return the `Penalty` that ``penalty`` names, or ``penalty`` itself.
 
     Parameters

@@ -1,6 +1,7 @@
 """Samples on their way to a network, and a network over all of them."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from ..initializers import InitializationWarning
 from ..modules import UnfoldedEncoder
 from ..training import Samples
 from ..utils.callers import warn_user
-from ..utils.validation import Input
+from ..utils.validation import Array, Input
 from .parameters import NetworkParameters
 
 __all__ = [
@@ -275,7 +276,7 @@ def _complete_and_empty_rows(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
 
 def batched_outputs(
     module: UnfoldedEncoder, samples: Samples
-) -> Iterator[tuple[slice, tuple]]:
+) -> Iterator[tuple[slice, Any]]:
     """Yield the slice and the forward pass of all samples, in order.
 
     The batches depend on the shape of the model alone, so that the same samples give
@@ -289,7 +290,7 @@ def batched_outputs(
 
 
 def compute_in_batches(
-    module: UnfoldedEncoder,
+    module: Any,
     samples: Samples,
     function: Callable,
     device: torch.device,
@@ -301,7 +302,7 @@ def compute_in_batches(
     ValueError
         If an output is not finite.
     """
-    result = None
+    result: Any = None
     # Looked at once in the end, for a GPU would have to wait.
     is_finite = torch.ones((), dtype=torch.bool, device=samples.device)
     for index, output in batched_outputs(module, samples):
@@ -320,7 +321,7 @@ def compute_in_batches(
     return result
 
 
-def like_input(data: Input, values: Tensor):
+def like_input(data: Input, values: Tensor) -> Array:
     """Return a tensor to whoever passed one, else an array."""
     return values if data.is_tensor else values.numpy()
 

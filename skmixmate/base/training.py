@@ -1,6 +1,7 @@
 """A trainer from an estimator's parameters, who hears of it, what is kept of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -9,12 +10,18 @@ from torch import nn
 from ..training import Callback, Samples, Trainer
 from .parameters import NetworkParameters
 
+F = TypeVar("F", bound=Callable)
+with_callbacks: Callable[[F], F]
+
 # Experimental, from version 1.9.
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import (  # type: ignore[no-redef]
+        CallbackSupportMixin,
+        with_callbacks,
+    )
 except ImportError:
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stand-in for versions of scikit-learn without callbacks."""
 
         def _init_callback_context(self, **_):
@@ -109,7 +116,7 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> list[dict[str, np.ndarr
 
 
 def load_optimizer_state(
-    optimizer: torch.optim.Optimizer, state: list[dict[str, np.ndarray]]
+    optimizer: torch.optim.Optimizer, state: list[dict[str, np.ndarray]] | None
 ) -> None:
     """Give an optimiser of the same parameters a state from `optimizer_state`."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]

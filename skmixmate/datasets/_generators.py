@@ -4,6 +4,7 @@ import math
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_scalar
 
 from ._checks import (
@@ -16,18 +17,18 @@ from ._checks import (
 
 
 def make_dictionary_mixture(
-    n_samples=1000,
+    n_samples: int = 1000,
     *,
-    n_clusters=3,
-    n_atoms=10,
-    n_features=50,
-    n_nonzero_coefs=3,
-    noise=0.05,
-    weights=None,
-    nonnegative=False,
-    missing=0.0,
-    random_state=None,
-):
+    n_clusters: int = 3,
+    n_atoms: int = 10,
+    n_features: int = 50,
+    n_nonzero_coefs: int = 3,
+    noise: float = 0.05,
+    weights: ArrayLike | None = None,
+    nonnegative: bool = False,
+    missing: float = 0.0,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
     """Generate samples from a mixture of dictionaries, the model of MixMate.
 
     Each sample is a sparse combination of the atoms of its own cluster's
@@ -114,25 +115,25 @@ def make_dictionary_mixture(
     )
     check_real(noise, "noise", min_val=0.0)
     check_real(missing, "missing", min_val=0.0)
-    weights = check_weights(weights, n_clusters)
+    shares = check_weights(weights, n_clusters)
     n_missing = count_missing(missing, n_samples, n_features)
-    random_state = private_random_state(random_state)
+    rng = private_random_state(random_state)
 
-    dictionaries = _unit_norm_atoms(random_state, (n_clusters, n_atoms, n_features))
-    target = random_state.choice(n_clusters, size=n_samples, p=weights)
+    dictionaries = _unit_norm_atoms(rng, (n_clusters, n_atoms, n_features))
+    target = rng.choice(n_clusters, size=n_samples, p=shares)
     codes = np.zeros((n_samples, n_atoms))
-    atoms = _draw_subsets(random_state, n_samples, n_atoms, n_nonzero_coefs)
-    coefs = random_state.uniform(1.0, 2.0, size=atoms.shape)
+    atoms = _draw_subsets(rng, n_samples, n_atoms, n_nonzero_coefs)
+    coefs = rng.uniform(1.0, 2.0, size=atoms.shape)
     if not nonnegative:
-        coefs *= random_state.choice([-1.0, 1.0], size=atoms.shape)
+        coefs *= rng.choice([-1.0, 1.0], size=atoms.shape)
     np.put_along_axis(codes, atoms, coefs, axis=1)
 
-    data = noise * random_state.standard_normal((n_samples, n_features))
+    data = noise * rng.standard_normal((n_samples, n_features))
     for cluster, dictionary in enumerate(dictionaries):
         members = target == cluster
         data[members] += codes[members] @ dictionary
     if n_missing:
-        _remove_entries(random_state, data, n_missing)
+        _remove_entries(rng, data, n_missing)
     return Bunch(
         data=data,
         target=target.astype(np.int64),
@@ -145,16 +146,16 @@ def make_dictionary_mixture(
 
 
 def make_group_sparse(
-    n_samples=1000,
+    n_samples: int = 1000,
     *,
-    n_groups=50,
-    group_size=2,
-    n_features=100,
-    n_active_groups=3,
-    norm_range=(4.0, 5.0),
-    snr_db=None,
-    random_state=None,
-):
+    n_groups: int = 50,
+    group_size: int = 2,
+    n_features: int = 100,
+    n_active_groups: int = 3,
+    norm_range: tuple[float, float] = (4.0, 5.0),
+    snr_db: float | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
     """Generate samples from a dictionary whose atoms are active in groups.
 
     Parameters
@@ -238,21 +239,21 @@ def make_group_sparse(
     low, high = check_range(norm_range, "norm_range")
     if snr_db is not None:
         check_real(snr_db, "snr_db")
-    random_state = private_random_state(random_state)
+    rng = private_random_state(random_state)
 
     n_atoms = n_groups * group_size
-    dictionary = _unit_norm_atoms(random_state, (n_atoms, n_features))
-    active = _draw_subsets(random_state, n_samples, n_groups, n_active_groups)
-    blocks = _unit_norm_atoms(random_state, (*active.shape, group_size))
-    blocks *= random_state.uniform(low, high, size=active.shape)[..., np.newaxis]
-    codes = np.zeros((n_samples, n_groups, group_size))
+    dictionary = _unit_norm_atoms(rng, (n_atoms, n_features))
+    active = _draw_subsets(rng, n_samples, n_groups, n_active_groups)
+    blocks = _unit_norm_atoms(rng, (*active.shape, group_size))
+    blocks *= rng.uniform(low, high, size=active.shape)[..., np.newaxis]
+    codes: np.ndarray = np.zeros((n_samples, n_groups, group_size))
     np.put_along_axis(codes, active[..., np.newaxis], blocks, axis=1)
     codes = codes.reshape(n_samples, n_atoms)
 
     data = codes @ dictionary
     if snr_db is not None:
         variance = np.mean(data**2) / 10.0 ** (snr_db / 10.0)
-        data += math.sqrt(variance) * random_state.standard_normal(data.shape)
+        data += math.sqrt(variance) * rng.standard_normal(data.shape)
     noise = "no noise" if snr_db is None else f"noise at {snr_db:g} dB"
     return Bunch(
         data=data,

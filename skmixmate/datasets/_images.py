@@ -5,6 +5,7 @@ import zlib
 from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import sklearn.datasets
@@ -15,7 +16,12 @@ from ._image_sets import FASHION_MNIST, MNIST, USPS
 _SUBSETS = ("train", "test", "all")
 
 
-def fetch_mnist(*, data_home=None, subset="all", return_X_y=False):
+def fetch_mnist(
+    *,
+    data_home: str | os.PathLike[str] | None = None,
+    subset: Literal["train", "test", "all"] = "all",
+    return_X_y: bool = False,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Load MNIST: 70,000 images of handwritten digits, 28 x 28 pixels.
 
     Parameters
@@ -65,7 +71,12 @@ def fetch_mnist(*, data_home=None, subset="all", return_X_y=False):
     return _fetch_images(MNIST, data_home, subset, return_X_y)
 
 
-def fetch_fashion_mnist(*, data_home=None, subset="all", return_X_y=False):
+def fetch_fashion_mnist(
+    *,
+    data_home: str | os.PathLike[str] | None = None,
+    subset: Literal["train", "test", "all"] = "all",
+    return_X_y: bool = False,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Load Fashion-MNIST: 70,000 images of garments, 28 x 28 pixels.
 
     Parameters
@@ -111,7 +122,12 @@ def fetch_fashion_mnist(*, data_home=None, subset="all", return_X_y=False):
     return _fetch_images(FASHION_MNIST, data_home, subset, return_X_y)
 
 
-def fetch_usps(*, data_home=None, subset="all", return_X_y=False):
+def fetch_usps(
+    *,
+    data_home: str | os.PathLike[str] | None = None,
+    subset: Literal["train", "test", "all"] = "all",
+    return_X_y: bool = False,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Load USPS: 9,298 images of handwritten digits, 16 x 16 pixels.
 
     Parameters

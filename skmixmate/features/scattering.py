@@ -2,6 +2,8 @@
 
 import functools
 import math
+from collections.abc import Collection
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ from ..functional import (
 )
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
-from ..utils.validation import validate_samples
+from ..utils.validation import Array, ArrayLike, validate_samples
 from .image_shape import check_flattened, resolve_image_shape
 
 __all__ = ["ScatteringTransform"]
@@ -120,16 +122,16 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        J=3,
-        L=8,
-        image_shape=None,
+        J: int | Literal["auto"] = 3,
+        L: int = 8,
+        image_shape: tuple[int, int] | None = None,
         *,
-        max_order=2,
-        normalize_paths=False,
-        min_side=1,
-        batch_size="auto",
-        device="auto",
-    ):
+        max_order: int = 2,
+        normalize_paths: bool = False,
+        min_side: int = 1,
+        batch_size: int | Literal["auto"] = "auto",
+        device: str | torch.device = "auto",
+    ) -> None:
         self.J = J
         self.L = L
         self.image_shape = image_shape
@@ -139,7 +141,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         self.batch_size = batch_size
         self.device = device
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Learn the shape of the images; nothing else is learned.
 
         Parameters
@@ -196,7 +198,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         return self
 
     @plain_arithmetic
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Array:
         """Compute the scattering coefficients of images.
 
         Parameters
@@ -219,7 +221,9 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         data = validate_samples(self, X, reset=False, allow_missing=False)
         device = resolve_device(self.device)
         # The validated tensor is cut off from the graph of gradients.
-        images = (X if data.is_tensor else data.X).unflatten(1, self.image_shape_)
+        images = (X if isinstance(X, Tensor) else data.X).unflatten(
+            1, self.image_shape_
+        )
         J, L, max_order = self._parameters
         operators = _cached_operators(
             self._enlarged_shape, J, L, dtype=data.dtype, device=device
@@ -241,7 +245,9 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
                 coefficients[batch] = S.flatten(1).to(output_device)
         return coefficients if data.is_tensor else coefficients.numpy()
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(
+        self, input_features: Collection[str] | None = None
+    ) -> np.ndarray:
         """Names of the coefficients.
 
         Parameters
@@ -267,7 +273,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
                     "input_features should have length equal to number of features "
                     f"({self.n_features_in_}), got {len(input_features)}"
                 )
-            if names_in is not None and not np.array_equal(names_in, input_features):
+            if names_in is not None and list(names_in) != list(input_features):
                 raise ValueError("input_features is not equal to feature_names_in_")
         _, rows, columns = self.output_shape_
         names = [

@@ -1,5 +1,7 @@
 """Principal components about the origin, partly whitened."""
 
+from typing import Self
+
 import numpy as np
 import scipy.linalg
 from sklearn.base import (
@@ -10,8 +12,8 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from ..utils.parameter_checks import check_integer, check_number
-from ..utils.random import private_random_state
-from ..utils.validation import validate_samples
+from ..utils.random import RandomState, private_random_state
+from ..utils.validation import ArrayLike, validate_samples
 
 __all__ = ["PartialWhitening"]
 
@@ -71,14 +73,19 @@ class PartialWhitening(
     """
 
     def __init__(
-        self, n_components=500, *, power=0.5, subsample=20_000, random_state=None
-    ):
+        self,
+        n_components: int = 500,
+        *,
+        power: float = 0.5,
+        subsample: int = 20_000,
+        random_state: RandomState = None,
+    ) -> None:
         self.n_components = n_components
         self.power = power
         self.subsample = subsample
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Compute the components.
 
         Parameters
@@ -119,7 +126,7 @@ class PartialWhitening(
         self.n_components_ = len(self.components_)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Project samples on the components.
 
         Parameters

@@ -72,7 +72,7 @@ def fista(
         previous, codes = codes, prox(gradient_step(extrapolated))
         if iteration < n_iter - 1:
             extrapolated = extrapolate(previous, codes, momentum)
-    return codes
+    return codes  # type: ignore[return-value]  # None from none, by no iteration
 
 
 def momenta(n_iter: int) -> Iterator[float]:
@@ -93,7 +93,7 @@ def extrapolate(
 
     ``codes`` themselves without momentum; else in ``out`` if it is given.
     """
-    if not momentum:
+    if previous is None or not momentum:
         return codes
     return torch.lerp(previous, codes, 1.0 + momentum, out=out)
 

@@ -30,11 +30,11 @@ class Scattering(NamedTuple):
     the rows and the columns of level j.
     """
 
-    paddings: tuple[Tensor, Tensor]
+    paddings: tuple[Tensor, ...]
     to_frequencies: list[tuple[Tensor, Tensor]]
     from_frequencies: list[tuple[Tensor, Tensor]]
     wavelets: dict[tuple[int, int], Tensor]
-    averages: list[tuple[Tensor, Tensor]]
+    averages: list[tuple[Tensor, ...]]
 
 
 def scattering_paths(J: int, L: int, max_order: int = 2) -> list[tuple]:

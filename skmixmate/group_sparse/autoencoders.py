@@ -1,5 +1,11 @@
 """The sparse autoencoders: their parameters."""
 
+from typing import Any, Literal
+
+import torch
+
+from ..penalties import Penalty
+from ..utils.random import RandomState
 from .estimator import BaseSparseAutoencoder
 
 __all__ = ["GroupSparseAutoencoder", "SparseAutoencoder"]
@@ -156,32 +162,32 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
 
     def __init__(
         self,
-        n_groups=10,
-        group_size=16,
+        n_groups: int = 10,
+        group_size: int = 16,
         *,
-        alpha=0.2,
-        penalty="group-l2",
-        nonnegative=False,
-        n_fista_iter=15,
-        step_size="auto",
-        loss="penalized",
-        normalize_atoms=True,
-        scale="auto",
-        init="spectral",
-        init_size=5000,
-        n_init=1,
-        learning_rate=3e-3,
-        learning_rate_schedule="constant",
-        epsilon=1e-4,
-        batch_size=256,
-        max_iter=50,
-        tol=1e-3,
-        n_iter_no_change=3,
-        warm_start=False,
-        random_state=None,
-        device="auto",
-        verbose=0,
-    ):
+        alpha: float = 0.2,
+        penalty: str | Penalty = "group-l2",
+        nonnegative: bool = False,
+        n_fista_iter: int = 15,
+        step_size: float | Literal["auto"] = "auto",
+        loss: Literal["penalized", "reconstruction"] = "penalized",
+        normalize_atoms: bool = True,
+        scale: float | Literal["auto"] = "auto",
+        init: Any = "spectral",
+        init_size: int = 5000,
+        n_init: int = 1,
+        learning_rate: float = 3e-3,
+        learning_rate_schedule: Literal["constant", "linear"] = "constant",
+        epsilon: float = 1e-4,
+        batch_size: int | Literal["auto"] = 256,
+        max_iter: int = 50,
+        tol: float = 1e-3,
+        n_iter_no_change: int = 3,
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        device: str | torch.device = "auto",
+        verbose: bool | int = 0,
+    ) -> None:
         self.n_groups = n_groups
         self.group_size = group_size
         self.alpha = alpha
@@ -328,31 +334,31 @@ class SparseAutoencoder(BaseSparseAutoencoder):
 
     def __init__(
         self,
-        n_atoms=160,
+        n_atoms: int = 160,
         *,
-        alpha=0.03,
-        penalty="l1",
-        nonnegative=False,
-        n_fista_iter=15,
-        step_size="auto",
-        loss="penalized",
-        normalize_atoms=True,
-        scale="auto",
-        init="data",
-        init_size=5000,
-        n_init=1,
-        learning_rate=3e-3,
-        learning_rate_schedule="constant",
-        epsilon=1e-4,
-        batch_size=256,
-        max_iter=50,
-        tol=1e-3,
-        n_iter_no_change=3,
-        warm_start=False,
-        random_state=None,
-        device="auto",
-        verbose=0,
-    ):
+        alpha: float = 0.03,
+        penalty: str | Penalty = "l1",
+        nonnegative: bool = False,
+        n_fista_iter: int = 15,
+        step_size: float | Literal["auto"] = "auto",
+        loss: Literal["penalized", "reconstruction"] = "penalized",
+        normalize_atoms: bool = True,
+        scale: float | Literal["auto"] = "auto",
+        init: Any = "data",
+        init_size: int = 5000,
+        n_init: int = 1,
+        learning_rate: float = 3e-3,
+        learning_rate_schedule: Literal["constant", "linear"] = "constant",
+        epsilon: float = 1e-4,
+        batch_size: int | Literal["auto"] = 256,
+        max_iter: int = 50,
+        tol: float = 1e-3,
+        n_iter_no_change: int = 3,
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        device: str | torch.device = "auto",
+        verbose: bool | int = 0,
+    ) -> None:
         self.n_atoms = n_atoms
         self.alpha = alpha
         self.penalty = penalty

@@ -1,5 +1,7 @@
 """What sparse and group-sparse autoencoders do alike."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
@@ -8,7 +10,7 @@ from torch import Tensor
 
 from ..base.estimator import NetworkEstimatorMixin
 from ..utils.device import plain_arithmetic
-from ..utils.validation import with_nan
+from ..utils.validation import Array, ArrayLike, with_nan
 from .fit import (
     AutoencoderFit,
     AutoencoderParameters,
@@ -32,7 +34,7 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, BaseEstimator):
     _fit_type = AutoencoderFit
     _size_names: tuple[str, str | None]
 
-    def transform(self, X, mask=None):
+    def transform(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """Encode samples.
 
         Parameters
@@ -50,7 +52,7 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, BaseEstimator):
         return self._map(X, mask, lambda output: output.codes)
 
     @plain_arithmetic
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Array:
         """Decode codes into samples.
 
         Parameters
@@ -69,24 +71,23 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, BaseEstimator):
             If X is not finite, or has another number of columns than there are atoms.
         """
         check_is_fitted(self)
-        is_tensor = isinstance(X, Tensor)
-        if is_tensor:
-            X = X.to(torch.promote_types(X.dtype, torch.float32))
-            if not X.isfinite().all():
+        D = self.dictionary_
+        codes: Any
+        if isinstance(X, Tensor):
+            codes = X.to(torch.promote_types(X.dtype, torch.float32))
+            if not codes.isfinite().all():
                 raise ValueError("Input X contains NaN or infinity; codes are finite.")
+            D = torch.as_tensor(D, dtype=codes.dtype, device=codes.device)
         else:
-            X = check_array(with_nan(X), dtype=[np.float64, np.float32])
-        if X.ndim != 2 or X.shape[1] != len(self.dictionary_):
+            codes = check_array(with_nan(X), dtype=[np.float64, np.float32])
+        if codes.ndim != 2 or codes.shape[1] != len(D):
             raise ValueError(
-                f"X must be codes of shape (n_samples, {len(self.dictionary_)}), got "
-                f"shape {tuple(X.shape)}."
+                f"X must be codes of shape (n_samples, {len(D)}), got shape "
+                f"{tuple(codes.shape)}."
             )
-        if is_tensor:
-            D = torch.as_tensor(self.dictionary_, dtype=X.dtype, device=X.device)
-            return X @ D * self.scale_
-        return X @ self.dictionary_ * self.scale_
+        return codes @ D * self.scale_
 
-    def predict(self, X, mask=None):
+    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """Assign each sample to the strongest group of its code.
 
         Parameters
@@ -104,7 +105,7 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, BaseEstimator):
         """
         return self._map(X, mask, lambda out: strongest_groups(out, self.group_size_))
 
-    def score_samples(self, X, mask=None):
+    def score_samples(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """How well each sample is explained, minus its share of the training loss.
 
         Parameters

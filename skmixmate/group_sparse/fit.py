@@ -1,7 +1,7 @@
 """What the steps of a fit are for a sparse autoencoder."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -42,7 +42,7 @@ class AutoencoderParameters(NetworkParameters):
     n_groups: int
     group_size: int
     name_of_n_groups: str
-    loss: Annotated[str, _loss]
+    loss: Annotated[Literal["penalized", "reconstruction"], _loss]
     normalize_atoms: Annotated[bool, check_bool]
 
     @classmethod
@@ -99,6 +99,20 @@ class FittedAutoencoder(FittedAttributes):
     dictionary_: np.ndarray
     group_size_: int
 
+    def check_same_model(self, parameters) -> None:
+        """See `FittedAttributes.check_same_model`."""
+        n_groups = len(self.dictionary_) // self.group_size_
+        for name, old, new in (
+            ("group_size", self.group_size_, parameters.group_size),
+            (parameters.name_of_n_groups, n_groups, parameters.n_groups),
+            ("scale", self.scale_, parameters.scale or self.scale_),
+        ):
+            if old != new:
+                raise ValueError(
+                    f"An estimator fitted with {name}={old} cannot go on with "
+                    f"{name}={new}; fit a clone of it instead."
+                )
+
     def fixed_parameters(self) -> dict:
         """See `FittedAttributes.fixed_parameters`."""
         n_groups = len(self.dictionary_) // self.group_size_
@@ -140,10 +154,6 @@ class AutoencoderFit(NetworkFit):
     parameters: AutoencoderParameters
     earlier: FittedAutoencoder | None
 
-    def check_same_model(self) -> None:
-        """See `NetworkFit.check_same_model`."""
-        _check_same_model(self.earlier, self.parameters)
-
     def first_samples(self) -> Samples:
         """See `NetworkFit.first_samples`."""
         return scaled_samples(self.data, self.parameters, _SCALED_SQUARED_NORM)
@@ -165,7 +175,8 @@ class AutoencoderFit(NetworkFit):
 
     def earlier_network(self) -> DictionaryAutoencoder:
         """See `NetworkFit.earlier_network`."""
-        return self.earlier.network(self.parameters).float()
+        module = self.earlier.network(self.parameters)  # type: ignore[union-attr]
+        return module.float()
 
     def fitted(self, trainer: Trainer, converged: bool = False) -> FittedAutoencoder:
         """See `NetworkFit.fitted`."""
@@ -195,13 +206,13 @@ class AutoencoderFit(NetworkFit):
             loss += module.loss(output).double() * len(output.codes)
             labels.append(strongest_groups(output, group_size))
             n_users += (group_norms(output.codes, group_size) > 0).sum(0)
-        loss = float(loss) / len(samples)
+        mean_loss = float(loss) / len(samples)
         # Double precision may get through where single precision, in training, did not.
-        if not loss <= torch.finfo(torch.float32).max:
+        if not mean_loss <= torch.finfo(torch.float32).max:
             raise ValueError(_not_finite(self.parameters, samples.scale))
         return LastPass(
             labels_=torch.cat(labels).cpu().numpy(),
-            loss_=loss,
+            loss_=mean_loss,
             group_usage_=n_users.cpu().numpy() / len(samples),
         )
 
@@ -230,20 +241,6 @@ def _build_network(
         step_size=parameters.step_size,
         normalize_atoms=parameters.normalize_atoms,
     )
-
-
-def _check_same_model(fitted, parameters: AutoencoderParameters) -> None:
-    n_groups = len(fitted.dictionary_) // fitted.group_size_
-    for name, old, new in (
-        ("group_size", fitted.group_size_, parameters.group_size),
-        (parameters.name_of_n_groups, n_groups, parameters.n_groups),
-        ("scale", fitted.scale_, parameters.scale or fitted.scale_),
-    ):
-        if old != new:
-            raise ValueError(
-                f"An estimator fitted with {name}={old} cannot go on with "
-                f"{name}={new}; fit a clone of it instead."
-            )
 
 
 def _not_finite(parameters: AutoencoderParameters, scale: float) -> str:

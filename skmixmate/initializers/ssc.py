@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import Literal, Self
 
 import numpy as np
 from scipy import sparse
@@ -9,8 +10,8 @@ from sklearn.base import BaseEstimator, ClusterMixin
 
 from ..utils.device import plain_arithmetic
 from ..utils.parameter_checks import check_integer, check_number, check_or_auto
-from ..utils.random import private_random_state
-from ..utils.validation import validate_samples
+from ..utils.random import RandomState, private_random_state
+from ..utils.validation import ArrayLike, validate_samples
 from .copies import distinct_samples
 from .self_representation import lasso_representation, omp_representation
 from .spectral import spectral_clustering_labels
@@ -24,7 +25,7 @@ _AUTO_N_ROUNDS = {"omp": 10, "lasso": 1}
 class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
     """Cluster samples that lie near a union of low-dimensional subspaces.
 
-    Each sample, scaled to unit norm, is written as a combination of a few others; who
+    Each sample, unit to unit norm, is written as a combination of a few others; who
     uses whom makes a graph, which is clustered spectrally.
 
     Parameters
@@ -112,15 +113,15 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_clusters=8,
+        n_clusters: int = 8,
         *,
-        method="omp",
-        n_nonzero_coefs=5,
-        alpha=20.0,
-        n_rounds="auto",
-        dropout="auto",
-        random_state=None,
-    ):
+        method: Literal["omp", "lasso"] = "omp",
+        n_nonzero_coefs: int = 5,
+        alpha: float = 20.0,
+        n_rounds: int | Literal["auto"] = "auto",
+        dropout: float | Literal["auto"] = "auto",
+        random_state: RandomState = None,
+    ) -> None:
         self.n_clusters = n_clusters
         self.method = method
         self.n_nonzero_coefs = n_nonzero_coefs
@@ -130,7 +131,7 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         self.random_state = random_state
 
     @plain_arithmetic
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Cluster X.
 
         Parameters
@@ -169,13 +170,13 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
             )
         # By powers of two, which leave the digits, so that squares do not overflow.
         _, exponents = np.frexp(np.abs(X).max(axis=1, keepdims=True))
-        X = np.ldexp(X, -exponents)
-        norms = np.linalg.norm(X, axis=1, keepdims=True)
-        X = X / np.maximum(norms, np.finfo(X.dtype).tiny)
-        signs = _signs(X)
+        unit: np.ndarray = np.ldexp(X, -exponents)
+        norms = np.linalg.norm(unit, axis=1, keepdims=True)
+        unit /= np.maximum(norms, np.finfo(unit.dtype).tiny)
+        signs = _signs(unit)
         # Rounded, as multiples differ in their last digits.
-        rows, copy_of, _ = distinct_samples(np.round(signs * X, 9), self.n_clusters)
-        codes = self._mean_codes(X[rows], n_rounds, dropout, random_state)
+        rows, copy_of, _ = distinct_samples(np.round(signs * unit, 9), self.n_clusters)
+        codes = self._mean_codes(unit[rows], n_rounds, dropout, random_state)
         self.representation_ = _of_all_samples(codes, rows, copy_of, signs)
         self.affinity_matrix_ = _affinity(self.representation_)
         labels = spectral_clustering_labels(

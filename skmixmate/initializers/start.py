@@ -129,7 +129,7 @@ def first_atoms(
             f"clusters or groups, got n_samples={len(X)}; use more samples (init_size, "
             "if there are more in X), fewer clusters, or init='noise'."
         )
-    origin = 0.0
+    origin: float | np.ndarray = 0.0
     if isinstance(init, str) and center is not None:
         origin = center.cpu().numpy()
     found = _found(init, X - origin, n_clusters, n_atoms, random_state)

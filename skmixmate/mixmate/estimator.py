@@ -1,5 +1,7 @@
 """The MixMate estimator."""
 
+from typing import Any, Literal
+
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClusterMixin
@@ -9,10 +11,11 @@ from torch import Tensor
 from ..base.estimator import NetworkEstimatorMixin
 from ..base.samples import like_input
 from ..modules import DictionaryMixture, MixtureOutput
+from ..penalties import Penalty
 from ..utils.device import plain_arithmetic
 from ..utils.parameter_checks import check_choice, check_integer
-from ..utils.random import private_random_state
-from ..utils.validation import Input
+from ..utils.random import RandomState, private_random_state
+from ..utils.validation import Array, ArrayLike, Input
 from .fit import MixtureFit
 from .network import (
     FittedMixture,
@@ -202,31 +205,31 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_clusters=8,
+        n_clusters: int = 8,
         *,
-        n_atoms="auto",
-        alpha=0.75,
-        penalty="l1",
-        fit_intercept=True,
-        scale="auto",
-        init="spectral",
-        init_size=5000,
-        n_init=1,
-        n_fista_iter=15,
-        step_size="auto",
-        fit_weights=False,
-        learning_rate=0.01,
-        learning_rate_schedule="constant",
-        epsilon=0.03,
-        batch_size=256,
-        max_iter=50,
-        tol=2e-3,
-        n_iter_no_change=3,
-        warm_start=False,
-        random_state=None,
-        device="auto",
-        verbose=0,
-    ):
+        n_atoms: int | Literal["auto"] = "auto",
+        alpha: float = 0.75,
+        penalty: str | Penalty = "l1",
+        fit_intercept: bool = True,
+        scale: float | Literal["auto"] = "auto",
+        init: Any = "spectral",
+        init_size: int = 5000,
+        n_init: int = 1,
+        n_fista_iter: int = 15,
+        step_size: float | Literal["auto"] = "auto",
+        fit_weights: bool = False,
+        learning_rate: float = 0.01,
+        learning_rate_schedule: Literal["constant", "linear"] = "constant",
+        epsilon: float = 0.03,
+        batch_size: int | Literal["auto"] = 256,
+        max_iter: int = 50,
+        tol: float = 2e-3,
+        n_iter_no_change: int = 3,
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        device: str | torch.device = "auto",
+        verbose: bool | int = 0,
+    ) -> None:
         self.n_clusters = n_clusters
         self.n_atoms = n_atoms
         self.alpha = alpha
@@ -251,7 +254,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         self.device = device
         self.verbose = verbose
 
-    def predict(self, X, mask=None):
+    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """Assign each sample to the cluster of lowest energy.
 
         Parameters
@@ -268,7 +271,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         """
         return self._map(X, mask, lambda out: out.energies.argmin(dim=1))
 
-    def predict_proba(self, X, mask=None):
+    def predict_proba(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """Probability of each cluster, ``softmax(-E)`` (eq. 7).
 
         Parameters
@@ -285,7 +288,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         """
         return self._map(X, mask, lambda out: torch.softmax(-out.energies, dim=1))
 
-    def transform(self, X, mask=None):
+    def transform(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """Energy of each sample under each cluster (eq. 5): the lower, the better.
 
         Parameters
@@ -302,7 +305,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         """
         return self._map(X, mask, lambda out: out.energies)
 
-    def score_samples(self, X, mask=None):
+    def score_samples(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """How well each sample is explained, ``log sum_k exp(-E_k)``.
 
         A log-likelihood without its normalising constants, which depend on ``alpha``,
@@ -323,7 +326,12 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         """
         return self._map(X, mask, lambda out: torch.logsumexp(-out.energies, dim=1))
 
-    def encode(self, X, clusters="assigned", mask=None):
+    def encode(
+        self,
+        X: ArrayLike,
+        clusters: Literal["assigned", "all"] = "assigned",
+        mask: ArrayLike | None = None,
+    ) -> Array:
         """Sparse codes of the samples.
 
         Parameters
@@ -350,7 +358,12 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
 
         return self._map(X, mask, codes)
 
-    def reconstruct(self, X, clusters="assigned", mask=None):
+    def reconstruct(
+        self,
+        X: ArrayLike,
+        clusters: Literal["assigned", "all"] = "assigned",
+        mask: ArrayLike | None = None,
+    ) -> Array:
         """Samples as the model sees them: their codes times the dictionary.
 
         Parameters
@@ -381,7 +394,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         data = self._validate(X, mask)
         return like_input(data, self._grown(self._compute(data, reconstructions), data))
 
-    def impute(self, X, mask=None):
+    def impute(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """Fill in missing entries with their expected value under the model.
 
         Parameters
@@ -420,7 +433,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         )
 
     @plain_arithmetic
-    def sample(self, n_samples=1):
+    def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Draw new samples that look like the clusters.
 
         Parameters
@@ -454,17 +467,17 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         # A cluster without samples has no codes to imitate.
         weights = self.weights_.astype(np.float64) * (self.cluster_sizes_ > 0)
         y = random_state.choice(len(weights), n_samples, p=weights / weights.sum())
-        codes = np.empty((n_samples, self.dictionaries_.shape[1]))
+        drawn = np.empty((n_samples, self.dictionaries_.shape[1]))
         for cluster in np.unique(y):
             members = y == cluster
-            codes[members] = _normal(
+            drawn[members] = _normal(
                 random_state,
                 int(members.sum()),
                 self.code_means_[cluster],
                 self.code_covariances_[cluster],
             )
         module = self._network().cpu()
-        codes = torch.from_numpy(codes).to(module.dictionaries.dtype)
+        codes = torch.from_numpy(drawn).to(module.dictionaries.dtype)
         codes = module.penalty.project(codes.unsqueeze(0))[0]
         with torch.no_grad():
             X = decode_by_label(module, codes, torch.from_numpy(y))
@@ -478,11 +491,11 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
 
     def _mean_reconstruction(self, module: DictionaryMixture) -> Tensor:
         """Mean of the reconstructions of the training samples, (M,)."""
-        codes = np.zeros(self.dictionaries_.shape[:2], self.dictionaries_.dtype)
+        means = np.zeros(self.dictionaries_.shape[:2], self.dictionaries_.dtype)
         if hasattr(self, "code_means_"):  # An interrupt may have come before.
             shares = self.cluster_sizes_ / self.cluster_sizes_.sum()
-            codes = shares[:, None] * self.code_means_
-        codes = torch.from_numpy(codes).to(module.dictionaries)
+            means = shares[:, None] * self.code_means_
+        codes = torch.from_numpy(means).to(module.dictionaries)
         return self._uncentered(decode(module, codes.unsqueeze(1)).sum(0))[0]
 
     def _grown(self, X: Tensor, data: Input) -> Tensor:

@@ -35,10 +35,6 @@ class MixtureFit(NetworkFit):
     parameters: MixtureParameters
     earlier: FittedMixture | None
 
-    def check_same_model(self) -> None:
-        """See `NetworkFit.check_same_model`."""
-        _check_same_model(self.earlier, self.parameters)
-
     def first_samples(self) -> Samples:
         """See `NetworkFit.first_samples`."""
         n_samples, n_clusters = len(self.data.X), self.parameters.n_clusters
@@ -76,7 +72,8 @@ class MixtureFit(NetworkFit):
 
     def earlier_network(self) -> DictionaryMixture:
         """See `NetworkFit.earlier_network`."""
-        module = self.earlier.network(self.parameters).float()
+        module = self.earlier.network(self.parameters)  # type: ignore[union-attr]
+        module = module.float()
         return self._trainable(module.dictionaries, module.log_weights.exp())
 
     def _trainable(self, D: Tensor, weights: Tensor | None) -> DictionaryMixture:
@@ -125,26 +122,5 @@ class MixtureFit(NetworkFit):
 
     def joined(self, last: LastPass) -> LastPass:
         """See `NetworkFit.joined`."""
-        known = self.earlier is not None and self.earlier.last is not None
-        return last.joined(self.earlier.last) if known else last
-
-
-def _check_same_model(fitted: FittedMixture, parameters: MixtureParameters) -> None:
-    n_clusters, n_atoms, _ = fitted.dictionaries_.shape
-    has_intercept = fitted.intercepts_ is not None
-    for name, old, new in (
-        ("n_clusters", n_clusters, parameters.n_clusters),
-        ("n_atoms", n_atoms, parameters.n_atoms or n_atoms),
-        ("scale", fitted.scale_, parameters.scale or fitted.scale_),
-        ("fit_intercept", has_intercept, parameters.fit_intercept),
-    ):
-        if old != new:
-            raise ValueError(
-                f"An estimator fitted with {name}={old} cannot go on with "
-                f"{name}={new}; fit a clone of it instead."
-            )
-    if n_atoms % parameters.penalty.group_size:
-        raise ValueError(
-            f"An estimator fitted with {n_atoms} atoms a cluster cannot go on with "
-            f"penalty={parameters.penalty!r}, whose group_size does not divide them."
-        )
+        earlier = None if self.earlier is None else self.earlier.last
+        return last if earlier is None else last.joined(earlier)

@@ -1,5 +1,7 @@
 """Missing entries filled in by a mixture, as a step of a Pipeline."""
 
+from typing import Self
+
 import torch
 from sklearn.base import (
     BaseEstimator,
@@ -11,8 +13,14 @@ from torch import Tensor
 
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.parameter_checks import check_bool, check_integer
-from ..utils.random import private_random_state, seeded_clone
-from ..utils.validation import missing_entries, validate_samples, with_nan
+from ..utils.random import RandomState, private_random_state, seeded_clone
+from ..utils.validation import (
+    Array,
+    ArrayLike,
+    missing_entries,
+    validate_samples,
+    with_nan,
+)
 from .estimator import MixMateClustering
 
 __all__ = ["MixMateImputer"]
@@ -67,20 +75,20 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        mixmate=None,
+        mixmate: MixMateClustering | None = None,
         *,
-        always=False,
-        subsample=10_000,
-        random_state=None,
-        device="auto",
-    ):
+        always: bool = False,
+        subsample: int = 10_000,
+        random_state: RandomState = None,
+        device: str | torch.device = "auto",
+    ) -> None:
         self.mixmate = mixmate
         self.always = always
         self.subsample = subsample
         self.random_state = random_state
         self.device = device
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Fit the mixture if anything is missing.
 
         Parameters
@@ -131,7 +139,7 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.mixmate_ = mixmate
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Array:
         """Fill in what is missing.
 
         Parameters

@@ -133,6 +133,27 @@ class FittedMixture(FittedAttributes):
             **attributes,
         )
 
+    def check_same_model(self, parameters) -> None:
+        """See `FittedAttributes.check_same_model`."""
+        n_clusters, n_atoms, _ = self.dictionaries_.shape
+        has_intercept = self.intercepts_ is not None
+        for name, old, new in (
+            ("n_clusters", n_clusters, parameters.n_clusters),
+            ("n_atoms", n_atoms, parameters.n_atoms or n_atoms),
+            ("scale", self.scale_, parameters.scale or self.scale_),
+            ("fit_intercept", has_intercept, parameters.fit_intercept),
+        ):
+            if old != new:
+                raise ValueError(
+                    f"An estimator fitted with {name}={old} cannot go on with "
+                    f"{name}={new}; fit a clone of it instead."
+                )
+        if n_atoms % parameters.penalty.group_size:
+            raise ValueError(
+                f"An estimator fitted with {n_atoms} atoms a cluster cannot go on with "
+                f"penalty={parameters.penalty!r}, whose group_size does not divide them."
+            )
+
     def fixed_parameters(self) -> dict:
         """See `FittedAttributes.fixed_parameters`."""
         n_clusters, n_atoms, _ = self.dictionaries_.shape
@@ -146,11 +167,11 @@ class FittedMixture(FittedAttributes):
         if self.intercepts_ is not None:
             D = np.concatenate([D, self.intercepts_[:, :, None]], axis=2)
         # Copies: fitted arrays may be read-only (a memory map), which torch warns of.
-        D, weights = (
+        atoms, weights = (
             torch.tensor(array, device=parameters.device)
             for array in (D, self.weights_)
         )
-        return build_network(parameters, D, weights).leave_out_(left_out)
+        return build_network(parameters, atoms, weights).leave_out_(left_out)
 
     def samples(
         self, data: Input, device: torch.device, left_out: Tensor | None = None
@@ -228,9 +249,9 @@ def last_pass(
         usage += members @ codes.abs()
         sums += members @ codes
         products += (members.unsqueeze(-1) * codes).mT @ codes
-    loss = float(loss) / len(samples)
+    mean_loss = float(loss) / len(samples)
     # Double precision may get through where single precision, in training, did not.
-    if not loss <= torch.finfo(torch.float32).max:
+    if not mean_loss <= torch.finfo(torch.float32).max:
         raise ValueError(
             f"The encoder diverges with step_size={module.step_size!r}: the energies "
             "of the samples are not finite. Use step_size='auto', or a smaller number."
@@ -240,7 +261,7 @@ def last_pass(
     covariances = products / divisors[:, None] - means[:, :, None] * means[:, None]
     return LastPass(
         labels_=torch.cat(labels).cpu().numpy(),
-        loss_=loss,
+        loss_=mean_loss,
         cluster_sizes_=sizes.cpu().numpy(),
         atom_usage_=(usage / divisors).cpu().numpy(),
         code_means_=means.cpu().numpy(),

@@ -1,5 +1,7 @@
 """A mixture whose labels are decided together with neighbouring samples."""
 
+from typing import Self
+
 import numpy as np
 import torch
 from sklearn.base import (
@@ -16,8 +18,8 @@ from ..training import Samples
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_integer
-from ..utils.random import private_random_state, seeded_clone
-from ..utils.validation import Input, validate_samples
+from ..utils.random import RandomState, private_random_state, seeded_clone
+from ..utils.validation import Array, ArrayLike, Input, validate_samples
 from .estimator import MixMateClustering
 from .voters import Voters
 
@@ -94,13 +96,13 @@ class NeighborVoting(
 
     def __init__(
         self,
-        mixmate=None,
+        mixmate: MixMateClustering | None = None,
         *,
-        n_neighbors=10,
-        n_candidates=3,
-        subsample=100_000,
-        random_state=None,
-    ):
+        n_neighbors: int = 10,
+        n_candidates: int = 3,
+        subsample: int = 100_000,
+        random_state: RandomState = None,
+    ) -> None:
         self.mixmate = mixmate
         self.n_neighbors = n_neighbors
         self.n_candidates = n_candidates
@@ -108,7 +110,7 @@ class NeighborVoting(
         self.random_state = random_state
 
     @plain_arithmetic
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Fit the mixture and let the samples vote.
 
         Parameters
@@ -163,7 +165,7 @@ class NeighborVoting(
             self.mixmate_, self._voters, self.labels_ = mixmate, voters, labels
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> Array:
         """Assign each sample to the cluster that it and its neighbours vote for.
 
         Parameters
@@ -185,7 +187,7 @@ class NeighborVoting(
         return probabilities.argmax(1)
 
     @plain_arithmetic
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> Array:
         """Average probability of each cluster, of a sample and its neighbours.
 
         Parameters
@@ -209,7 +211,7 @@ class NeighborVoting(
         samples = _samples(self.mixmate_, data, energies)
         return like_input(data, self._vote(self._voters, samples, energies))
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Array:
         """Energy of each sample under each cluster of the mixture, without a vote.
 
         Parameters
@@ -230,7 +232,7 @@ class NeighborVoting(
         data = self._validated(X)
         return like_input(data, _energies(self.mixmate_, data))
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> Array:
         """How well the mixture explains each sample: the higher, the better.
 
         Parameters
@@ -251,7 +253,9 @@ class NeighborVoting(
         data = self._validated(X)
         return like_input(data, self.mixmate_.score_samples(data.X))
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Mean of `score_samples`.
 
         Parameters

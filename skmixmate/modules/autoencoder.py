@@ -70,7 +70,7 @@ class DictionaryAutoencoder(UnfoldedEncoder):
         step_size: float | Literal["auto"] = "auto",
         form: str = "auto",
         normalize_atoms: bool = True,
-    ):
+    ) -> None:
         super().__init__(
             dictionary.unsqueeze(0),
             penalty=penalty,

@@ -77,7 +77,8 @@ def _encode_through_gram(problem: _Problem) -> Encoded:
 
 def _encode_in_tiles(problem: _Problem) -> Encoded:
     X, observed, D, _, step, prox, n_iter, _ = problem
-    return tiled_encode(X, observed, D, step, prox, n_iter)
+    # Only incomplete samples get here.
+    return tiled_encode(X, observed, D, step, prox, n_iter)  # type: ignore[arg-type]
 
 
 def _encode_through_residuals(problem: _Problem) -> Encoded:
@@ -147,7 +148,7 @@ class UnfoldedEncoder(nn.Module):
         step_size: float | Literal["auto"] = "auto",
         form: str = "auto",
         normalize_atoms: bool = True,
-    ):
+    ) -> None:
         super().__init__()
         if n_fista_iter < 1:
             raise ValueError(f"n_fista_iter must be at least 1, got {n_fista_iter!r}.")
@@ -173,7 +174,7 @@ class UnfoldedEncoder(nn.Module):
         """
         if self.normalize_atoms:
             norms = torch.linalg.vector_norm(self.dictionaries, dim=-1, keepdim=True)
-            self.dictionaries /= norms.clamp(min=torch.finfo(norms.dtype).tiny)
+            self.dictionaries.div_(norms.clamp(min=torch.finfo(norms.dtype).tiny))
 
     @torch.no_grad()
     def leave_out_(self, features: Tensor | None) -> Self:

@@ -73,7 +73,7 @@ class DictionaryMixture(UnfoldedEncoder):
         step_size: float | Literal["auto"] = "auto",
         form: str = "auto",
         min_responsibility: float = 0.0,
-    ):
+    ) -> None:
         super().__init__(
             dictionaries,
             penalty=penalty,

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -46,15 +45,17 @@ class L1(Penalty):
     """
 
     nonnegative: bool = False
-    is_norm: ClassVar[bool] = True
+    is_norm = True
 
-    def prox(self, codes: Tensor, threshold: float) -> Tensor:
+    def prox(self, codes: Tensor, threshold: float | Tensor) -> Tensor:
         """Soft thresholding; see `Penalty.prox`."""
         if self.nonnegative:
             return nonnegative_soft_threshold(codes, threshold)
         return soft_threshold(codes, threshold)
 
-    def prox_backward(self, grad: Tensor, codes: Tensor, threshold: float) -> Tensor:
+    def prox_backward(
+        self, grad: Tensor, codes: Tensor, threshold: float | Tensor
+    ) -> Tensor:
         """Zero where codes are; see `Penalty.prox_backward`."""
         # What autograd would call, without its overhead in each layer.
         if self.nonnegative:
@@ -100,7 +101,7 @@ class GroupL2(Penalty):
 
     group_size: int = 2
     nonnegative: bool = False
-    is_norm: ClassVar[bool] = True
+    is_norm = True
 
     def __post_init__(self):
         if (
@@ -112,13 +113,15 @@ class GroupL2(Penalty):
                 f"group_size must be a positive integer, got {self.group_size!r}."
             )
 
-    def prox(self, codes: Tensor, threshold: float) -> Tensor:
+    def prox(self, codes: Tensor, threshold: float | Tensor) -> Tensor:
         """Block soft thresholding; see `Penalty.prox`."""
         if self.nonnegative:
             return nonnegative_block_soft_threshold(codes, threshold, self.group_size)
         return block_soft_threshold(codes, threshold, self.group_size)
 
-    def prox_backward(self, grad: Tensor, codes: Tensor, threshold: float) -> Tensor:
+    def prox_backward(
+        self, grad: Tensor, codes: Tensor, threshold: float | Tensor
+    ) -> Tensor:
         """See `Penalty.prox_backward`."""
         if not self.nonnegative:
             return block_soft_threshold_backward(

@@ -1,6 +1,7 @@
 """What a penalty is: a prox and a value."""
 
 from abc import ABC, abstractmethod
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -27,13 +28,13 @@ class Penalty(ABC):
     """
 
     group_size: int = 1
-    is_norm: bool = False
+    is_norm: ClassVar[bool] = False
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # The gradient of one prox is not that of another, which a subclass may have.
         if "prox" in vars(cls) and "prox_backward" not in vars(cls):
-            cls.prox_backward = Penalty.prox_backward
+            cls.prox_backward = Penalty.prox_backward  # type: ignore[method-assign]
 
     @abstractmethod
     def prox(self, codes: Tensor, threshold: float | Tensor) -> Tensor:

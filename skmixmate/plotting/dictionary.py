@@ -1,16 +1,23 @@
 """The most used atoms of every cluster."""
 
 import numbers
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from ..inspection import fitted_mixture
+from ..utils.validation import ArrayLike
 from .panels import (
     import_pyplot,
     panel_size,
     resolve_image_shape,
     strip_axis,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure, SubFigure
 
 
 class DictionaryDisplay:
@@ -50,8 +57,15 @@ class DictionaryDisplay:
     """
 
     def __init__(
-        self, *, atoms, atom_usage, atom_indices, clusters, shares, image_shape=None
-    ):
+        self,
+        *,
+        atoms: np.ndarray,
+        atom_usage: np.ndarray,
+        atom_indices: np.ndarray,
+        clusters: np.ndarray,
+        shares: np.ndarray,
+        image_shape: tuple[int, ...] | None = None,
+    ) -> None:
         self.atoms = atoms
         self.atom_usage = atom_usage
         self.atom_indices = atom_indices
@@ -62,16 +76,16 @@ class DictionaryDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
+        estimator: BaseEstimator,
         *,
-        dictionaries=None,
-        image_shape=None,
-        n_atoms=10,
-        clusters=None,
-        flip_sign=True,
-        cmap=None,
-        fig=None,
-    ):
+        dictionaries: ArrayLike | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        n_atoms: int = 10,
+        clusters: ArrayLike | None = None,
+        flip_sign: bool = True,
+        cmap: "str | Colormap | None" = None,
+        fig: "Figure | SubFigure | None" = None,
+    ) -> Self:
         """Draw the dictionaries of a fitted estimator.
 
         Parameters
@@ -147,7 +161,13 @@ default=None
         )
         return display.plot(flip_sign=flip_sign, cmap=cmap, fig=fig)
 
-    def plot(self, *, flip_sign=True, cmap=None, fig=None):
+    def plot(
+        self,
+        *,
+        flip_sign: bool = True,
+        cmap: "str | Colormap | None" = None,
+        fig: "Figure | SubFigure | None" = None,
+    ) -> Self:
         """Draw the atoms.
 
         Each atom has a scale of its own, so that a faint atom reads as well as a

@@ -1,15 +1,22 @@
 """What every cluster makes of a sample, and which one is chosen."""
 
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from ..inspection import as_seen_by, fitted_mixture
-from ..utils.validation import mask_array, with_nan
+from ..utils.validation import ArrayLike, mask_array, with_nan
 from .panels import (
     import_pyplot,
     panel_size,
     resolve_image_shape,
     strip_axis,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure, SubFigure
 
 MAX_SAMPLES = 10
 CHOSEN_COLOR = "red"
@@ -64,8 +71,15 @@ class ReconstructionDisplay:
     """
 
     def __init__(
-        self, *, X, observed, reconstructions, codes, labels, image_shape=None
-    ):
+        self,
+        *,
+        X: np.ndarray,
+        observed: np.ndarray,
+        reconstructions: np.ndarray,
+        codes: np.ndarray,
+        labels: np.ndarray,
+        image_shape: tuple[int, ...] | None = None,
+    ) -> None:
         self.X = X
         self.observed = observed
         self.reconstructions = reconstructions
@@ -74,21 +88,28 @@ class ReconstructionDisplay:
         self.image_shape = image_shape
 
     @property
-    def mse(self):
+    def mse(self) -> np.ndarray:
         """Mean squared error over the observed entries, (n_samples, n_clusters)."""
         observed = self.observed[:, None, :]
         errors = np.where(observed, self.X[:, None, :] - self.reconstructions, 0)
         return (errors**2).sum(axis=-1) / observed.sum(axis=-1)
 
     @property
-    def n_nonzero(self):
+    def n_nonzero(self) -> np.ndarray:
         """Number of nonzero code entries, (n_samples, n_clusters)."""
         return np.count_nonzero(self.codes, axis=-1)
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, mask=None, image_shape=None, cmap="gray_r", fig=None
-    ):
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        *,
+        mask: ArrayLike | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        cmap: "str | Colormap | None" = "gray_r",
+        fig: "Figure | SubFigure | None" = None,
+    ) -> Self:
         """Draw what a fitted estimator makes of one or a few samples.
 
         Parameters
@@ -162,7 +183,12 @@ class ReconstructionDisplay:
         )
         return display.plot(cmap=cmap, fig=fig)
 
-    def plot(self, *, cmap="gray_r", fig=None):
+    def plot(
+        self,
+        *,
+        cmap: "str | Colormap | None" = "gray_r",
+        fig: "Figure | SubFigure | None" = None,
+    ) -> Self:
         """Draw the samples, reconstructions and codes.
 
         Images of a sample and its reconstructions share one colour scale, which

@@ -1,8 +1,10 @@
 """The clusterer for images."""
 
 import functools
+from typing import Any
 
 import numpy as np
+import torch
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 
@@ -11,13 +13,14 @@ from ..features.image_shape import check_image_shape
 from ..mixmate import MixMateClustering, MixMateImputer, NeighborVoting
 from ..utils.device import resolve_device
 from ..utils.parameter_checks import check_integer
+from ..utils.random import RandomState
 
 __all__ = ["make_image_clusterer"]
 
 # Features have unit norm, and far more of them matter than of pixels: less penalty, and
 # gradients of another size, than the defaults are for. With too few steps, the losses
 # of small data do not tell starts apart.
-_PARAMETERS = {
+_PARAMETERS: dict[str, Any] = {
     "alpha": 0.1,
     "learning_rate": 8e-3,
     "learning_rate_schedule": "linear",
@@ -27,15 +30,15 @@ _PARAMETERS = {
 
 
 def make_image_clusterer(
-    n_clusters,
-    image_shape=None,
+    n_clusters: int,
+    image_shape: tuple[int, int] | None = None,
     *,
-    n_init=2,
-    n_starts=4,
-    device="auto",
-    verbose=0,
-    random_state=None,
-):
+    n_init: int = 2,
+    n_starts: int = 4,
+    device: str | torch.device = "auto",
+    verbose: int = 0,
+    random_state: RandomState = None,
+) -> Pipeline:
     """Make the clusterer for grey images of one kind of object each.
 
     The same choices for all data sets, made without labels; ``benchmarks.images``

@@ -2,7 +2,9 @@
 
 import functools
 import math
+from typing import Any
 
+import torch
 from sklearn.decomposition import TruncatedSVD
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -12,22 +14,23 @@ from ..features.image_shape import check_image_shape
 from ..functional import scattering_paths
 from ..initializers import SparseSubspaceClustering, first_atoms
 from ..mixmate import MixMateClustering
+from ..utils.random import RandomState
 
 __all__ = ["make_paper_clusterer"]
 
 
 def make_paper_clusterer(
-    n_clusters=10,
-    image_shape=(28, 28),
+    n_clusters: int = 10,
+    image_shape: tuple[int, int] = (28, 28),
     *,
-    n_atoms=50,
-    alpha=0.75,
-    ssc=None,
-    center_atoms=False,
-    device="auto",
-    verbose=0,
-    random_state=None,
-):
+    n_atoms: int = 50,
+    alpha: float = 0.75,
+    ssc: Any = None,
+    center_atoms: bool = False,
+    device: str | torch.device = "auto",
+    verbose: bool | int = 0,
+    random_state: RandomState = None,
+) -> MixMateClustering:
     """Make MixMate as it was published, for images with pixels in [0, 1].
 
     The start is sparse subspace clustering of the scattering features of 2,000 images,

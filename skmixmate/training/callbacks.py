@@ -1,7 +1,7 @@
 """What happens between batches and epochs, one small class each."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import torch
 from torch.optim.lr_scheduler import LinearLR
@@ -69,7 +69,7 @@ class EarlyStopping(Callback):
         self,
         tol: float,
         n_iter_no_change: int,
-        earlier_losses: Sequence[float] = (),
+        earlier_losses: Collection[float] = (),
     ):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change

@@ -31,7 +31,7 @@ class LossGradient:
     """
 
     def __init__(self, module: nn.Module):
-        self.module = module
+        self.module: Any = module
         self.parameters = [p for p in module.parameters() if p.requires_grad]
 
     def __call__(self, batch: Batch) -> tuple[Any, Tensor]:
@@ -125,7 +125,7 @@ class GraphedLossGradient(LossGradient):
             except RuntimeError:
                 # What is wrong, as too little memory, shows below.
                 self.can_record = False
-            if not self.can_record:
+            if self.recording is None:
                 return super().__call__(batch)
         X, replay, output, loss, gradients = self.recording
         X.copy_(batch.X)
@@ -150,8 +150,8 @@ def _captured(function: Callable, stream) -> tuple[Callable[[], None], Any]:
     """Record the kernels of a call; return what runs them, and the call's result."""
     graph = torch.cuda.CUDAGraph()
     # What other threads do on the GPU is no concern of the recording.
-    mode = {"capture_error_mode": "thread_local"}
-    with _RECORDING, torch.cuda.graph(graph, stream=stream, **mode):
+    mode = "thread_local"
+    with _RECORDING, torch.cuda.graph(graph, None, stream, capture_error_mode=mode):
         result = function()
     return graph.replay, result
 

@@ -88,8 +88,10 @@ class Samples:
 
     def replaced(self, **changes) -> "Samples":
         """Return the same samples, sharing memory, with some parameters changed."""
-        names = ("center", "scale", "intercept_scaling", "dtype", "device")
-        names += ("has_missing", "left_out", "largest_norm")
+        names = (
+            *("center", "scale", "intercept_scaling", "dtype", "device"),
+            *("has_missing", "left_out", "largest_norm"),
+        )
         kept = {name: getattr(self, name) for name in names}
         return Samples(self.X, self.mask, **(kept | changes))
 

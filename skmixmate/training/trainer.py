@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -61,7 +62,7 @@ class Trainer:
         generator: torch.Generator,
         callbacks: Sequence[Callback] = (),
     ):
-        self.module = module
+        self.module: Any = module  # Its loss is no method of every module.
         self.optimizer = optimizer
         self.samples = samples
         self.max_iter = max_iter

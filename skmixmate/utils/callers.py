@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Iterator
+from types import FrameType
 
 __all__ = ["is_called_by_user", "warn_user"]
 
@@ -54,8 +55,8 @@ def is_called_by_user(estimator) -> bool:
     )
 
 
-def _frames_outwards() -> Iterator:
-    frame = sys._getframe(2)
+def _frames_outwards() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         yield frame
         frame = frame.f_back

@@ -4,6 +4,7 @@ import functools
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import ParamSpec, TypeVar
 
 import torch
 
@@ -17,8 +18,11 @@ __all__ = [
 
 _IMPORTED_IN = os.getpid()
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-def resolve_device(device) -> torch.device:
+
+def resolve_device(device: str | torch.device) -> torch.device:
     """Return the torch device that a ``device`` parameter asks for.
 
     Parameters
@@ -61,7 +65,7 @@ def use_one_thread_in_a_fork() -> None:
         torch.set_num_threads(1)
 
 
-def plain_arithmetic(function: Callable) -> Callable:
+def plain_arithmetic(function: Callable[P, R]) -> Callable[P, R]:
     """Return the function that computes the same whatever modes its caller has set.
 
     Within a call, and in its thread only, autocast and inference mode are off and new
@@ -70,7 +74,7 @@ def plain_arithmetic(function: Callable) -> Callable:
     """
 
     @functools.wraps(function)
-    def wrapper(*args, **kwargs):
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         use_one_thread_in_a_fork()
         records_gradients = torch.is_grad_enabled()
         with (

@@ -1,5 +1,6 @@
 """Checks of constructor parameters, each named in its errors."""
 
+import math
 from collections.abc import Callable
 from numbers import Integral, Real
 
@@ -49,7 +50,7 @@ def check_number(
         max_val=np.finfo(np.float64).max,
         include_boundaries=include_boundaries,
     )
-    if np.isnan(value):
+    if math.isnan(value):
         raise ValueError(f"{name} must be a number {bound}, got {value!r}.")
     return float(value)
 

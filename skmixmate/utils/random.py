@@ -7,10 +7,13 @@ import torch
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-__all__ = ["private_random_state", "seeded_clone", "torch_generator"]
+__all__ = ["RandomState", "private_random_state", "seeded_clone", "torch_generator"]
+
+# Of the parameter ``random_state``.
+RandomState = int | np.random.RandomState | None
 
 
-def private_random_state(random_state) -> np.random.RandomState:
+def private_random_state(random_state: RandomState) -> np.random.RandomState:
     """Return a RandomState; None means a fresh one, never NumPy's global one.
 
     Parameters

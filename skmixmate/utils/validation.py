@@ -4,6 +4,7 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing
 import torch
 from sklearn.utils.validation import validate_data
 from torch import Tensor
@@ -12,6 +13,8 @@ from .callers import warn_user
 from .device import use_one_thread_in_a_fork
 
 __all__ = [
+    "Array",
+    "ArrayLike",
     "Input",
     "mask_array",
     "missing_entries",
@@ -19,6 +22,10 @@ __all__ = [
     "validate_samples",
     "with_nan",
 ]
+
+# What samples, labels and masks may come as, and what comes back for them.
+ArrayLike = numpy.typing.ArrayLike | Tensor
+Array = np.ndarray | Tensor
 
 # What torch can hold as it is; everything else becomes float32 or float64.
 _TORCH_DTYPES = {
