@@ -151,7 +151,8 @@ class FittedMixture(FittedAttributes):
         if n_atoms % parameters.penalty.group_size:
             raise ValueError(
                 f"An estimator fitted with {n_atoms} atoms a cluster cannot go on with "
-                f"penalty={parameters.penalty!r}, whose group_size does not divide them."
+                f"penalty={parameters.penalty!r}, whose group_size does not divide "
+                "them."
             )
 
     def fixed_parameters(self) -> dict:
