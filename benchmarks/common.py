@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import math
 import platform
 import resource
 import sys
@@ -57,6 +58,12 @@ def load(name: str) -> tuple[np.ndarray, np.ndarray]:
         "usps": fetch_usps,
     }[name]
     return fetch(return_X_y=True)
+
+
+def square(X) -> tuple[int, int]:
+    """Shape of the images of all data sets here."""
+    side = math.isqrt(X.shape[1])
+    return side, side
 
 
 def random_rows(n_rows: int, n_chosen: int, seed: int = 0) -> np.ndarray:

@@ -17,6 +17,7 @@ from .common import (
     mean_and_std,
     parse,
     peak_memory_mib,
+    square,
     store,
 )
 
@@ -72,9 +73,11 @@ def _draw(mixmate, X, folder, name):
     matplotlib.use("Agg")
     from skmixmate.plotting import DictionaryDisplay, ReconstructionDisplay
 
-    dictionary = DictionaryDisplay.from_estimator(mixmate)
+    dictionary = DictionaryDisplay.from_estimator(mixmate, image_shape=square(X))
     dictionary.figure_.savefig(f"{folder}/{name}_dictionaries.png", dpi=80)
-    reconstruction = ReconstructionDisplay.from_estimator(mixmate, X[:4])
+    reconstruction = ReconstructionDisplay.from_estimator(
+        mixmate, X[:4], image_shape=square(X)
+    )
     reconstruction.figure_.savefig(f"{folder}/{name}_reconstructions.png", dpi=80)
 
 

@@ -18,6 +18,8 @@ from sklearn.mixture import GaussianMixture
 from skmixmate import MixMateClustering
 from skmixmate.recipes import make_image_clusterer, make_paper_clusterer
 
+from ..common import square
+
 __all__ = ["METHODS"]
 
 
@@ -86,7 +88,7 @@ def mixmate_paper(X, n_clusters, seed):
 
 
 def image_clusterer(X, n_clusters, seed):
-    model = make_image_clusterer(n_clusters, random_state=seed).fit(X)
+    model = make_image_clusterer(n_clusters, square(X), random_state=seed).fit(X)
     n_components = model["components"].components_.size
     return model[-1].labels_, model[-1].mixmate_.n_parameters_ + n_components
 

@@ -92,7 +92,7 @@ def ratio(slow, fast, pairs: int, each: int = 1) -> float:
 def scattering_row(rates) -> dict:
     rng = np.random.default_rng(0)
     X = rng.random((N_SCATTERED, 784), dtype=np.float32)
-    model = ScatteringTransform(device="cpu").fit(X)
+    model = ScatteringTransform(image_shape=(28, 28), device="cpu").fit(X)
     work = Work(
         wide=roofline.counted(lambda: model.transform(X)),
         bytes=X.nbytes + model.transform(X).nbytes,

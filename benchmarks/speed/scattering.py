@@ -38,7 +38,7 @@ def main():
     rng = np.random.default_rng(0)
     X = rng.random((arguments.images, SIDE**2), dtype=np.float32)
     images = torch.from_numpy(X).view(-1, SIDE, SIDE)
-    model = ScatteringTransform(J=J, L=L, device="cpu").fit(X)
+    model = ScatteringTransform(J, L, (SIDE, SIDE), device="cpu").fit(X)
     reference = kymatio_scattering()
 
     def ours():
