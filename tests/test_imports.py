@@ -6,9 +6,11 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import skmixmate
+from skmixmate.training import gradients
 
 ROOT = Path(skmixmate.__file__).parent
 
@@ -180,3 +182,38 @@ def test_importing_needs_neither_matplotlib_nor_pandas():
 def test_public_names_exist():
     assert all(hasattr(skmixmate, name) for name in skmixmate.__all__)
     assert set(skmixmate.__all__) >= {"MixMateClustering", "__version__"}
+
+
+def test_a_fit_enters_few_files_and_few_calls_lie_between_it_and_a_gradient(
+    monkeypatch,
+):
+    """What one has to read to follow a fit; raise the numbers for a reason only."""
+    files, depths = set(), []
+
+    def ours(frame):
+        return frame.f_code.co_filename.startswith(str(ROOT))
+
+    def profile(frame, event, argument):
+        if event == "call" and ours(frame):
+            files.add(frame.f_code.co_filename)
+
+    class Counting(gradients.LossGradient):
+        def __call__(self, batch):
+            frame, names = sys._getframe(1), []
+            while frame is not None:
+                names += [frame.f_code.co_name] if ours(frame) else []
+                frame = frame.f_back
+            depths.append(len(names) - 1)
+            return super().__call__(batch)
+
+    monkeypatch.setattr(gradients, "LossGradient", Counting)
+    model = skmixmate.MixMateClustering(3, max_iter=1, random_state=0)
+    X = np.random.RandomState(0).normal(size=(60, 4))
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        model.fit(X)
+    finally:
+        sys.setprofile(before)
+    assert len(files) <= 27
+    assert 0 < max(depths) <= 8
