@@ -12,7 +12,6 @@ from skmixmate.initializers import InitializationWarning, spectral_labels
 from skmixmate.initializers.copies import distinct_samples
 from skmixmate.metrics import clustering_accuracy
 
-
 # Where data have no structure, rounding decides whether k-means finds fewer clusters.
 pytestmark = pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 

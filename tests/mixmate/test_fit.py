@@ -216,7 +216,7 @@ def test_auto_batch_size_makes_140_steps_an_epoch_within_limits(n_samples, expec
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize(
-    "model", [small_model(), GroupSparseAutoencoder(3, 2, random_state=0)]
+    "model", [small_model(), GroupSparseAutoencoder(3, 2, max_iter=2, random_state=0)]
 )
 def test_auto_batch_size_is_that_of_the_samples_of_the_call(
     method, model, X, monkeypatch
