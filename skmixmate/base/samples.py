@@ -29,9 +29,9 @@ __all__ = [
 # common drowns what tells them apart; images are below (digits 1.5, MNIST 0.8).
 _LARGEST_OFFSET = 3.0
 # What makes a sample extreme: this many times the median norm, or more by that power of
-# the ratio of the ninth decile to it, for at most this share of the samples: a small
-# cluster may lie far away as well.
-_FARTHEST, _TAIL_POWER, _LARGEST_SHARE = 50.0, 7, 0.01
+# the ratio of the ninth decile to it, for at most this share of the samples, or one: a
+# small cluster may lie far away as well. Of few samples none can be told.
+_FARTHEST, _TAIL_POWER, _LARGEST_SHARE, _N_TO_TELL = 50.0, 7, 0.01, 20
 # Extreme samples are shrunk to this many times the largest norm of the others, so that
 # new ordinary ones, a little larger than all before, are not.
 _SLACK = 2.0
@@ -134,7 +134,8 @@ def _ordinary_rows(raw: Samples) -> Tensor | None:
     Norms are those of samples about their median. What counts as far is many times the
     median norm, and the more the heavier the tail of the others is.
     """
-    if raw.X.dtype in (torch.uint8, torch.int8):  # None can be far.
+    # None can be far among bytes.
+    if len(raw) < _N_TO_TELL or raw.X.dtype in (torch.uint8, torch.int8):
         return None
     n_places = min(len(raw), _N_FOR_MEDIAN)
     X, observed = raw.raw(torch.arange(n_places) * len(raw) // n_places)
@@ -148,7 +149,7 @@ def _ordinary_rows(raw: Samples) -> Tensor | None:
     median, high = (float(ordered[int(q * (len(ordered) - 1))]) for q in (0.5, 0.9))
     ordinary = norms <= median * max(_FARTHEST, (high / median) ** _TAIL_POWER)
     n_extreme = int((~ordinary).sum())
-    return ordinary if 0 < n_extreme <= _LARGEST_SHARE * len(raw) else None
+    return ordinary if 0 < n_extreme <= max(1, _LARGEST_SHARE * len(raw)) else None
 
 
 def _center_and_size(

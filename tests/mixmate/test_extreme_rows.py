@@ -34,6 +34,14 @@ def test_extreme_rows_do_not_decide_the_clusters(digits, value, n_rows):
     assert model.largest_norm_ == pytest.approx(2.0 * norms.max())
 
 
+def test_one_row_of_few_samples(X):
+    few = X[:40].copy()
+    few[7] = 1e6
+    with pytest.warns(UserWarning, match=rf"1 of 40 {TOLD}.*\(rows 7\)"):
+        model = small_model(n_atoms=2).fit(few)
+    assert model.loss_ < 1e4
+
+
 def test_larger_rows_count_as_the_largest(X):
     model = small_model().fit(X)
     model.largest_norm_ = 2.0
