@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, get_type_hints
 
@@ -130,9 +131,8 @@ class NetworkParameters:
         TypeError, ValueError
             Naming the parameter, what it got and what it accepts.
         """
-        for name, hint in get_type_hints(cls, include_extras=True).items():
+        for name, check in _checks(cls).items():
             if name not in values:
-                (check,) = hint.__metadata__
                 values[name] = check(getattr(estimator, name), name)
         return cls(**values)
 
@@ -146,3 +146,14 @@ class NetworkParameters:
             return self.batch_size
         wanted = n_samples // _N_STEPS
         return min(max(wanted, _LEAST_BATCH_SIZE), _LARGEST_BATCH_SIZE)
+
+
+@functools.cache  # To read annotations takes longer than all the checks.
+def _checks(cls: type[NetworkParameters]) -> dict[str, Callable[[Any, str], Any]]:
+    """The check of each field that has one."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {
+        name: hint.__metadata__[0]
+        for name, hint in hints.items()
+        if hasattr(hint, "__metadata__")
+    }
