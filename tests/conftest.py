@@ -1,9 +1,13 @@
 """What holds for all tests: nothing about them differs from run to run."""
 
+import os
 import re
 
 import pytest
 from hypothesis import settings
+
+# Before anything computes: the processes of pytest-xdist share the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples whenever and wherever, however long they take: if a test turns red,
 # a change of the code did it.
