@@ -5,17 +5,20 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import kneighbors_graph
 
 from ..utils.callers import warn_user
 from .dictionaries import InitializationWarning
 
-__all__ = ["DistinctSamples", "distinct_samples"]
+__all__ = ["DistinctSamples", "distinct_rows", "distinct_samples"]
 
 # Near copies are this much closer to each other than to anything else.
 _GAP = 10.0
 # Fewer copies than this share of all samples do no harm.
 _MIN_SHARE = 0.05
+# Rows that are looked at before the neighbours of all are searched for near copies.
+_N_PROBED = 200
 
 
 class DistinctSamples(NamedTuple):
@@ -84,6 +87,36 @@ def distinct_samples(X, n_clusters: int, n_neighbors: int = 10) -> DistinctSampl
             InitializationWarning,
         )
     return DistinctSamples(rows, copy_of, graph)
+
+
+def distinct_rows(X, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `distinct_samples`, for who needs no graph: in far less time without copies.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_distinct,)
+    copy_of : ndarray of shape (n_samples,)
+        See `DistinctSamples`.
+    """
+    largest = len(X) / (2 * n_clusters)
+    rows, copy_of = _kept(_equal_rows(X), largest)
+    if _may_have_near_copies(X[rows], largest):
+        rows, copy_of, _ = distinct_samples(X, n_clusters)
+    return rows, copy_of
+
+
+def _may_have_near_copies(X, largest: float) -> bool:
+    """Whether some rows are far closer to few others than to all else."""
+    n_probed = min(len(X), _N_PROBED)
+    probed = np.arange(n_probed) * len(X) // n_probed
+    # Distances far from the origin would be rounded away.
+    X = X.astype(np.float64) - X[probed].mean(axis=0)
+    distances = np.sort(euclidean_distances(X[probed], X), axis=1)[:, 1:]
+    distances = np.maximum(distances, 1e-6 * np.median(_largest_entries(X)))
+    # A row and its nearest ones, up to the last that may still be a copy.
+    n_near = min(int(largest) + 1, distances.shape[1] - 1)
+    has_gap = distances[:, 1 : n_near + 1] > _GAP * distances[:, :n_near]
+    return bool(has_gap.any(axis=1).mean() > 0.5 * _MIN_SHARE)
 
 
 def _kept(groups, largest: float):

@@ -12,7 +12,7 @@ from ..utils.device import plain_arithmetic
 from ..utils.parameter_checks import check_integer, check_number, check_or_auto
 from ..utils.random import RandomState, private_random_state
 from ..utils.validation import ArrayLike, validate_samples
-from .copies import distinct_samples
+from .copies import distinct_rows
 from .self_representation import lasso_representation, omp_representation
 from .spectral import spectral_clustering_labels
 
@@ -175,12 +175,12 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         unit /= np.maximum(norms, np.finfo(unit.dtype).tiny)
         signs = _signs(unit)
         # Rounded, as multiples differ in their last digits.
-        rows, copy_of, _ = distinct_samples(np.round(signs * unit, 9), self.n_clusters)
+        rows, copy_of = distinct_rows(np.round(signs * unit, 9), self.n_clusters)
         codes = self._mean_codes(unit[rows], n_rounds, dropout, random_state)
         self.representation_ = _of_all_samples(codes, rows, copy_of, signs)
         self.affinity_matrix_ = _affinity(self.representation_)
         labels = spectral_clustering_labels(
-            _affinity(codes), self.n_clusters, random_state
+            self.affinity_matrix_[rows][:, rows], self.n_clusters, random_state
         )
         self.labels_ = labels[copy_of]
         return self

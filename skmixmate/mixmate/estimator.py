@@ -500,11 +500,11 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
 
     def _grown(self, X: Tensor, data: Input) -> Tensor:
         """Reconstructions (B, ..., M) of samples as large as they were given."""
-        fitted, parameters = self._fitted_state()
-        growth = fitted.samples(data, parameters.device, fitted.left_out(data)).growth()
-        if growth is None:
+        if self.largest_norm_ is None:
             return X
-        growth = growth.to(X).reshape(-1, *(1,) * (X.ndim - 1))
+        fitted, parameters = self._fitted_state()
+        samples = fitted.samples(data, parameters.device, fitted.left_out(data))
+        growth = samples.growth().to(X).reshape(-1, *(1,) * (X.ndim - 1))
         center = 0.0 if self.center_ is None else torch.as_tensor(self.center_).to(X)
         return center + (X - center) * growth
 

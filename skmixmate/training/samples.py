@@ -210,10 +210,10 @@ class Samples:
 
 def _norms(X: Tensor, observed: Tensor | None) -> Tensor:
     """Norm of each sample over what is observed, (B,), float64."""
+    is_double = X.dtype == torch.float64
     X = X.double() if observed is None else X.double() * observed
-    norms = torch.linalg.vector_norm(X, dim=1)
-    # Squares of the largest and the smallest numbers are none.
-    if ((norms > 1e150) | (norms < 1e-150)).any():
-        largest = X.abs().amax(1, keepdim=True).clamp(min=torch.finfo(X.dtype).tiny)
-        norms = largest[:, 0] * torch.linalg.vector_norm(X / largest, dim=1)
-    return norms
+    if not is_double:
+        return torch.linalg.vector_norm(X, dim=1)
+    # Squares of the largest and the smallest of them are none.
+    largest = X.abs().amax(1, keepdim=True).clamp(min=torch.finfo(X.dtype).tiny)
+    return largest[:, 0] * torch.linalg.vector_norm(X / largest, dim=1)

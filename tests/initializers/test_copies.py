@@ -9,7 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from skmixmate import MixMateClustering, SparseSubspaceClustering
 from skmixmate.initializers import InitializationWarning, spectral_labels
-from skmixmate.initializers.copies import distinct_samples
+from skmixmate.initializers.copies import distinct_rows, distinct_samples
 from skmixmate.metrics import clustering_accuracy
 
 # Where data have no structure, rounding decides whether k-means finds fewer clusters.
@@ -203,3 +203,20 @@ def test_a_small_cluster_far_away_is_not_copies(n_large, n_small):
         warnings.simplefilter("error")
         labels = spectral_labels(X, 2, 0)
     assert adjusted_rand_score(target, labels) == 1.0
+
+
+@pytest.mark.parametrize("noise", [None, 0.0, 1e-6, 1e-3])
+@pytest.mark.filterwarnings("ignore:.*near copies:UserWarning")
+def test_rows_are_the_same_with_and_without_the_graph(noise):
+    """Where nothing looks like near copies, the neighbours of all are not searched."""
+    X, _ = load_digits(return_X_y=True)
+    X = X[:200]
+    if noise is not None:
+        rng = np.random.RandomState(0)
+        X = np.repeat(X, 4, axis=0)
+        X = X + noise * rng.standard_normal(X.shape)
+    rows, copy_of, _ = distinct_samples(X, 10)
+    found = distinct_rows(X, 10)
+    np.testing.assert_array_equal(found[0], rows)
+    np.testing.assert_array_equal(found[1], copy_of)
+    assert len(rows) == 200

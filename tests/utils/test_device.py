@@ -185,7 +185,7 @@ def test_a_fork_of_a_fitted_process_computes():
         )
         child.start()
         try:
-            assert results.get(timeout=60) == expected
+            assert results.get(timeout=300) == expected
         finally:
             child.kill()
             child.join()
