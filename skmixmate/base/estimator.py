@@ -10,10 +10,15 @@ from torch import Tensor
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic
 from ..utils.validation import Array, ArrayLike, Input, validate_samples
-from .fit import FittedAttributes, NetworkFit
+from .fit import NetworkFit
 from .parameters import NetworkParameters
 from .samples import compute_in_batches, like_input, mean_score
-from .training import CallbackSupportMixin, ContextCallback, with_callbacks
+from .training import (
+    CallbackSupportMixin,
+    ContextCallback,
+    FittedAttributes,
+    with_callbacks,
+)
 
 __all__ = ["NetworkEstimatorMixin"]
 

@@ -131,7 +131,8 @@ class NetworkParameters:
         TypeError, ValueError
             Naming the parameter, what it got and what it accepts.
         """
-        for name, check in _checks(cls).items():
+        own_type: Any = cls
+        for name, check in _checks(own_type).items():
             if name not in values:
                 values[name] = check(getattr(estimator, name), name)
         return cls(**values)

@@ -28,15 +28,9 @@ __all__ = [
 # Norm of the mean over root mean squared distance from it. Beyond, what samples have in
 # common drowns what tells them apart; images are below (digits 1.5, MNIST 0.8).
 _LARGEST_OFFSET = 3.0
-# What makes a sample extreme: this many times the median norm, or more by that power of
-# the ratio of the ninth decile to it, for at most this share of the samples, or one: a
-# small cluster may lie far away as well. Of few samples none can be told.
-_FARTHEST, _TAIL_POWER, _LARGEST_SHARE, _N_TO_TELL = 50.0, 7, 0.01, 20
 # Extreme samples are shrunk to this many times the largest norm of the others, so that
 # new ordinary ones, a little larger than all before, are not.
 _SLACK = 2.0
-# Samples that the median is taken of.
-_N_FOR_MEDIAN = 5000
 # Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
 # products, small enough to stay near the processor.
 _CODES_PER_BATCH = 2**19
@@ -82,7 +76,7 @@ def scaled_samples(
         device=parameters.device,
         left_out=data.empty_columns,
     )
-    ordinary = _ordinary_rows(raw)
+    ordinary = raw.ordinary_rows()
     center, size = _center_and_size(raw, has_intercept, ordinary)
     _check_size(raw.replaced(center=center), size)
     scale = parameters.scale
@@ -108,7 +102,7 @@ def bounded_samples(samples: Samples) -> Samples:
     """
     if samples.largest_norm is not None:
         return samples
-    return _bounded(samples, _ordinary_rows(samples))
+    return _bounded(samples, samples.ordinary_rows())
 
 
 def _bounded(samples: Samples, ordinary: Tensor | None) -> Samples:
@@ -126,30 +120,6 @@ def _bounded(samples: Samples, ordinary: Tensor | None) -> Samples:
         UserWarning,
     )
     return samples.replaced(largest_norm=largest_norm)
-
-
-def _ordinary_rows(raw: Samples) -> Tensor | None:
-    """All samples but those far beyond all others, (n_samples,), bool; None for all.
-
-    Norms are those of samples about their median. What counts as far is many times the
-    median norm, and the more the heavier the tail of the others is.
-    """
-    # None can be far among bytes.
-    if len(raw) < _N_TO_TELL or raw.X.dtype in (torch.uint8, torch.int8):
-        return None
-    n_places = min(len(raw), _N_FOR_MEDIAN)
-    X, observed = raw.raw(torch.arange(n_places) * len(raw) // n_places)
-    if observed is not None:
-        X = X.masked_fill(observed == 0, torch.nan)
-    norms = raw.replaced(center=X.nanmedian(dim=0).values.nan_to_num()).norms()
-    # By sorting: `torch.quantile` takes no more than 16 million.
-    ordered = norms[norms > 0.0].sort().values
-    if len(ordered) == 0:
-        return None
-    median, high = (float(ordered[int(q * (len(ordered) - 1))]) for q in (0.5, 0.9))
-    ordinary = norms <= median * max(_FARTHEST, (high / median) ** _TAIL_POWER)
-    n_extreme = int((~ordinary).sum())
-    return ordinary if 0 < n_extreme <= max(1, _LARGEST_SHARE * len(raw)) else None
 
 
 def _center_and_size(

@@ -1,13 +1,17 @@
 """A trainer from an estimator's parameters, who hears of it, what is kept of it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ..modules import UnfoldedEncoder
 from ..training import Callback, Samples, Trainer
+from ..utils.validation import Input
 from .parameters import NetworkParameters
 
 F = TypeVar("F", bound=Callable)
@@ -45,6 +49,7 @@ except ImportError:
 __all__ = [
     "CallbackSupportMixin",
     "ContextCallback",
+    "FittedAttributes",
     "history_arrays",
     "joined_histories",
     "load_optimizer_state",
@@ -127,6 +132,90 @@ def load_optimizer_state(
             name: torch.tensor(value, device=parameter.device)
             for name, value in values.items()
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedAttributes(ABC):
+    """Fitted attributes of an estimator; subclasses add them as fields.
+
+    The field ``last``, what the last pass over the samples found, is a dataclass of
+    type ``last_pass_type``, or None if that pass was interrupted. It has ``loss_``.
+    """
+
+    last_pass_type: ClassVar[type]
+
+    scale_: float
+    observed_features_: np.ndarray | None
+    largest_norm_: float | None
+    n_parameters_: int
+    history_: dict[str, np.ndarray]
+    n_iter_: int
+    converged_: bool
+    _optimizer_state: list | None = None
+    last: Any = None
+
+    @classmethod
+    def from_estimator(cls, estimator) -> Self:
+        """Read them off a fitted estimator."""
+        found = vars(estimator)
+        names = [f.name for f in fields(cls) if f.name != "last"]
+        names_of_last = [f.name for f in fields(cls.last_pass_type)]
+        last = None
+        if all(name in found for name in names_of_last):
+            last = cls.last_pass_type(**{n: found[n] for n in names_of_last})
+        return cls(**{name: found[name] for name in names}, last=last)
+
+    @abstractmethod
+    def network(self, parameters, left_out: Tensor | None = None) -> UnfoldedEncoder:
+        """Build the network of the attributes, in their dtype, less some features."""
+
+    @abstractmethod
+    def samples(
+        self, data: Input, device: torch.device, left_out: Tensor | None = None
+    ) -> Samples:
+        """Samples as the network takes them."""
+
+    @abstractmethod
+    def check_same_model(self, parameters) -> None:
+        """Raise a ValueError if training with ``parameters`` could not go on."""
+
+    def fixed_parameters(self) -> dict:
+        """What a fitted model has whatever the estimator's parameters are now."""
+        return {}
+
+    def never_observed(self, data: Input) -> Tensor | None:
+        """Features of which nothing is known, (M,), and nothing in ``data`` either."""
+        if self.observed_features_ is None or data.empty_columns is None:
+            return None
+        return data.empty_columns & torch.tensor(
+            ~self.observed_features_, device=data.X.device
+        )
+
+    def left_out(self, data: Input) -> Tensor | None:
+        """Features of which nothing is known, (M,), or nothing in ``data``."""
+        left_out = data.empty_columns
+        if self.observed_features_ is not None:
+            unknown = torch.tensor(~self.observed_features_, device=data.X.device)
+            left_out = unknown if left_out is None else left_out | unknown
+        return left_out
+
+    @property
+    def loss(self) -> float:
+        """Loss of the training samples, infinite if it is not known."""
+        return float("inf") if self.last is None else self.last.loss_
+
+    def attributes(self) -> dict:
+        """Return name and value of every fitted attribute."""
+        attributes = dict(vars(self))
+        del attributes["last"]
+        return attributes | ({} if self.last is None else vars(self.last))
+
+    def store(self, estimator) -> None:
+        """Set every attribute on the estimator, in place of those of earlier fits."""
+        for field in fields(self.last_pass_type):
+            vars(estimator).pop(field.name, None)
+        for name, value in self.attributes().items():
+            setattr(estimator, name, value)
 
 
 class ContextCallback(Callback):

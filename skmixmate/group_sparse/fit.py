@@ -8,10 +8,10 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from ..base.fit import FittedAttributes, NetworkFit
+from ..base.fit import NetworkFit
 from ..base.parameters import NetworkParameters, at_least_one, resolve_penalty
 from ..base.samples import batched_outputs, scaled_samples
-from ..base.training import history_arrays
+from ..base.training import FittedAttributes, history_arrays
 from ..functional import group_norms
 from ..modules import LOSSES, AutoencoderOutput, DictionaryAutoencoder
 from ..training import Samples, Trainer

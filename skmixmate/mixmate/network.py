@@ -7,14 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base.fit import FittedAttributes
 from ..base.parameters import (
     NetworkParameters,
     at_least_one,
     integer_or_auto,
 )
 from ..base.samples import batched_outputs
-from ..base.training import history_arrays
+from ..base.training import FittedAttributes, history_arrays
 from ..modules import DictionaryMixture, MixtureOutput
 from ..training import Samples, Trainer
 from ..utils.parameter_checks import check_bool

@@ -10,6 +10,13 @@ from ..utils.device import fits_in_memory, to_device
 
 __all__ = ["Batch", "Samples"]
 
+# What makes a sample extreme: this many times the median norm, or more by that power of
+# the ratio of the ninth decile to it, for at most this share of the samples, or one: a
+# small cluster may lie far away as well. Of few samples none can be told.
+_FARTHEST, _TAIL_POWER, _LARGEST_SHARE, _N_TO_TELL = 50.0, 7, 0.01, 20
+# Samples that the median is taken of.
+_N_FOR_MEDIAN = 5000
+
 
 class Batch(NamedTuple):
     """A batch ready for a network.
@@ -206,6 +213,29 @@ class Samples:
             total += float((squares if observed is None else squares * observed).sum())
             n_observed += X.numel() if observed is None else int(observed.sum())
         return total / max(n_observed, 1) * self.X.shape[1]
+
+    def ordinary_rows(self) -> Tensor | None:
+        """All samples but those far beyond them, (n_samples,), bool; None for all.
+
+        Norms are those of samples about their median. What counts as far is many times
+        the median norm, and the more the heavier the tail of the others is.
+        """
+        # None can be far among bytes.
+        if len(self) < _N_TO_TELL or self.X.dtype in (torch.uint8, torch.int8):
+            return None
+        n_places = min(len(self), _N_FOR_MEDIAN)
+        X, observed = self.raw(torch.arange(n_places) * len(self) // n_places)
+        if observed is not None:
+            X = X.masked_fill(observed == 0, torch.nan)
+        norms = self.replaced(center=X.nanmedian(dim=0).values.nan_to_num()).norms()
+        # By sorting: `torch.quantile` takes no more than 16 million.
+        ordered = norms[norms > 0.0].sort().values
+        if len(ordered) == 0:
+            return None
+        median, high = (float(ordered[int(q * (len(ordered) - 1))]) for q in (0.5, 0.9))
+        ordinary = norms <= median * max(_FARTHEST, (high / median) ** _TAIL_POWER)
+        n_extreme = int((~ordinary).sum())
+        return ordinary if 0 < n_extreme <= max(1, _LARGEST_SHARE * len(self)) else None
 
 
 def _norms(X: Tensor, observed: Tensor | None) -> Tensor:
