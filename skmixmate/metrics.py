@@ -6,7 +6,11 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
-__all__ = ["clustering_accuracy", "clustering_scores"]
+__all__ = [
+    "balanced_clustering_accuracy",
+    "clustering_accuracy",
+    "clustering_scores",
+]
 
 
 def clustering_accuracy(labels_true: ArrayLike, labels_pred: ArrayLike) -> float:
@@ -62,6 +66,46 @@ def clustering_accuracy(labels_true: ArrayLike, labels_pred: ArrayLike) -> float
     0.75
     """
     return _accuracy(*_encode_labels(labels_true, labels_pred))
+
+
+def balanced_clustering_accuracy(
+    labels_true: ArrayLike, labels_pred: ArrayLike
+) -> float:
+    """Mean over the classes of the share that is found by their own cluster.
+
+    Where classes are of unequal size, `clustering_accuracy` is about the large ones;
+    here each counts as much. Clusters and classes are matched as there; a class
+    without a cluster has a share of zero.
+
+    Parameters
+    ----------
+    labels_true : array-like of shape (n_samples,)
+        Class of each sample: integers, strings or any values that can be sorted.
+    labels_pred : array-like of shape (n_samples,)
+        Cluster of each sample, of any such values too.
+
+    Returns
+    -------
+    float
+        In (0, 1]; 1 for labels that agree up to renaming.
+
+    Raises
+    ------
+    ValueError
+        If either argument is empty or not one-dimensional, or if their lengths
+        differ.
+
+    Examples
+    --------
+    >>> from skmixmate.metrics import balanced_clustering_accuracy
+    >>> balanced_clustering_accuracy([0, 0, 0, 1], [1, 1, 1, 1])
+    0.5
+    """
+    classes, clusters = _encode_labels(labels_true, labels_pred)
+    counts = contingency_matrix(classes, clusters)
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    shares = counts[rows, columns] / counts.sum(axis=1)[rows]
+    return float(shares.sum() / len(counts))
 
 
 def clustering_scores(

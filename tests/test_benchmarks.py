@@ -95,8 +95,9 @@ def test_the_table_lists_every_stored_result():
         (command, *_) = stored.get("commands", {"": stored.get("command")}).values()
         unlisted[path.relative_to(BENCHMARKS / "results").as_posix()] = command
     for _, command, *_, results, _ in TABLE:
-        prefix = command.strip("`").removesuffix(" DATASET")
+        prefix = command.strip("`").removesuffix(" DATASET").removesuffix(" SET")
         pattern = re.escape(results.strip("`")).replace("DATASET", datasets)
+        pattern = pattern.replace("SET", "[a-z_0-9]+")
         pattern = pattern.replace(r"\*", "[a-z_0-9]*")
         found = [
             name

@@ -407,7 +407,7 @@ def test_the_mixture_in_a_clusterer_is_drawn(voting):
     # Features of a Pipeline are no pixels.
     display = DictionaryDisplay.from_estimator(pipeline)
     assert display.image_shape == (4,)
-    pictures = np.ones((2, 3, 9))
+    pictures = np.ones((*pipeline[-1].mixmate_.atom_usage_.shape, 9))
     display = DictionaryDisplay.from_estimator(pipeline, dictionaries=pictures)
     assert display.image_shape == (3, 3)
 

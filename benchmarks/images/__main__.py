@@ -44,6 +44,7 @@ def run_seed(X, y, seed: int, options: dict) -> dict:
         "scores": clustering_scores(y, labels),
         "scores_without_vote": clustering_scores(y, mixmate.labels_),
         "loss": round(mixmate.loss_, 4),
+        "criterion": round(mixmate.criterion_, 4),
         "epochs": mixmate.n_iter_,
         "seconds": round(seconds, 1),
         "training_seconds": round(float(mixmate.history_["seconds"].sum()), 1),
@@ -58,16 +59,20 @@ def main():
     parser.add_argument("dataset", choices=DATASETS)
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
     parser.add_argument("--n-init", type=int, default=2, help="runs on all images")
-    parser.add_argument("--n-starts", type=int, default=4, help="starts of each run")
+    parser.add_argument(
+        "--similar-sizes", action="store_true", help="classes known to be of one size"
+    )
     parser.add_argument("--missing", action="store_true", help="incomplete images")
     arguments = parse(parser)
 
     X, y = load(arguments.dataset)
     missing = " --missing" if arguments.missing else ""
     name = f"images/{arguments.dataset}" + "_missing" * arguments.missing
-    options = {"n_init": arguments.n_init, "n_starts": arguments.n_starts}
-    if options != {"n_init": 2, "n_starts": 4}:
-        name += f"_n_init_{arguments.n_init}_n_starts_{arguments.n_starts}"
+    options = {"n_init": arguments.n_init, "similar_sizes": arguments.similar_sizes}
+    similar = " --similar-sizes" if arguments.similar_sizes else ""
+    name += "_similar_sizes" * arguments.similar_sizes
+    if arguments.n_init != 2:
+        name += f"_n_init_{arguments.n_init}"
     if arguments.threads != 1:
         # Another number of threads rounds differently, and is about time.
         name += f"_{arguments.threads}_threads"
@@ -81,7 +86,7 @@ def main():
         result = {
             "command": f"python -m benchmarks.images {arguments.dataset} "
             f"--seeds {arguments.seeds} --n-init {arguments.n_init} "
-            f"--n-starts {arguments.n_starts} --threads {arguments.threads}{missing}",
+            f"--threads {arguments.threads}{missing}{similar}",
             "n_samples": len(X),
             "scores": mean_and_std([trial["scores"] for trial in trials]),
             "worst_accuracy": min(trial["scores"]["acc"] for trial in trials),

@@ -1,7 +1,7 @@
 """Tables and pictures of images for the docs: ``python -m benchmarks.images.report``.
 
-Reads ``benchmarks/results/images/*.json``; writes docs/tables/images.csv, merging.csv
-and docs/_static/n_clusters.png. What has not been measured is left out. ``--train``
+Reads ``benchmarks/results/images/*.json``; writes docs/tables/images.csv and
+docs/_static/n_clusters.png. What has not been measured is left out. ``--train``
 also clusters 20,000 images of MNIST for docs/_static/mnist_atom_averages.png.
 """
 
@@ -15,7 +15,6 @@ from ..common import (
     load,
     make_axes,
     make_parser,
-    mean_and_std,
     parse,
     random_rows,
     read,
@@ -59,28 +58,6 @@ def write_images() -> None:
     header = ["data", "images", *SCORES.values(), "worst ACC", "ACC without the vote"]
     header += ["seeds", "median seconds", "peak memory (MiB)"]
     write_table("images", header, rows)
-
-
-def write_merging(results: dict) -> None:
-    """A row a data set and kind of start."""
-    rows = []
-    for dataset, trials in results.items():
-        for name in trials[0]:
-            of_kind = [one[name] for one in trials]
-            scores = [one["scores"] for one in of_kind]
-            losses = [one["loss"] for one in of_kind if one["loss"] is not None]
-            rows.append(
-                [
-                    dataset,
-                    name,
-                    *with_spread(mean_and_std(scores)),
-                    f"{min(score['acc'] for score in scores):.3f}",
-                    f"{np.mean(losses):.2f}" if losses else "",
-                    f"{min(losses):.2f}" if losses else "",
-                ]
-            )
-    header = ["data", "clusters of the start", *SCORES.values(), "worst ACC"]
-    write_table("merging", [*header, "mean loss", "lowest loss"], rows)
 
 
 def draw_n_clusters(results: dict) -> None:
@@ -134,8 +111,6 @@ def main():
     parser.add_argument("--train", action="store_true", help="also draw atoms of MNIST")
     arguments = parse(parser)
     write_images()
-    if merging := read("images/merging"):
-        write_merging(merging["results"])
     if n_clusters := read("images/n_clusters"):
         draw_n_clusters(n_clusters["results"])
     if arguments.train:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from sklearn.cluster import HDBSCAN, KMeans, SpectralClustering
 from sklearn.decomposition import PCA
+from sklearn.metrics import pairwise_distances_argmin
 from sklearn.mixture import GaussianMixture
 
 from skmixmate import MixMateClustering
@@ -49,6 +50,24 @@ def umap_hdbscan(X, n_clusters, seed):
 def umap_gaussian_mixture(X, n_clusters, seed):
     Z = _umap(X, seed, n_neighbors=30, n_components=10)
     return _gaussian_labels(Z, n_clusters, seed)
+
+
+def evoc(X, n_clusters, seed):
+    """EVoC with about the number of clusters, noise sent to the nearest one."""
+    from evoc import EVoC
+
+    X = np.asarray(X, dtype=np.float32)
+    labels = EVoC(approx_n_clusters=n_clusters, random_state=seed).fit_predict(X)
+    clusters = np.unique(labels[labels >= 0])
+    if len(clusters) == 0:
+        return labels, None
+    centers = np.stack([X[labels == cluster].mean(axis=0) for cluster in clusters])
+    noise = labels < 0
+    if noise.any():
+        nearest = pairwise_distances_argmin(X[noise], centers)
+        labels = labels.copy()
+        labels[noise] = clusters[nearest]
+    return labels, None
 
 
 def n2d(X, n_clusters, seed):
@@ -99,6 +118,7 @@ METHODS = {
     "SpectralClustering": spectral,
     "UMAP + HDBSCAN": umap_hdbscan,
     "UMAP + GaussianMixture": umap_gaussian_mixture,
+    "EVoC": evoc,
     "N2D": n2d,
     "DEC (ClustPy)": dec,
     "IDEC (ClustPy)": idec,

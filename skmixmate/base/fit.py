@@ -1,7 +1,7 @@
 """A fit of an estimator over a network: starts, training, the last pass."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -99,6 +99,19 @@ class NetworkFit(ABC):
     def warn(self, fitted: Any) -> None:
         """Warn of what the last pass found."""
 
+    def reseeding(self) -> Callback:
+        """What replaces atoms between epochs."""
+        return DeadAtomReseeding()
+
+    def start_criterion(
+        self, X: np.ndarray
+    ) -> Callable[[np.ndarray, int], float] | None:
+        """What chooses among several starts on the raw samples X; see `first_atoms`.
+
+        None takes the first.
+        """
+        return None
+
     def callbacks(self, *, is_stream: bool) -> list[Callback]:
         """What training needs beside the callbacks of all.
 
@@ -113,7 +126,7 @@ class NetworkFit(ABC):
     def run(
         self, callbacks: Sequence[Callback] = ()
     ) -> tuple[FittedAttributes, int | None]:
-        """Train from one start or several, and keep the result with the lowest loss.
+        """Train from one start or several, and keep the result that ranks first.
 
         Returns
         -------
@@ -137,7 +150,7 @@ class NetworkFit(ABC):
                     raise
                 interrupted = True
             else:
-                if best is None or fitted.loss < best.loss:
+                if best is None or fitted.criterion < best.criterion:
                     best = fitted
             if interrupted:
                 interrupted_run = i
@@ -174,9 +187,7 @@ class NetworkFit(ABC):
 
     def _train(self, callbacks, prefix: str) -> tuple[FittedAttributes, bool]:
         """Train from one start; return the result and whether it was interrupted."""
-        falls = self.parameters.learning_rate_schedule == "linear"
-        # A falling rate is too large until its end: losses before say nothing.
-        ending = LinearDecay() if falls else self._early_stopping()
+        ending = self.ending()
         trainer = new_trainer(
             self.parameters,
             self._first_network(),
@@ -186,7 +197,7 @@ class NetworkFit(ABC):
                 ending,
                 *self.callbacks(is_stream=False),
                 *callbacks,
-                DeadAtomReseeding(),
+                self.reseeding(),
                 *self._progress(prefix),
             ],
             max_iter=self.parameters.max_iter,
@@ -234,8 +245,12 @@ class NetworkFit(ABC):
     def _progress(self, prefix: str = "") -> list[Callback]:
         return [PrintProgress(prefix)] if self.parameters.verbose else []
 
-    def _early_stopping(self) -> EarlyStopping:
+    def ending(self) -> LinearDecay | EarlyStopping:
+        """What ends a run, or lowers its learning rate until it ends."""
         parameters = self.parameters
+        if parameters.learning_rate_schedule == "linear":
+            # A falling rate is too large until its end: losses before say nothing.
+            return LinearDecay()
         earlier_losses: Collection[float] = ()
         # With so few epochs a fit, only several fits together can tell.
         if self.earlier and parameters.max_iter <= parameters.n_iter_no_change:
@@ -257,12 +272,17 @@ class NetworkFit(ABC):
             random_state=self.random_state,
             center=self.samples.center,
             group_size=self.parameters.penalty.group_size,
+            criterion=self.start_criterion(X),
             **self.start_shape(),
         )
-        atoms = scaled_points(points, self.samples, self.random_state)
-        module = self.network(atoms.to(self.samples.device, torch.float32))
+        module = self.network_of(points, self.random_state)
         warn_of_unstable_encoder(module)
         return module
+
+    def network_of(self, points: np.ndarray, random_state) -> UnfoldedEncoder:
+        """The network that begins with points in the space of X, (K, P, M)."""
+        atoms = scaled_points(points, self.samples, random_state)
+        return self.network(atoms.to(self.samples.device, torch.float32))
 
     def _after_earlier(self, fitted: FittedAttributes) -> FittedAttributes:
         """The same with the history of earlier fits before its own."""

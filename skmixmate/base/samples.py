@@ -158,11 +158,14 @@ def _check_size(raw: Samples, mean_squared_norm: float) -> None:
 def scaled_points(points: np.ndarray, samples: Samples, random_state) -> Tensor:
     """Points in the space of X, (K, P, M), as atoms in the space of the network.
 
+    NaN in the places of idle atoms becomes zero.
+
     Warns
     -----
     InitializationWarning
         If atoms are zero; they become noise.
     """
+    is_idle = np.isnan(points[..., 0])
     if samples.center is not None:
         points = points - samples.center.cpu().numpy()
     atoms = points / samples.scale
@@ -172,6 +175,7 @@ def scaled_points(points: np.ndarray, samples: Samples, random_state) -> Tensor:
         constant = np.full((*atoms.shape[:2], 1), samples.intercept_scaling)
         atoms = np.concatenate([atoms, constant], axis=2)
     atoms = _without_zero_atoms(atoms, random_state)
+    atoms[is_idle] = 0.0
     return torch.from_numpy(atoms).to(samples.dtype)
 
 

@@ -200,8 +200,8 @@ class FittedAttributes(ABC):
         return left_out
 
     @property
-    def loss(self) -> float:
-        """Loss of the training samples, infinite if it is not known."""
+    def criterion(self) -> float:
+        """What runs are ranked by, the lowest first; infinite if it is not known."""
         return float("inf") if self.last is None else self.last.loss_
 
     def attributes(self) -> dict:

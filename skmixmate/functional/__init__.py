@@ -7,7 +7,13 @@ dictionary, M features. ``X`` (B, M), ``D`` (K, P, M), codes ``Z`` (K, B, P).
 from .data_term import DataTerm, masked_term, residual_term
 from .fista import Encoded, Prox, fista, lipschitz_constant
 from .gram_fista import gram_encode
-from .mixture import energies, expected_energy, responsibilities
+from .mixture import (
+    dictionary_sizes,
+    energies,
+    expected_energy,
+    responsibilities,
+    separation_criterion,
+)
 from .neighbors import nearest_in_groups
 from .omp import orthogonal_matching_pursuit
 from .prox import (
@@ -29,6 +35,7 @@ __all__ = [
     "Scattering",
     "block_soft_threshold",
     "block_soft_threshold_backward",
+    "dictionary_sizes",
     "energies",
     "expected_energy",
     "fista",
@@ -46,6 +53,7 @@ __all__ = [
     "scattering",
     "scattering_operators",
     "scattering_paths",
+    "separation_criterion",
     "soft_threshold",
     "tiled_encode",
 ]

@@ -1,4 +1,6 @@
-"""From the terms of the model to energies, responsibilities and the loss."""
+"""From the terms of the model to energies, responsibilities, loss and criterion."""
+
+import math
 
 import torch
 from torch import Tensor
@@ -82,3 +84,80 @@ def expected_energy(energies: Tensor) -> Tensor:
     hopeless = (gaps > _LARGEST_GAP) & energies.isfinite()
     p = responsibilities(energies.masked_fill(hopeless, torch.inf))
     return (p * energies.masked_fill(hopeless, 0.0)).sum(-1)
+
+
+def separation_criterion(lowest: float, second: float) -> float:
+    """How good a partition is, the lower, the better: by what runs are ranked.
+
+    Parameters
+    ----------
+    lowest, second : float
+        Mean over the samples of the lowest energy, and of that of the second best
+        cluster, both without the logarithms of weights. With one cluster ``second`` is
+        infinite, and does not count.
+
+    Returns
+    -------
+    float
+        ``lowest^2 / second``, or ``lowest``; in units of energy.
+
+    Notes
+    -----
+    The lowest energy alone says how well samples are explained. It falls when a large
+    homogeneous cluster is cut in two at the cost of two small ones that become one,
+    for it counts samples. The second energy tells: on either side of such a cut the
+    other half explains a sample nearly as well. The ratio of the two is the simplified
+    silhouette with energies in the place of distances. Alone it would take a gap
+    between two parts of a class for a border; so it is multiplied by the lowest energy.
+
+    References
+    ----------
+    Rousseeuw, "Silhouettes" (1987). Hruschka, Campello and de Castro, "Evolving
+    clusters in gene-expression data" (2006), for the simplified one.
+    """
+    if lowest <= 0.0 or math.isinf(second):
+        return lowest
+    return lowest * (lowest / second)
+
+
+def dictionary_sizes(
+    counts: Tensor, n_atoms: int, *, multiple: int = 1, largest: int | None = None
+) -> Tensor:
+    """Share the atoms of a mixture out to its clusters, by the root of their sizes.
+
+    Parameters
+    ----------
+    counts : Tensor of shape (K,)
+        Number of samples of each cluster, or sums of responsibilities. A cluster
+        without any counts as half of the largest one, which it is about to split.
+    n_atoms : int
+        Mean number of atoms of a dictionary.
+    multiple : int, default=1
+        What each size is a multiple of, as is ``n_atoms``.
+    largest : int, default=None
+        Largest size, None for no bound.
+
+    Returns
+    -------
+    Tensor of shape (K,), int
+        At least ``multiple``; their sum is ``K * n_atoms``, but for rounding and
+        bounds.
+
+    Notes
+    -----
+    Where the error of a cluster falls with the inverse of the number of its atoms, the
+    total error of N samples with a given number of atoms is least if each cluster has
+    a number that grows with the root of its size, as in reverse water-filling. With
+    equal numbers, a partition that cuts a large cluster in two and joins two small
+    ones puts more atoms where the samples are, and has the lower loss for that alone.
+
+    References
+    ----------
+    Cover and Thomas, "Elements of information theory" (2006), section 10.3.3.
+    """
+    counts = counts.double().cpu()
+    counts = torch.where(counts > 0.0, counts, 0.5 * counts.max().clamp(min=1.0))
+    shares = counts.sqrt() / counts.sqrt().sum()
+    units = (shares * (len(counts) * n_atoms / multiple)).round().clamp(min=1.0)
+    sizes = (units * multiple).long()
+    return sizes if largest is None else sizes.clamp(max=largest)

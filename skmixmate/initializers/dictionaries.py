@@ -16,7 +16,13 @@ class InitializationWarning(UserWarning):
 
 
 def dictionaries_from_labels(
-    X, labels, n_clusters: int, n_atoms: int, random_state=None, *, warn: bool = True
+    X,
+    labels,
+    n_clusters: int,
+    n_atoms: int | np.ndarray,
+    random_state=None,
+    *,
+    warn: bool = True,
 ) -> np.ndarray:
     """Draw the first atoms of each cluster from its members.
 
@@ -27,45 +33,52 @@ def dictionaries_from_labels(
     labels : ndarray of shape (n_samples,)
         0 to ``n_clusters - 1``; -1 for samples that belong to no cluster. No cluster
         is empty.
-    n_clusters, n_atoms : int
+    n_clusters : int
+    n_atoms : int or ndarray of shape (n_clusters,), int
+        Number of atoms, the same for all clusters or one for each.
     random_state : int, RandomState instance or None, default=None
     warn : bool, default=True
         Whether to warn about clusters with fewer distinct members than atoms.
 
     Returns
     -------
-    ndarray of shape (n_clusters, n_atoms, n_features)
+    ndarray of shape (n_clusters, largest n_atoms, n_features)
         Members as they are, neither centred nor scaled; near copies of others only
-        where a cluster has too few other members.
+        where a cluster has too few other members. NaN in the places that a cluster
+        with fewer atoms leaves idle, the last ones.
 
     Warns
     -----
     InitializationWarning
-        If a cluster has fewer distinct members than ``n_atoms``: the missing atoms are
-        random mixtures of two members with a little noise, since equal atoms would get
-        equal gradients and stay equal for ever.
+        If a cluster has fewer distinct members than atoms: the missing atoms are random
+        mixtures of two members with a little noise, since equal atoms would get equal
+        gradients and stay equal for ever.
 
     References
     ----------
     MixMate (ICASSP 2022), section 3.2.
     """
     random_state = private_random_state(random_state)
-    dictionaries = np.empty((n_clusters, n_atoms, X.shape[1]), dtype=X.dtype)
+    sizes = np.broadcast_to(n_atoms, n_clusters)
+    # In a dtype that has NaN.
+    dtype = np.promote_types(X.dtype, np.float16)
+    dictionaries = np.full((n_clusters, sizes.max(), X.shape[1]), np.nan, dtype)
     short = {}
-    for cluster in range(n_clusters):
+    for cluster, size in enumerate(sizes):
         members = random_state.permutation(np.flatnonzero(labels == cluster))
-        atoms = _distinct_rows(X, members, n_atoms)
-        if len(atoms) < n_atoms:
-            short[cluster] = len(atoms)
-            filling = _mixtures(atoms, n_atoms - len(atoms), random_state)
+        atoms = _distinct_rows(X, members, size)
+        if len(atoms) < size:
+            short[cluster] = f"{len(atoms)} of {size}"
+            filling = _mixtures(atoms, size - len(atoms), random_state)
             atoms = np.concatenate([atoms, filling])
-        dictionaries[cluster] = atoms
+        dictionaries[cluster, :size] = atoms
     if short and warn:
         counts = ", ".join(f"{k}: {n}" for k, n in short.items())
         warn_user(
             f"{len(short)} of {n_clusters} initial clusters have fewer distinct "
-            f"members than n_atoms={n_atoms} (cluster: members, {counts}); the other "
-            "atoms start as random mixtures of their members.",
+            f"members than atoms (cluster: members of atoms, {counts}); the other "
+            "atoms start as random mixtures of their members. A smaller n_atoms, or "
+            "n_atoms='auto', does without.",
             InitializationWarning,
         )
     return dictionaries

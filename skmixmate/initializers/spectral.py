@@ -1,20 +1,39 @@
-"""Spectral clustering with more eigenvectors than clusters."""
+"""Spectral clustering with more eigenvectors, or more clusters, than are wanted."""
 
+import copy
 import math
+import warnings
 
 import numpy as np
 import scipy.linalg
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 
 from ..utils.random import private_random_state
 from .copies import distinct_samples
+from .merging import Labeling, Labelings, mean_conductance, merged_clusters
 
-__all__ = ["spectral_clustering_labels", "spectral_labels"]
+__all__ = [
+    "spectral_clustering_labels",
+    "spectral_labelings",
+    "spectral_labels",
+    "spectral_partitions",
+]
 
 # Below this size a dense eigensolver is as fast as ARPACK and never fails.
 _DENSE_SIZE = 200
+# Of `spectral_partitions`: eigenvectors for each cluster that is wanted, and clusters
+# that are merged until there are as many as wanted, up to so many more.
+_EIGENVECTOR_RATIOS = (1.5, 1.25)
+_CLUSTER_RATIOS = (4.0, 3.0, 2.0, 1.5)
+_MOST_MORE_CLUSTERS = 40
+# Other draws of k-means may cut where it matters.
+_N_DRAWS = 2
+# By how much the others have to be better: a criterion knows classes of about one size,
+# but with gaps inside, no better than that.
+_HANDICAP = 1.04
 
 
 def spectral_labels(
@@ -47,10 +66,36 @@ def spectral_labels(
     n_samples = X.shape[0]
     if n_clusters == 1 or n_samples <= n_clusters:
         return np.arange(n_samples) % n_clusters
+    graph, copy_of = _neighbor_graph(X, n_clusters, n_neighbors)
+    return spectral_clustering_labels(graph, n_clusters, random_state)[copy_of]
+
+
+def spectral_labelings(
+    X, n_clusters: int, random_state=None, *, n_neighbors: int = 10
+) -> Labelings:
+    """Cluster samples in several ways by the spectrum of their neighbour graph.
+
+    Parameters and warnings are those of `spectral_labels`.
+
+    Returns
+    -------
+    Labelings
+        Different ones, of `spectral_partitions`; the first is what `spectral_labels`
+        gives.
+    """
+    n_samples = X.shape[0]
+    if n_clusters == 1 or n_samples <= n_clusters:
+        return Labelings([Labeling(np.arange(n_samples) % n_clusters)])
+    graph, copy_of = _neighbor_graph(X, n_clusters, n_neighbors)
+    partitions = spectral_partitions(graph, n_clusters, random_state)
+    return partitions.relabeled(lambda labels: labels[copy_of])
+
+
+def _neighbor_graph(X, n_clusters: int, n_neighbors: int):
+    """Who is whose neighbour, and which distinct sample each one copies."""
     _, copy_of, graph = distinct_samples(X, n_clusters, n_neighbors)
     graph.data[:] = 1.0
-    graph = 0.5 * (graph + graph.T)
-    return spectral_clustering_labels(graph, n_clusters, random_state)[copy_of]
+    return 0.5 * (graph + graph.T), copy_of
 
 
 def spectral_clustering_labels(
@@ -105,12 +150,90 @@ def spectral_clustering_labels(
         return np.arange(n_samples) % n_clusters
     random_state = private_random_state(random_state)
     if n_components is None:
-        # Of two clusters none can be split for another: a third eigenvector misleads.
-        n_components = math.ceil(1.5 * n_clusters) if n_clusters > 2 else n_clusters
+        n_components = _n_components(n_clusters, 1.5)
     n_components = min(n_components, n_samples)
-    eigenvalues, eigenvectors = _leading_eigenvectors(
+    eigenpairs = _leading_eigenvectors(
         affinity, n_components, regularization, random_state
     )
+    return _clusters(eigenpairs, n_clusters, n_components, diffusion_time, random_state)
+
+
+def spectral_partitions(
+    affinity, n_clusters: int, random_state=None, *, exponent: float = 0.5
+) -> Labelings:
+    """Cluster the nodes of a weighted graph in several ways.
+
+    Parameters
+    ----------
+    affinity : sparse matrix or ndarray of shape (n_samples, n_samples)
+        Symmetric and nonnegative.
+    n_clusters : int
+    random_state : int, RandomState instance or None, default=None
+    exponent : float, default=0.5
+        Of `merged_clusters`.
+
+    Returns
+    -------
+    Labelings
+        Each with labels 0 to ``n_clusters - 1``.
+
+    Notes
+    -----
+    Spectral clustering with half or a quarter more eigenvectors than clusters; and,
+    with a handicap of four percent, with as many, or with 4, 3, 2 and 1.5 times as
+    many clusters, twice each, the best connected of which are merged until there are
+    enough. With extra
+    eigenvectors a large cluster is cut up before small ones are told apart; merging
+    joins its parts again, but also two classes of one size where a third has a gap in
+    it. No graph criterion tells which is right, for the normalised cut takes such gaps
+    for borders. A model of the samples does in most cases, see
+    `skmixmate.functional.separation_criterion`; ``benchmarks.unequal`` compares.
+    """
+    random_state = private_random_state(random_state)
+    n_samples = affinity.shape[0]
+    numbers = [
+        min(math.ceil(ratio * n_clusters), n_clusters + _MOST_MORE_CLUSTERS)
+        for ratio in _CLUSTER_RATIOS
+    ]
+    # Parts of a few samples are none.
+    numbers = [n for n in numbers if n_clusters < n <= n_samples // 20]
+    ratios = [_n_components(n_clusters, ratio) for ratio in _EIGENVECTOR_RATIOS]
+    most = min(max(ratios + numbers), n_samples)
+    eigenpairs = _leading_eigenvectors(affinity, most, 0.01, random_state)
+    found = Labelings()
+
+    def add(labels, handicap=1.0):
+        found.add(labels, handicap, mean_conductance(affinity, labels))
+
+    add(_clusters(eigenpairs, n_clusters, ratios[0], 1.0, random_state))
+    # Who takes the first goes on as if there were no others.
+    random_state = copy.deepcopy(random_state)
+
+    def clusters(number, n_components):
+        with warnings.catch_warnings():
+            # Of fewer different samples than parts: then there are fewer parts.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return _clusters(eigenpairs, number, n_components, 1.0, random_state)
+
+    for n_components in ratios[1:]:
+        add(clusters(n_clusters, n_components))
+    add(clusters(n_clusters, n_clusters), _HANDICAP)
+    for number in numbers * _N_DRAWS:
+        parts = clusters(number, number)
+        add(merged_clusters(affinity, parts, n_clusters, exponent), _HANDICAP)
+    return found
+
+
+def _n_components(n_clusters: int, ratio: float) -> int:
+    # Of two clusters none can be split for another: a third eigenvector misleads.
+    return math.ceil(ratio * n_clusters) if n_clusters > 2 else n_clusters
+
+
+def _clusters(
+    eigenpairs, n_clusters, n_components, diffusion_time, random_state
+) -> np.ndarray:
+    """k-means on the leading eigenvectors, weighted by their eigenvalues."""
+    eigenvalues, eigenvectors = (array[..., :n_components] for array in eigenpairs)
     embedding = eigenvectors * np.clip(eigenvalues, 0.0, 1.0) ** diffusion_time
     norms = np.linalg.norm(embedding, axis=1, keepdims=True)
     embedding /= np.maximum(norms, np.finfo(embedding.dtype).tiny)

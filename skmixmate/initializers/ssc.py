@@ -8,18 +8,27 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClusterMixin
 
+from ..functional import separation_criterion
 from ..utils.device import plain_arithmetic
-from ..utils.parameter_checks import check_integer, check_number, check_or_auto
+from ..utils.parameter_checks import (
+    check_bool,
+    check_integer,
+    check_number,
+    check_or_auto,
+)
 from ..utils.random import RandomState, private_random_state
 from ..utils.validation import ArrayLike, validate_samples
 from .copies import distinct_rows
+from .merging import Labelings
 from .self_representation import lasso_representation, omp_representation
-from .spectral import spectral_clustering_labels
+from .spectral import spectral_clustering_labels, spectral_partitions
 
 __all__ = ["SparseSubspaceClustering"]
 
 # What n_rounds="auto" stands for.
 _AUTO_N_ROUNDS = {"omp": 10, "lasso": 1}
+# By which clusters of the graph are merged; see `merged_clusters`.
+_EXPONENT = 0.75
 
 
 class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
@@ -53,6 +62,11 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         representations are dense enough without, 0. "omp" with
         ``n_rounds=1, dropout=0`` is the plain method of You, Robinson and Vidal, and of
         the MixMate paper; its graphs are so sparse that clusters often fall apart.
+    merge : bool, default=True
+        Whether the graph is also cut into more clusters, which are merged, and the
+        labels are those under which samples are represented best by their own cluster
+        and least by others. A large cluster among small ones is not cut up then. False
+        is the plain method.
     random_state : int, RandomState instance or None, default=None
         Seeds the subsets, the eigensolver and k-means.
 
@@ -86,6 +100,12 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
     them takes part, and the others get its label. This holds for groups of at most half
     the mean size of a cluster; larger ones may be a subspace of dimension one.
 
+    With ``merge=True``, the labels are one of the partitions of `spectral_partitions`,
+    with ``exponent=0.75``, which was chosen by looking at digits. The energy of a
+    sample under a cluster is what its coefficients of that cluster's samples alone
+    leave of it, as in classification by sparse representation, and the partition is
+    chosen by `skmixmate.functional.separation_criterion`.
+
     Samples are coded in blocks, whose size bounds the memory. A round of "omp" takes
     time O((1 - dropout) n_samples^2 (n_features + n_nonzero_coefs^2)), with up to 5,000
     samples to code with, n_features n_nonzero_coefs in the last factor with more, and
@@ -97,7 +117,9 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
     ----------
     Elhamifar and Vidal, "Sparse subspace clustering" (2013); You, Robinson and Vidal,
     "Scalable sparse subspace clustering by orthogonal matching pursuit" (2016); Chen,
-    Li and You, "Stochastic sparse subspace clustering" (2020), for rounds and dropout.
+    Li and You, "Stochastic sparse subspace clustering" (2020), for rounds and dropout;
+    Wright et al., "Robust face recognition via sparse representation" (2009), for the
+    energies.
 
     Examples
     --------
@@ -120,6 +142,7 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         alpha: float = 20.0,
         n_rounds: int | Literal["auto"] = "auto",
         dropout: float | Literal["auto"] = "auto",
+        merge: bool = True,
         random_state: RandomState = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -128,6 +151,7 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         self.alpha = alpha
         self.n_rounds = n_rounds
         self.dropout = dropout
+        self.merge = merge
         self.random_state = random_state
 
     @plain_arithmetic
@@ -179,9 +203,14 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         codes = self._mean_codes(unit[rows], n_rounds, dropout, random_state)
         self.representation_ = _of_all_samples(codes, rows, copy_of, signs)
         self.affinity_matrix_ = _affinity(self.representation_)
-        labels = spectral_clustering_labels(
-            self.affinity_matrix_[rows][:, rows], self.n_clusters, random_state
-        )
+        affinity = self.affinity_matrix_[rows][:, rows]
+        if self.merge and 1 < self.n_clusters < len(rows):
+            found = spectral_partitions(
+                affinity, self.n_clusters, random_state, exponent=_EXPONENT
+            )
+            labels = _best_represented(unit[rows], codes, found)
+        else:
+            labels = spectral_clustering_labels(affinity, self.n_clusters, random_state)
         self.labels_ = labels[copy_of]
         return self
 
@@ -211,6 +240,7 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
             names = " or ".join(repr(name) for name in _AUTO_N_ROUNDS)
             raise ValueError(f"method must be {names}, got {self.method!r}.")
         check_integer(self.n_nonzero_coefs, "n_nonzero_coefs", min_val=1)
+        check_bool(self.merge, "merge")
         check_number(self.alpha, "alpha", min_val=1.0)
         n_rounds = check_or_auto(
             self.n_rounds,
@@ -247,6 +277,26 @@ def _of_all_samples(codes, rows, copy_of, signs) -> sparse.csr_array:
     data = codes.data * np.repeat(sign_of_copies, np.diff(codes.indptr))
     shape = (len(copy_of), len(copy_of))
     return sparse.csr_array((data, rows[codes.indices], codes.indptr), shape=shape)
+
+
+def _best_represented(X, codes, found: Labelings) -> np.ndarray:
+    """The labels under which samples of unit norm are told apart best by their codes.
+
+    ``codes`` are (n_samples, n_samples), of each sample in terms of the others.
+    """
+    codes = codes.tocsc()
+
+    def criterion(labels, _):
+        energies = [
+            np.square(X - codes[:, members] @ X[members]).sum(axis=1)
+            for members in (
+                np.flatnonzero(labels == cluster) for cluster in np.unique(labels)
+            )
+        ]
+        lowest, second = np.sort(energies, axis=0)[:2].mean(axis=1)
+        return separation_criterion(float(lowest), float(second))
+
+    return found.best(criterion).labels
 
 
 def _affinity(representation) -> sparse.csr_array:

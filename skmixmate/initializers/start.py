@@ -7,17 +7,23 @@ import numpy as np
 from sklearn.cluster import KMeans
 from torch import Tensor
 
+from ..utils.callers import warn_user
 from ..utils.random import seeded_clone
 from ..utils.validation import with_nan
-from .dictionaries import dictionaries_from_labels, with_n_clusters
-from .spectral import spectral_labels
+from .dictionaries import (
+    InitializationWarning,
+    dictionaries_from_labels,
+    with_n_clusters,
+)
+from .merging import Labeling, Labelings
+from .spectral import spectral_labelings
 from .ssc import SparseSubspaceClustering
 
 __all__ = ["INITIALIZERS", "first_atoms", "has_one_start"]
 
 
 def _spectral(X, n_clusters, n_atoms, random_state):
-    return spectral_labels(X, n_clusters, random_state)
+    return spectral_labelings(X, n_clusters, random_state)
 
 
 def _ssc(X, n_clusters, n_atoms, random_state):
@@ -46,7 +52,8 @@ def _noise(X, n_clusters, n_atoms, random_state):
 
 
 # Each takes (X, n_clusters, n_atoms, random_state) and gives a label for each sample,
-# or atoms (n_clusters, n_atoms, n_features). A function and a line make a new name.
+# `Labelings` of them, or atoms (n_clusters, n_atoms, n_features). A function and a line
+# make a new name.
 INITIALIZERS: dict[str, Callable] = {
     "spectral": _spectral,
     "ssc": _ssc,
@@ -55,6 +62,8 @@ INITIALIZERS: dict[str, Callable] = {
     "random": _data,  # What scikit-learn's KMeans calls it.
     "noise": _noise,
 }
+# Samples for each cluster from which on its first labels may be doubted.
+_N_TO_DOUBT = 30
 # Those that can do with fewer samples than clusters.
 _NEED_NO_CLUSTERS = {"data", "random", "noise"}
 
@@ -77,6 +86,8 @@ def first_atoms(
     center: Tensor | None = None,
     group_size: int = 1,
     is_auto: bool = False,
+    sizes: Callable[[np.ndarray], np.ndarray] | None = None,
+    criterion: Callable[[np.ndarray, int], float] | None = None,
     warn: bool = True,
 ) -> np.ndarray:
     """Turn ``init`` into the first atoms, in the space of X.
@@ -86,8 +97,8 @@ def first_atoms(
     init : str, clusterer, callable or array-like
         A name of `INITIALIZERS`; an object with ``fit_predict`` (it is cloned, and its
         ``random_state`` is set if it is None); a callable ``(X, n_clusters,
-        random_state)`` that gives labels or atoms; or atoms, (n_clusters, n_atoms,
-        n_features) or those of the clusters one after another in rows.
+        random_state)`` that gives labels, `Labelings` or atoms; or atoms, (n_clusters,
+        n_atoms, n_features) or those of the clusters one after another in rows.
     X : ndarray of shape (n_samples, n_features)
         Finite.
     n_clusters, n_atoms : int
@@ -99,13 +110,20 @@ def first_atoms(
     is_auto : bool, default=False
         Whether ``n_atoms`` is a rule's and not the user's, so that atoms that are given
         may be another number.
+    sizes : callable, default=None
+        From the number of members of each cluster, (n_clusters,), to that of its atoms;
+        None gives ``n_atoms`` to all.
+    criterion : callable, default=None
+        From atoms, as they are returned, and a number of epochs to a number, that after
+        so much training; the lowest one chooses among several labellings. None takes
+        the first.
     warn : bool, default=True
-        Whether to warn of clusters with fewer members than ``n_atoms``.
+        Whether to warn of clusters with fewer members than atoms.
 
     Returns
     -------
     ndarray of shape (n_clusters, n_atoms, n_features)
-        Neither centred nor scaled.
+        Neither centred nor scaled; NaN in places that ``sizes`` leaves idle.
 
     Raises
     ------
@@ -117,8 +135,9 @@ def first_atoms(
     -----
     InitializationWarning
         If ``init`` gives more clusters than ``n_clusters`` (the largest are kept) or
-        fewer (the largest are split in two until there are enough), or a cluster has
-        fewer members than ``n_atoms``.
+        fewer (the largest are split in two until there are enough), a cluster has
+        fewer members than atoms, or, with ``criterion``, a neighbour graph has no such
+        clusters, or two labellings about equally good have little in common.
     """
     shape = (n_clusters, None if is_auto else n_atoms, X.shape[1])
     if has_one_start(init):
@@ -133,12 +152,42 @@ def first_atoms(
     if isinstance(init, str) and center is not None:
         origin = center.cpu().numpy()
     found = _found(init, X - origin, n_clusters, n_atoms, random_state)
-    if _n_dimensions(found) > 1:
+    if not isinstance(found, Labelings) and _n_dimensions(found) > 1:
         return _checked_atoms(found, shape, group_size) + origin
-    labels = with_n_clusters(found, X, n_clusters, random_state)
-    return dictionaries_from_labels(
-        X, labels, n_clusters, n_atoms, random_state, warn=warn
+    if not isinstance(found, Labelings):
+        found = Labelings([Labeling(found)])
+
+    def atoms_of(labels, random_state, *, warn=False):
+        counts = np.bincount(labels[labels >= 0], minlength=n_clusters)
+        n_each = n_atoms if sizes is None else sizes(counts)
+        return dictionaries_from_labels(
+            X, labels, n_clusters, n_each, random_state, warn=warn
+        )
+
+    found = found.relabeled(
+        lambda labels: with_n_clusters(labels, X, n_clusters, random_state)
     )
+    labels = found[0].labels
+    if criterion is not None:
+        # With a draw of their own, so that what is kept depends on no other.
+        seed = random_state.randint(np.iinfo(np.int32).max)
+        choice = found.best(
+            lambda labels, n_epochs: criterion(
+                atoms_of(labels, np.random.RandomState(seed)), n_epochs
+            )
+        )
+        # Of fewer samples a graph tells little.
+        labels = choice.labels
+        if len(X) >= _N_TO_DOUBT * n_clusters and choice.is_doubtful():
+            warn_user(
+                "The first clusters are not to be trusted: they lie close to each "
+                "other, or another partition explains the samples about as well. There "
+                "may be fewer or more clusters, or none (cluster_stability in "
+                "skmixmate.model_selection tells), or the samples need features in "
+                "which they lie apart.",
+                InitializationWarning,
+            )
+    return atoms_of(labels, random_state, warn=warn)
 
 
 def _n_dimensions(found) -> int:

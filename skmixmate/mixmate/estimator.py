@@ -44,8 +44,15 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
     n_clusters : int, default=8
         Number of clusters.
     n_atoms : int or "auto", default="auto"
-        Number of atoms of each dictionary. "auto" takes a third of the mean cluster
+        Mean number of atoms of a dictionary. "auto" takes a third of the mean cluster
         size, at most 50.
+    adapt_n_atoms : bool, default=True
+        Whether the number of atoms of a cluster grows with the root of its size, from
+        the start, and after each epoch of `fit` in which a cluster has outgrown its
+        dictionary; see `skmixmate.functional.dictionary_sizes`. Then runs and starts
+        are ranked by ``criterion_``, which is fair to clusters of unequal size. With
+        False, as in the papers, all dictionaries have ``n_atoms`` and the lowest energy
+        ranks: right where clusters are known to be of about one size.
     alpha : float, default=0.75
         Strength of the sparsity penalty, in units of ``scale_``.
     penalty : str or Penalty, default="l1"
@@ -63,7 +70,9 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         Where the first dictionaries come from: members of first clusters, found on
         ``init_size`` samples without missing entries.
 
-        - "spectral": spectral clustering of the nearest-neighbour graph;
+        - "spectral": spectral clustering of the nearest-neighbour graph in several
+          ways, for clusters of about one size and of very unequal ones; a few epochs of
+          training on these samples tell which partition to begin with;
         - "ssc": `SparseSubspaceClustering`;
         - "k-means";
         - "data", or "random": samples, whatever cluster they may be of;
@@ -77,7 +86,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
     init_size : int, default=5000
         Largest number of samples that the first clusters are found on.
     n_init : int, default=1
-        Number of runs from different starts; the one with the lowest ``loss_`` is kept.
+        Number of runs from different starts; the one with the lowest ``criterion_`` is
+        kept.
     n_fista_iter : int, default=15
         Number of layers of the encoder, FISTA iterations.
     step_size : float or "auto", default="auto"
@@ -119,9 +129,15 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
 
     Attributes
     ----------
-    dictionaries_ : ndarray of shape (n_clusters, n_atoms, n_features)
-        Atoms of each cluster; with their intercepts they have unit norm.
-    intercepts_ : ndarray of shape (n_clusters, n_atoms) or None
+    dictionaries_ : ndarray of shape (n_clusters, largest size, n_features)
+        Atoms of each cluster; with their intercepts they have unit norm. The places
+        that a smaller dictionary leaves idle, the last ones, are zero, here and in all
+        that follows; ``dictionaries_[k, :dictionary_sizes_[k]]`` are the atoms.
+    dictionary_sizes_ : ndarray of shape (n_clusters,), int
+        Number of atoms of each cluster.
+    n_atoms_ : int
+        The mean that they were shared out from.
+    intercepts_ : ndarray of shape (n_clusters, largest size) or None
         Entry of each atom for the constant feature.
     weights_ : ndarray of shape (n_clusters,)
         Mixture weights; they sum to one.
@@ -129,6 +145,12 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         Cluster of each training sample, the same as ``predict`` gives.
     loss_ : float
         Mean expected energy of the training samples (eq. 8).
+    criterion_ : float
+        What runs are ranked by, the lower, the better: the mean lowest energy of the
+        training samples, squared and divided by that under the second best cluster,
+        see `skmixmate.functional.separation_criterion`; with ``adapt_n_atoms=False``
+        the former alone. Comparable between fits to the same samples with the same
+        ``n_clusters``, ``n_atoms``, ``alpha`` and ``penalty``.
     history_ : dict of str to ndarray
         One entry an epoch: "loss", "seconds" and, after `fit`, "n_reseeded_atoms".
     n_iter_ : int
@@ -156,11 +178,11 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
     cluster_sizes_ : ndarray of shape (n_clusters,)
         Number of training samples of each cluster; with ``partial_fit``, of all
         batches, each by the labels it had then. So with the next three.
-    atom_usage_ : ndarray of shape (n_clusters, n_atoms)
+    atom_usage_ : ndarray of shape (n_clusters, largest size)
         Mean absolute code of each atom over the training samples of its cluster.
-    code_means_ : ndarray of shape (n_clusters, n_atoms)
+    code_means_ : ndarray of shape (n_clusters, largest size)
         Mean code of the training samples of each cluster.
-    code_covariances_ : ndarray of shape (n_clusters, n_atoms, n_atoms)
+    code_covariances_ : ndarray of shape (n_clusters, largest size, largest size)
         Their covariance.
     n_features_in_ : int
         Number of features.
@@ -208,6 +230,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         n_clusters: int = 8,
         *,
         n_atoms: int | Literal["auto"] = "auto",
+        adapt_n_atoms: bool = True,
         alpha: float = 0.75,
         penalty: str | Penalty = "l1",
         fit_intercept: bool = True,
@@ -232,6 +255,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
     ) -> None:
         self.n_clusters = n_clusters
         self.n_atoms = n_atoms
+        self.adapt_n_atoms = adapt_n_atoms
         self.alpha = alpha
         self.penalty = penalty
         self.fit_intercept = fit_intercept
@@ -449,11 +473,10 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
 
         Notes
         -----
-        The cluster is drawn from ``weights_``, the code from a normal distribution with
-        the mean and the covariance of the codes of the training samples in that
-        cluster. (Codes from the model's own prior, independent and of one scale, would
-        look like no sample: the prior says that codes are sparse, not which atoms go
-        together.)
+        The cluster is drawn by the number of its training samples, the code from a
+        normal distribution with the mean and the covariance of their codes. (Codes from
+        the model's own prior, independent and of one scale, would look like no sample:
+        the prior says that codes are sparse, not which atoms go together.)
         """
         check_is_fitted(self)
         check_is_fitted(
@@ -464,9 +487,9 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         )
         n_samples = check_integer(n_samples, "n_samples", min_val=1)
         random_state = private_random_state(self.random_state)
-        # A cluster without samples has no codes to imitate.
-        weights = self.weights_.astype(np.float64) * (self.cluster_sizes_ > 0)
-        y = random_state.choice(len(weights), n_samples, p=weights / weights.sum())
+        # Whatever the weights are: those that are not learned say nothing of sizes.
+        shares = self.cluster_sizes_ / self.cluster_sizes_.sum()
+        y = random_state.choice(len(shares), n_samples, p=shares)
         drawn = np.empty((n_samples, self.dictionaries_.shape[1]))
         for cluster in np.unique(y):
             members = y == cluster

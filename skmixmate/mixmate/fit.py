@@ -1,17 +1,29 @@
 """What the steps of a fit are for a mixture of dictionaries."""
 
 import math
+from collections.abc import Callable
 
+import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from ..base.fit import NetworkFit
-from ..base.samples import scaled_samples
+from ..base.samples import batched_outputs, scaled_samples
+from ..base.training import new_trainer
+from ..functional import dictionary_sizes
 from ..modules import DictionaryMixture
-from ..training import BackwardChoice, Callback, MixtureWeights, Samples, Trainer
+from ..training import (
+    BackwardChoice,
+    Callback,
+    DictionarySizes,
+    MixtureWeights,
+    Samples,
+    Trainer,
+)
 from ..utils.callers import warn_user
 from .network import (
+    Criterion,
     FittedMixture,
     LastPass,
     MixtureParameters,
@@ -34,6 +46,8 @@ class MixtureFit(NetworkFit):
 
     parameters: MixtureParameters
     earlier: FittedMixture | None
+    # Where ``init`` gave atoms, as many as there are whatever the rule says.
+    _n_given_atoms: int | None = None
 
     def first_samples(self) -> Samples:
         """See `NetworkFit.first_samples`."""
@@ -51,23 +65,72 @@ class MixtureFit(NetworkFit):
 
     def start_shape(self) -> dict:
         """See `NetworkFit.start_shape`."""
-        n_clusters, n_atoms = self.parameters.n_clusters, self.parameters.n_atoms
-        if n_atoms is not None:
-            return {"n_clusters": n_clusters, "n_atoms": n_atoms}
-        # A third of the mean cluster size, in whole groups, at least one.
-        n_atoms = min(len(self.samples) // (3 * n_clusters), _LARGEST_AUTO_N_ATOMS)
-        group_size = self.parameters.penalty.group_size
-        n_atoms = max(1, math.ceil(n_atoms / group_size)) * group_size
-        # A rule's number, and not the user's: nothing to tell of few members.
+        is_auto = self.parameters.n_atoms is None
         return {
-            "n_clusters": n_clusters,
-            "n_atoms": n_atoms,
-            "is_auto": True,
-            "warn": False,
+            "n_clusters": self.parameters.n_clusters,
+            "n_atoms": self.n_atoms,
+            "is_auto": is_auto,
+            "sizes": self._start_sizes if self.parameters.adapt_n_atoms else None,
+            # A rule's number, not the user's: nothing to tell of few members.
+            "warn": not is_auto,
         }
+
+    @property
+    def n_atoms(self) -> int:
+        """Mean number of atoms of a dictionary."""
+        if self._n_given_atoms is not None:
+            return self._n_given_atoms
+        if self.earlier is not None:
+            return self.earlier.n_atoms_
+        if self.parameters.n_atoms is not None:
+            return self.parameters.n_atoms
+        # A third of the mean cluster size, in whole groups, at least one.
+        n_atoms = len(self.samples) // (3 * self.parameters.n_clusters)
+        group_size = self.parameters.penalty.group_size
+        n_groups = math.ceil(min(n_atoms, _LARGEST_AUTO_N_ATOMS) / group_size)
+        return max(1, n_groups) * group_size
+
+    def _sizes(self, counts: Tensor) -> Tensor:
+        group_size = self.parameters.penalty.group_size
+        return dictionary_sizes(counts, self.n_atoms, multiple=group_size)
+
+    def _start_sizes(self, counts: np.ndarray) -> np.ndarray:
+        return self._sizes(torch.from_numpy(counts)).numpy()
+
+    def reseeding(self) -> DictionarySizes:
+        """See `NetworkFit.reseeding`."""
+        sizes = self._sizes if self.parameters.adapt_n_atoms else None
+        return DictionarySizes(sizes, multiple=self.parameters.penalty.group_size)
+
+    def start_criterion(self, X: np.ndarray) -> Callable[[np.ndarray, int], float]:
+        """See `NetworkFit.start_criterion`: that of runs, after some epochs on X."""
+        samples = self.samples.of(torch.from_numpy(X)).replaced(dtype=torch.float32)
+
+        def criterion(points: np.ndarray, n_epochs: int) -> float:
+            trainer = new_trainer(
+                self.parameters,
+                self.network_of(points, np.random.RandomState(0)),
+                samples,
+                torch.Generator().manual_seed(0),
+                [self.ending(), *self.callbacks(is_stream=False)],
+                max_iter=n_epochs,
+            ).run()
+            if trainer.interrupted:
+                raise KeyboardInterrupt
+            found = Criterion(
+                trainer.module, adapts_n_atoms=self.parameters.adapt_n_atoms
+            )
+            for _, output in batched_outputs(trainer.module, samples):
+                found.add(output)
+            value = found.value()
+            return value if math.isfinite(value) else math.inf
+
+        return criterion
 
     def network(self, atoms: Tensor) -> DictionaryMixture:
         """See `NetworkFit.network`."""
+        if bool((atoms != 0.0).any(-1).all()):
+            self._n_given_atoms = atoms.shape[1]
         return self._trainable(atoms, None)
 
     def earlier_network(self) -> DictionaryMixture:
@@ -103,12 +166,18 @@ class MixtureFit(NetworkFit):
             self.samples,
             self.parameters,
             observed_features_=self.observed_features(),
+            n_atoms_=self.n_atoms,
             converged_=bool(converged),
         )
 
     def last_pass(self, module: DictionaryMixture, samples: Samples) -> LastPass:
         """See `NetworkFit.last_pass`."""
-        return last_pass(module, samples, self.data.empty_rows)
+        return last_pass(
+            module,
+            samples,
+            self.data.empty_rows,
+            adapts_n_atoms=self.parameters.adapt_n_atoms,
+        )
 
     def warn(self, fitted: FittedMixture) -> None:
         """See `NetworkFit.warn`."""

@@ -14,12 +14,14 @@ from ..base.parameters import (
 )
 from ..base.samples import batched_outputs
 from ..base.training import FittedAttributes, history_arrays
+from ..functional import separation_criterion
 from ..modules import DictionaryMixture, MixtureOutput
 from ..training import Samples, Trainer
 from ..utils.parameter_checks import check_bool
 from ..utils.validation import Input
 
 __all__ = [
+    "Criterion",
     "FittedMixture",
     "LastPass",
     "MixtureParameters",
@@ -37,6 +39,7 @@ class MixtureParameters(NetworkParameters):
 
     n_clusters: Annotated[int, at_least_one]
     n_atoms: Annotated[int | None, integer_or_auto]
+    adapt_n_atoms: Annotated[bool, check_bool]
     fit_intercept: Annotated[bool, check_bool]
     fit_weights: Annotated[bool, check_bool]
 
@@ -55,6 +58,7 @@ class LastPass:
 
     labels_: np.ndarray
     loss_: float
+    criterion_: float
     cluster_sizes_: np.ndarray
     atom_usage_: np.ndarray
     code_means_: np.ndarray
@@ -63,7 +67,7 @@ class LastPass:
     def joined(self, earlier) -> "LastPass":
         """Return the statistics of these samples and earlier ones together.
 
-        Labels and loss are those of these samples.
+        Labels, loss and criterion are those of these samples.
         """
         sizes = self.cluster_sizes_ + earlier.cluster_sizes_
         share = (self.cluster_sizes_ / np.maximum(sizes, 1))[:, None]
@@ -82,6 +86,7 @@ class LastPass:
         return LastPass(
             labels_=self.labels_,
             loss_=self.loss_,
+            criterion_=self.criterion_,
             cluster_sizes_=sizes,
             atom_usage_=mean(self.atom_usage_, earlier.atom_usage_),
             code_means_=means,
@@ -96,6 +101,8 @@ class FittedMixture(FittedAttributes):
     last_pass_type = LastPass
 
     dictionaries_: np.ndarray
+    dictionary_sizes_: np.ndarray
+    n_atoms_: int
     intercepts_: np.ndarray | None
     weights_: np.ndarray
     center_: np.ndarray | None
@@ -115,18 +122,22 @@ class FittedMixture(FittedAttributes):
         tiny = torch.finfo(dtype).tiny
         D = module.dictionaries.detach().to("cpu", dtype, copy=True)
         D = torch.nn.functional.normalize(D, dim=-1, eps=tiny).numpy()
+        sizes = dictionary_sizes_of(D)
+        D = np.ascontiguousarray(D[:, : sizes.max()])
         log_weights = module.log_weights.detach().to("cpu", dtype)
         has_intercept = samples.intercept_scaling is not None
         center = samples.center
         return cls(
             dictionaries_=np.ascontiguousarray(D[:, :, :-1]) if has_intercept else D,
+            dictionary_sizes_=sizes,
             intercepts_=np.ascontiguousarray(D[:, :, -1]) if has_intercept else None,
             weights_=torch.softmax(log_weights, dim=0).numpy(),
             center_=None if center is None else center.to("cpu", dtype).numpy(),
             scale_=samples.scale,
             largest_norm_=samples.largest_norm,
             intercept_scaling_=samples.intercept_scaling,
-            n_parameters_=D.size + parameters.fit_weights * (len(D) - 1),
+            n_parameters_=int(sizes.sum()) * D.shape[2]
+            + parameters.fit_weights * (len(D) - 1),
             history_=history_arrays(trainer),
             n_iter_=trainer.epoch,
             **attributes,
@@ -134,7 +145,7 @@ class FittedMixture(FittedAttributes):
 
     def check_same_model(self, parameters) -> None:
         """See `FittedAttributes.check_same_model`."""
-        n_clusters, n_atoms, _ = self.dictionaries_.shape
+        n_clusters, n_atoms = len(self.dictionaries_), self.n_atoms_
         has_intercept = self.intercepts_ is not None
         for name, old, new in (
             ("n_clusters", n_clusters, parameters.n_clusters),
@@ -147,7 +158,7 @@ class FittedMixture(FittedAttributes):
                     f"An estimator fitted with {name}={old} cannot go on with "
                     f"{name}={new}; fit a clone of it instead."
                 )
-        if n_atoms % parameters.penalty.group_size:
+        if (self.dictionary_sizes_ % parameters.penalty.group_size).any():
             raise ValueError(
                 f"An estimator fitted with {n_atoms} atoms a cluster cannot go on with "
                 f"penalty={parameters.penalty!r}, whose group_size does not divide "
@@ -156,8 +167,12 @@ class FittedMixture(FittedAttributes):
 
     def fixed_parameters(self) -> dict:
         """See `FittedAttributes.fixed_parameters`."""
-        n_clusters, n_atoms, _ = self.dictionaries_.shape
-        return {"n_clusters": n_clusters, "n_atoms": n_atoms}
+        return {"n_clusters": len(self.dictionaries_), "n_atoms": self.n_atoms_}
+
+    @property
+    def criterion(self) -> float:
+        """See `FittedAttributes.criterion`."""
+        return float("inf") if self.last is None else self.last.criterion_
 
     def network(
         self, parameters: MixtureParameters, left_out: Tensor | None = None
@@ -207,8 +222,47 @@ def build_network(
     )
 
 
+def dictionary_sizes_of(D: np.ndarray) -> np.ndarray:
+    """Number of atoms of each cluster, (K,), that are not zero, of (K, P, M)."""
+    return (D != 0.0).any(axis=-1).sum(axis=1)
+
+
+class Criterion:
+    """What runs and starts are ranked by, added up batch by batch.
+
+    `separation_criterion`, or, where all dictionaries are to have one size as the
+    clusters that they are for, the lowest energy alone.
+    """
+
+    def __init__(self, module: DictionaryMixture, *, adapts_n_atoms: bool):
+        self.module = module
+        self.adapts_n_atoms = adapts_n_atoms
+        device = module.dictionaries.device
+        self.sums = torch.zeros(2, dtype=torch.float64, device=device)
+        self.n_samples = 0
+
+    def add(self, output: MixtureOutput) -> None:
+        """Add the energies of a batch."""
+        # Without what only tells how many samples the other clusters have.
+        energies = output.energies + self.module.log_weights
+        if energies.shape[1] == 1:
+            energies = torch.nn.functional.pad(energies, (0, 1), value=torch.inf)
+        lowest = energies.topk(2, dim=1, largest=False, sorted=True).values
+        self.sums += lowest.sum(0, dtype=torch.float64)
+        self.n_samples += len(energies)
+
+    def value(self) -> float:
+        """Return the criterion of all samples so far."""
+        lowest, second = (self.sums / self.n_samples).tolist()
+        return separation_criterion(lowest, second) if self.adapts_n_atoms else lowest
+
+
 def last_pass(
-    module: DictionaryMixture, samples: Samples, empty_rows: Tensor | None = None
+    module: DictionaryMixture,
+    samples: Samples,
+    empty_rows: Tensor | None = None,
+    *,
+    adapts_n_atoms: bool = True,
 ) -> LastPass:
     """Label the training samples and describe their codes.
 
@@ -220,6 +274,8 @@ def last_pass(
     samples : Samples
     empty_rows : Tensor of shape (n_samples,), bool, default=None
         Samples of which nothing is observed; all but their labels goes without them.
+    adapts_n_atoms : bool, default=True
+        See `Criterion`.
 
     Returns
     -------
@@ -236,9 +292,11 @@ def last_pass(
     sizes = torch.zeros(n_clusters, dtype=torch.long, device=D.device)
     usage, sums = D.new_zeros(n_clusters, n_atoms), D.new_zeros(n_clusters, n_atoms)
     products = D.new_zeros(n_clusters, n_atoms, n_atoms)
+    criterion = Criterion(module, adapts_n_atoms=adapts_n_atoms)
     labels = []
     for index, output in batched_outputs(module, samples):
         loss += module.loss(output).double() * len(output.energies)
+        criterion.add(output)
         labels.append(output.energies.argmin(dim=1))
         codes = assigned_codes(output)
         one_hot = torch.nn.functional.one_hot(labels[-1], n_clusters)
@@ -262,6 +320,7 @@ def last_pass(
     return LastPass(
         labels_=torch.cat(labels).cpu().numpy(),
         loss_=mean_loss,
+        criterion_=criterion.value(),
         cluster_sizes_=sizes.cpu().numpy(),
         atom_usage_=(usage / divisors).cpu().numpy(),
         code_means_=means.cpu().numpy(),

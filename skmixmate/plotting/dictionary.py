@@ -29,7 +29,8 @@ class DictionaryDisplay:
     Parameters
     ----------
     atoms : ndarray of shape (n_rows, n_shown, n_features)
-        The atoms to draw, as the estimator holds them, most used first.
+        The atoms to draw, as the estimator holds them, most used first; NaN where a
+        cluster has fewer.
     atom_usage : ndarray of shape (n_rows, n_shown)
         Mean absolute code of each atom over the samples of its cluster, in the
         unit of the codes.
@@ -149,6 +150,10 @@ default=None
             raise ValueError(f"n_atoms={n_atoms!r} must be an integer of at least 1.")
         clusters = _check_clusters(clusters, n_clusters)
 
+        # Smaller clusters have fewer atoms, and zeros in the last places.
+        if hasattr(mixture, "dictionary_sizes_"):
+            is_idle = np.arange(own.shape[1]) >= mixture.dictionary_sizes_[:, None]
+            dictionaries = np.where(is_idle[..., None], np.nan, dictionaries)
         usage = np.asarray(mixture.atom_usage_)[clusters]
         order = np.argsort(-usage, axis=1, kind="stable")[:, :n_atoms]
         display = cls(
@@ -214,6 +219,9 @@ default=None
             for ax, atom, usage in zip(
                 axes[row], self.atoms[row], self.atom_usage[row], strict=True
             ):
+                if np.isnan(atom).all():
+                    ax.set_axis_off()
+                    continue
                 _draw_atom(ax, _flipped(atom) if flip_sign else atom, shape, cmap)
                 if usage == 0:
                     ax.set_xlabel("unused", color="0.5", fontsize="small", labelpad=1)

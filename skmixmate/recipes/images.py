@@ -1,6 +1,5 @@
 """The clusterer for images."""
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,15 @@ from sklearn.preprocessing import FunctionTransformer, Normalizer
 
 from ..features import PartialWhitening, ScatteringTransform
 from ..features.image_shape import check_image_shape
+from ..initializers import (
+    Labeling,
+    Labelings,
+    SparseSubspaceClustering,
+    spectral_labelings,
+)
 from ..mixmate import MixMateClustering, MixMateImputer, NeighborVoting
 from ..utils.device import resolve_device
-from ..utils.parameter_checks import check_integer
+from ..utils.parameter_checks import check_bool, check_integer
 from ..utils.random import RandomState
 
 __all__ = ["make_image_clusterer"]
@@ -34,7 +39,7 @@ def make_image_clusterer(
     image_shape: tuple[int, int] | None = None,
     *,
     n_init: int = 2,
-    n_starts: int = 4,
+    similar_sizes: bool = False,
     device: str | torch.device = "auto",
     verbose: int = 0,
     random_state: RandomState = None,
@@ -55,11 +60,13 @@ def make_image_clusterer(
         square, with a warning if images of another shape, or in colour, have as many
         numbers. Colour has to be turned to grey first.
     n_init : int, default=2
-        Number of runs on all images, of which the one with the lowest loss is kept.
-    n_starts : int, default=4
-        Number of starts that are tried for each run, on at most 10,000 images and for
-        two epochs; the run goes on from the labels of the one with the lowest loss.
-        Both numbers may be one for a quick look.
+        Number of runs on all images, of which the one with the lowest ``criterion_`` is
+        kept; 1 for a quick look.
+    similar_sizes : bool, default=False
+        Whether classes are known to be of about one size, the largest no more than
+        twice the smallest. Then partitions with larger and smaller clusters are not
+        tried, and all dictionaries have one size. It helps where classes blend into
+        each other, as in Fashion-MNIST, and fails where one class is much larger.
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
@@ -95,10 +102,11 @@ def make_image_clusterer(
       images of less than 24 pixels a side are enlarged.
     - ``components``: 500 principal components about the origin, half whitened.
     - ``normalizer``: each image to unit norm, so that faint ones count as much.
-    - ``clusterer``: `MixMateClustering`, ``n_init`` runs of five epochs, each from the
-      best of ``n_starts`` sparse subspace clusterings of 5,000 images. A start may
-      merge two classes and split a third, and then its loss is higher, after a few
-      epochs and at the end. Batches are of 256 images, fewer of less than 35,840.
+    - ``clusterer``: `MixMateClustering`, ``n_init`` runs of five epochs. The start of
+      each is one of several partitions of 5,000 images, by `SparseSubspaceClustering`
+      and by the spectrum of the neighbour graph: that with the lowest criterion after
+      an epoch on these. With ``similar_sizes=True`` it is one of four plain sparse
+      subspace clusterings. Batches are of 256 images, fewer of less than 35,840.
       `NeighborVoting` then averages the probabilities of each image and of its ten
       nearest training images, of which it keeps at most 100,000.
 
@@ -118,23 +126,21 @@ def make_image_clusterer(
     >>> from skmixmate.metrics import clustering_accuracy
     >>> from skmixmate.recipes import make_image_clusterer
     >>> X, y = load_digits(return_X_y=True)
-    >>> clusterer = make_image_clusterer(
-    ...     10, (8, 8), n_init=1, n_starts=1, random_state=0
-    ... )
+    >>> clusterer = make_image_clusterer(10, (8, 8), n_init=1, random_state=0)
     >>> bool(clustering_accuracy(y, clusterer.fit_predict(X)) > 0.9)
     True
     """
     # Before minutes of features.
     check_integer(n_clusters, "n_clusters", min_val=1)
     check_integer(n_init, "n_init", min_val=1)
-    check_integer(n_starts, "n_starts", min_val=1)
+    check_bool(similar_sizes, "similar_sizes")
     resolve_device(device)
     if image_shape is not None:
         image_shape = check_image_shape(image_shape, min_val=8)
     mixmate = MixMateClustering(
         n_clusters,
-        init=functools.partial(_best_of_starts, n_starts, device),
-        init_size=10_000,
+        init=_starts_of_one_size if similar_sizes else _starts,
+        adapt_n_atoms=not similar_sizes,
         n_init=n_init,
         max_iter=5,
         random_state=random_state,
@@ -160,19 +166,27 @@ def make_image_clusterer(
     )
 
 
-def _best_of_starts(n_starts, device, X, n_clusters, random_state):
-    """Labels of the sparse subspace clustering that trains to the lowest loss."""
-    mixmate = MixMateClustering(
-        n_clusters,
-        init="ssc",
-        init_size=5000,
-        n_init=n_starts,
-        max_iter=2,
-        random_state=random_state.randint(np.iinfo(np.int32).max),
-        device=device,
-        **_PARAMETERS,
-    )
-    return mixmate.fit_predict(X)
+def _starts(X, n_clusters, random_state) -> Labelings:
+    """Labellings by sparse subspaces and by neighbours, among which a model chooses."""
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=2)
+    subspaces = SparseSubspaceClustering(n_clusters, random_state=seeds[0])
+    found = Labelings([Labeling(subspaces.fit(X).labels_)])
+    for one in spectral_labelings(X, n_clusters, seeds[1]):
+        found.add(*one)
+    return found
+
+
+def _starts_of_one_size(X, n_clusters, random_state) -> Labelings:
+    """Labellings by sparse subspaces, which cut up clusters that are large."""
+    found = Labelings()
+    for _ in range(4):
+        seed = random_state.randint(np.iinfo(np.int32).max)
+        found.add(
+            SparseSubspaceClustering(n_clusters, merge=False, random_state=seed)
+            .fit(X)
+            .labels_
+        )
+    return found
 
 
 def _in_its_unit(X):

@@ -103,7 +103,7 @@ def make_paper_clusterer(
         )
     if ssc is None:
         ssc = SparseSubspaceClustering(
-            n_clusters, n_nonzero_coefs=5, n_rounds=1, dropout=0.0
+            n_clusters, n_nonzero_coefs=5, n_rounds=1, dropout=0.0, merge=False
         )
     init = _features_and(ssc, image_shape, device)
     if center_atoms:
@@ -111,6 +111,7 @@ def make_paper_clusterer(
     return MixMateClustering(
         n_clusters,
         n_atoms=n_atoms,
+        adapt_n_atoms=False,
         alpha=alpha,
         fit_intercept=False,
         scale=1.0,

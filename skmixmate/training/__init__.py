@@ -10,6 +10,7 @@ from .callbacks import (
     PrintProgress,
 )
 from .dead_atoms import DeadAtomReseeding
+from .dictionary_sizes import DictionarySizes
 from .samples import Samples
 from .trainer import Trainer
 
@@ -18,6 +19,7 @@ __all__ = [
     "BackwardChoice",
     "Callback",
     "DeadAtomReseeding",
+    "DictionarySizes",
     "EarlyStopping",
     "LinearDecay",
     "MixtureWeights",

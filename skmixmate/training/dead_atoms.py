@@ -6,7 +6,10 @@ from torch import Tensor
 from ..utils.device import to_device
 from .callbacks import Callback
 
-__all__ = ["DeadAtomReseeding"]
+__all__ = ["MOMENTS", "DeadAtomReseeding", "is_last_epoch"]
+
+# What Adam knows of each entry of a parameter.
+MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class DeadAtomReseeding(Callback):
@@ -59,13 +62,11 @@ class DeadAtomReseeding(Callback):
     @torch.no_grad()
     def on_epoch_end(self, trainer) -> None:
         """Re-seed what is dead unless training ends here."""
-        dead = self.usage <= self.threshold * self.usage.mean(-1, keepdim=True)
-        dead &= ~self.already_reseeded
-        sizes = torch.bincount(self.label, minlength=dead.shape[0])
-        dead |= (sizes == 0)[:, None] & ~self.already_reseeded
-        is_last = trainer.stopped or trainer.epoch >= trainer.max_iter
+        dead = self.usage <= self.threshold * self._mean_usage(trainer)
+        dead |= (self._counts() == 0)[:, None]
+        dead &= ~(self.already_reseeded | self._idle(trainer))
         n_reseeded = 0
-        if not is_last and dead.any():
+        if not is_last_epoch(trainer) and dead.any():
             n_reseeded = sum(
                 self._reseed(trainer, cluster, dead[cluster].nonzero().flatten())
                 for cluster in dead.any(-1).nonzero().flatten().tolist()
@@ -73,6 +74,19 @@ class DeadAtomReseeding(Callback):
             self.already_reseeded |= dead
         trainer.history["n_reseeded_atoms"].append(n_reseeded)
         self._begin_epoch(trainer)
+
+    def _idle(self, trainer) -> Tensor:
+        """Places without an atom, (K, P), bool."""
+        return torch.zeros_like(self.already_reseeded)
+
+    def _mean_usage(self, trainer) -> Tensor:
+        """Mean usage of the atoms of each cluster, (K, 1)."""
+        n_atoms = (~self._idle(trainer)).sum(-1, keepdim=True)
+        return self.usage.sum(-1, keepdim=True) / n_atoms.clamp(min=1)
+
+    def _counts(self) -> Tensor:
+        """Number of samples of each cluster in the epoch, (K,)."""
+        return torch.bincount(self.label, minlength=len(self.usage))
 
     def _reseed(self, trainer, cluster: int, atoms: Tensor) -> int:
         """Replace atoms of a cluster and return how many there was a sample for."""
@@ -96,7 +110,7 @@ class DeadAtomReseeding(Callback):
         D[cluster, atoms[usable]] = seeds[usable]
         trainer.module.normalize_()
         state = trainer.optimizer.state.get(D, {})
-        for moment in ("exp_avg", "exp_avg_sq"):
+        for moment in MOMENTS:
             if moment in state:
                 state[moment][cluster, atoms[usable]] = 0.0
         return int(usable.sum())
@@ -116,3 +130,8 @@ class DeadAtomReseeding(Callback):
             members = (self.label == totals.argmax()).nonzero().flatten()
         worst = self.energy[members].argsort(descending=True, stable=True)
         return members[worst[: (len(members) + 1) // 2]]
+
+
+def is_last_epoch(trainer) -> bool:
+    """Whether training ends with the epoch that ends now."""
+    return trainer.stopped or trainer.epoch >= trainer.max_iter

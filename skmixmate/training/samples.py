@@ -102,6 +102,12 @@ class Samples:
         kept = {name: getattr(self, name) for name in names}
         return Samples(self.X, self.mask, **(kept | changes))
 
+    def of(self, X: Tensor) -> "Samples":
+        """Return other samples, (n_others, n_features) and complete, taken alike."""
+        names = ("center", "scale", "intercept_scaling", "dtype", "device")
+        kept = {name: getattr(self, name) for name in (*names, "left_out")}
+        return Samples(X, **kept, has_missing=False, largest_norm=self.largest_norm)
+
     def raw(self, index) -> Batch:
         """Return the samples of a slice or an index tensor as they are.
 

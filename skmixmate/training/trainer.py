@@ -69,7 +69,7 @@ class Trainer:
         self.batch_size = batch_size
         self.generator = generator
         self.callbacks = callbacks
-        self.loss_gradient = loss_gradient(module, samples.device, batch_size)
+        self.forget_shapes()
         self.history: dict[str, list] = {"loss": [], "seconds": []}
         self.epoch = 0
         self.stopped = False
@@ -95,6 +95,12 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_train_end(self)
         return self
+
+    def forget_shapes(self) -> None:
+        """Compute gradients anew after parameters were replaced by others."""
+        self.loss_gradient = loss_gradient(
+            self.module, self.samples.device, self.batch_size
+        )
 
     def _run_epoch(self) -> bool:
         """Run one epoch and return whether to stop."""

@@ -50,7 +50,7 @@ def test_too_few_members_are_mixed(X):
     labels = np.repeat([0, 1, 2], [3, 1, 56])
     with pytest.warns(
         InitializationWarning,
-        match=r"2 of 3 initial clusters .* n_atoms=8 \(cluster: members, 0: 3, 1: 1\)",
+        match=r"2 of 3 initial clusters .* atoms, 0: 3 of 8, 1: 1 of 8\)",
     ) as caught:
         D = dictionaries_from_labels(X, labels, 3, 8, random_state=0)
     assert len(caught) == 1
@@ -85,7 +85,7 @@ def test_duplicates_count_once(X):
     X[:30] = X[0]
     X[28] = X[50]
     labels = np.repeat([0, 1], 30)
-    with pytest.warns(InitializationWarning, match=r"members, 0: 2\)"):
+    with pytest.warns(InitializationWarning, match=r"atoms, 0: 2 of 4\)"):
         D = dictionaries_from_labels(X, labels, 2, 4, random_state=0)
     assert len(rows(D[0])) == 4
     assert rows(D[0][:2]) == rows(X[[0, 28]])

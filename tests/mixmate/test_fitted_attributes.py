@@ -10,8 +10,11 @@ from .conftest import small_model
 
 
 def test_shapes_and_types(fitted, X):
-    assert fitted.dictionaries_.shape == (3, 4, 12)
-    assert fitted.intercepts_.shape == (3, 4)
+    largest = fitted.dictionary_sizes_.max()
+    assert fitted.n_atoms_ == 4
+    assert fitted.dictionary_sizes_.shape == (3,)
+    assert fitted.dictionaries_.shape == (3, largest, 12)
+    assert fitted.intercepts_.shape == (3, largest)
     assert fitted.weights_.shape == (3,)
     assert fitted.labels_.shape == (160,)
     assert fitted.labels_.dtype.kind == "i"
@@ -19,9 +22,10 @@ def test_shapes_and_types(fitted, X):
     assert fitted.n_iter_ == 4
     assert fitted.converged_ is False
     assert isinstance(fitted.loss_, float)
+    assert isinstance(fitted.criterion_, float)
     assert isinstance(fitted.scale_, float)
-    assert fitted.atom_usage_.shape == fitted.code_means_.shape == (3, 4)
-    assert fitted.code_covariances_.shape == (3, 4, 4)
+    assert fitted.atom_usage_.shape == fitted.code_means_.shape == (3, largest)
+    assert fitted.code_covariances_.shape == (3, largest, largest)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +46,9 @@ def test_dtypes_follow_the_data(dtype, expected, X):
 
 def test_atoms_with_their_intercepts_have_unit_norm(fitted, X):
     squared = (fitted.dictionaries_**2).sum(-1) + fitted.intercepts_**2
-    assert_allclose(squared, 1.0, rtol=1e-5)
-    plain = small_model(fit_intercept=False).fit(X)
+    is_atom = np.arange(squared.shape[1]) < fitted.dictionary_sizes_[:, None]
+    assert_allclose(squared, is_atom, rtol=1e-5)
+    plain = small_model(fit_intercept=False, adapt_n_atoms=False).fit(X)
     assert_allclose(np.linalg.norm(plain.dictionaries_, axis=-1), 1.0, rtol=1e-5)
 
 
@@ -56,7 +61,11 @@ def test_atoms_with_their_intercepts_have_unit_norm(fitted, X):
     ],
 )
 def test_n_parameters(parameters, expected, X):
-    assert small_model(**parameters).fit(X).n_parameters_ == expected
+    model = small_model(adapt_n_atoms=False, **parameters).fit(X)
+    assert model.n_parameters_ == expected
+    model = small_model(**parameters).fit(X)
+    n_atoms = model.dictionary_sizes_.sum()
+    assert model.n_parameters_ == expected + (n_atoms - 12) * (expected // 12)
 
 
 def test_history(X):

@@ -72,7 +72,8 @@ def test_a_given_mixture_is_cloned_and_fitted_to_some(digits):
     mixmate = MixMateClustering(3, n_atoms=5, max_iter=1, random_state=1)
     imputer = MixMateImputer(mixmate, subsample=40, random_state=0).fit(X)
     assert not hasattr(mixmate, "dictionaries_")
-    assert imputer.mixmate_.dictionaries_.shape[:2] == (3, 5)
+    assert imputer.mixmate_.dictionary_sizes_.shape == (3,)
+    assert imputer.mixmate_.n_atoms_ == 5
     assert len(imputer.mixmate_.labels_) == 40
 
 

@@ -32,8 +32,9 @@ def test_shapes(fitted, X):
     assert fitted.transform(X).shape == (7, 3)
     assert fitted.score_samples(X).shape == (7,)
     assert isinstance(fitted.score(X), float)
-    assert fitted.encode(X).shape == (7, 4)
-    assert fitted.encode(X, "all").shape == (7, 3, 4)
+    n_atoms = fitted.dictionary_sizes_.max()
+    assert fitted.encode(X).shape == (7, n_atoms)
+    assert fitted.encode(X, "all").shape == (7, 3, n_atoms)
     assert fitted.reconstruct(X).shape == (7, 12)
     assert fitted.reconstruct(X, clusters="all").shape == (7, 3, 12)
     assert fitted.impute(X).shape == (7, 12)
@@ -78,7 +79,7 @@ def test_codes_are_those_of_plain_fista(nonnegative, X):
     model = small_model(penalty=L1(nonnegative=nonnegative), step_size=step).fit(X)
     Z, D = scaled_with_intercept(model, X), atoms_with_intercepts(model)
     for cluster in range(3):
-        codes = extrapolated = np.zeros((len(X), 4))
+        codes = extrapolated = np.zeros((len(X), D.shape[1]))
         t = 1.0
         for _ in range(model.n_fista_iter):
             gradient = (extrapolated @ D[cluster] - Z) @ D[cluster].T

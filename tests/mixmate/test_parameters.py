@@ -37,6 +37,7 @@ WRONG = {
     "max_iter": COUNT[1:],  # Zero keeps the start.
     "tol": NONNEGATIVE,
     "n_iter_no_change": COUNT,
+    "adapt_n_atoms": FLAG,
     "warm_start": FLAG,
     "random_state": [-1, 2**32, 1.5, "a", NAN, [1]],
     "device": ["gpu", "cuda:77", "meta", None, 1.5, True, NAN, -1],

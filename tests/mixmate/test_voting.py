@@ -33,7 +33,7 @@ def votes_by_scikit_learn(voting, X, X_train):
     return np.concatenate([own[:, None], of_training[neighbors]], axis=1).mean(axis=1)
 
 
-@pytest.mark.parametrize("n_neighbors", [1, 4, 20])
+@pytest.mark.parametrize("n_neighbors", [1, 4, 17])
 def test_all_clusters_searched_is_the_plain_vote(n_neighbors, X):
     X = X.astype(np.float64)
     voting = small_voting(n_candidates=99, n_neighbors=n_neighbors).fit(X[:120])

@@ -142,7 +142,7 @@ def test_the_documentation_of_the_estimators_has_every_name(name):
 def test_a_penalty_of_ones_own_gets_tensors_in_sample_too():
     X = randn(60, 8).numpy()
     model = MixMateClustering(
-        2, penalty=SquaredElasticNet(), max_iter=1, random_state=0
+        2, penalty=SquaredElasticNet(), init="k-means", max_iter=1, random_state=0
     ).fit(X)
     assert model.sample(3)[0].shape == (3, 8)
 

@@ -7,9 +7,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
-from skmixmate import MixMateClustering
 from skmixmate.inspection import atom_averages
-from skmixmate.metrics import clustering_accuracy
+from skmixmate.metrics import balanced_clustering_accuracy, clustering_accuracy
 from skmixmate.recipes import make_image_clusterer
 
 
@@ -18,7 +17,7 @@ def image_clusterer():
     """A fitted image clusterer, its images and their classes."""
     X, y = load_digits(return_X_y=True)
     X = X.astype(np.float32)
-    clusterer = make_image_clusterer(10, (8, 8), n_init=1, n_starts=2, random_state=0)
+    clusterer = make_image_clusterer(10, (8, 8), n_init=1, random_state=0)
     return clusterer.fit(X), X, y
 
 
@@ -54,47 +53,60 @@ def test_tiny_and_huge_units_lose_nothing(image_clusterer, unit):
     )
 
 
+# Of fewer clusters than there are digits.
+@pytest.mark.filterwarnings("ignore:The first clusters are not to be trusted")
 def test_another_number_of_clusters_is_set_in_one_place():
     X = load_digits().data[:400]
-    made = make_image_clusterer(3, (8, 8), n_init=1, n_starts=1, random_state=0)
-    changed = make_image_clusterer(7, (8, 8), n_init=1, n_starts=1, random_state=0)
+    made = make_image_clusterer(3, (8, 8), n_init=1, random_state=0)
+    changed = make_image_clusterer(7, (8, 8), n_init=1, random_state=0)
     changed.set_params(clusterer__mixmate__n_clusters=3)
     np.testing.assert_array_equal(made.fit_predict(X), changed.fit_predict(X))
 
 
-def test_runs_and_starts_are_as_many_as_asked_for(monkeypatch):
-    fitted = []
-    fit = MixMateClustering.fit
-
-    def record(self, *args, **kwargs):
-        fitted.append(fit(self, *args, **kwargs))
-        return self
-
-    monkeypatch.setattr(MixMateClustering, "fit", record)
-    X = load_digits().data[:300]
-    make_image_clusterer(3, (8, 8), n_init=2, n_starts=3, random_state=0).fit(X)
-    *starts, last = fitted
-    assert [(s.n_clusters, s.n_init, s.max_iter) for s in starts] == [(3, 3, 2)] * 2
-    assert starts[0].random_state != starts[1].random_state
-    assert (last.n_init, last.max_iter) == (2, 5)
+def test_runs_are_as_many_as_asked_for():
+    clusterer = make_image_clusterer(3, (8, 8), n_init=2, random_state=0)
+    mixmate = clusterer[-1].mixmate
+    assert (mixmate.n_init, mixmate.max_iter) == (2, 5)
     # Of few images, batches are small.
-    assert {model.batch_size for model in fitted} == {"auto"}
+    assert mixmate.batch_size == "auto"
+
+
+def test_one_large_class_among_small_ones():
+    X, y = load_digits(return_X_y=True)
+    rows = [np.flatnonzero(y == c)[:n] for c, n in ((0, 170), (4, 30), (6, 30))]
+    chosen = np.concatenate(rows)
+    clusterer = make_image_clusterer(3, (8, 8), n_init=1, random_state=0)
+    labels = clusterer.fit_predict(X[chosen])
+    assert balanced_clustering_accuracy(y[chosen], labels) > 0.95
+
+
+def test_classes_of_similar_sizes():
+    X, y = load_digits(return_X_y=True)
+    clusterer = make_image_clusterer(
+        10, (8, 8), n_init=1, similar_sizes=True, random_state=0
+    )
+    labels = clusterer.fit_predict(X[:700])
+    assert clustering_accuracy(y[:700], labels) > 0.85
+    mixmate = clusterer[-1].mixmate_
+    assert len(set(mixmate.dictionary_sizes_)) == 1
+    with pytest.raises(TypeError, match="similar_sizes"):
+        make_image_clusterer(10, similar_sizes="yes")
 
 
 def test_images_that_are_not_square():
     X = np.random.RandomState(0).uniform(size=(60, 12 * 20))
     X[::2, :100] = 0.0
-    clusterer = make_image_clusterer(
-        2, (12, 20), n_init=1, n_starts=1, random_state=0
-    ).fit(X)
+    clusterer = make_image_clusterer(2, (12, 20), n_init=1, random_state=0).fit(X)
     assert clusterer["scattering"].output_shape_[1:] == (3, 5)
     assert clustering_accuracy(np.arange(60) % 2, clusterer[-1].labels_) == 1.0
 
 
+# Of fewer clusters than there are digits.
+@pytest.mark.filterwarnings("ignore:The first clusters are not to be trusted")
 def test_blank_images_are_no_harm():
     X = load_digits().data[:200].copy()
     X[:3] = 0.0
-    clusterer = make_image_clusterer(3, (8, 8), n_init=1, n_starts=1, random_state=0)
+    clusterer = make_image_clusterer(3, (8, 8), n_init=1, random_state=0)
     labels = clusterer.fit_predict(X)
     assert len(set(labels[:3])) == 1
 
@@ -136,7 +148,6 @@ def test_an_image_clusterer_survives_a_pickle(image_clusterer):
         ({"n_clusters": 0}, "n_clusters == 0, must be >= 1"),
         ({"n_clusters": "ten"}, "n_clusters must be an integer"),
         ({"n_init": 0}, "n_init == 0, must be >= 1"),
-        ({"n_starts": 0}, "n_starts == 0, must be >= 1"),
         ({"device": "abacus"}, "device must be 'auto'"),
     ],
 )
@@ -153,9 +164,11 @@ def test_images_of_another_shape_are_refused():
         make_image_clusterer(2).fit(X[:, :99])
 
 
+# Of fewer clusters than there are digits.
+@pytest.mark.filterwarnings("ignore:The first clusters are not to be trusted")
 def test_a_guessed_shape_is_told_where_another_has_as_many_pixels():
     X = np.random.RandomState(0).uniform(size=(60, 256))
-    clusterer = make_image_clusterer(2, n_init=1, n_starts=1, random_state=0)
+    clusterer = make_image_clusterer(2, n_init=1, random_state=0)
     with pytest.warns(UserWarning, match=r"image_shape=\(16, 16\)") as record:
         clusterer.fit(X)
     assert [warning.filename for warning in record] == [__file__]

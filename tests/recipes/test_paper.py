@@ -23,7 +23,7 @@ def digits():
 
 def small_paper_clusterer(**parameters):
     # The plain graph of so few images falls apart.
-    ssc = SparseSubspaceClustering(10)
+    ssc = SparseSubspaceClustering(10, merge=False)
     mixmate = make_paper_clusterer(
         10, (16, 16), n_atoms=15, alpha=0.25, ssc=ssc, random_state=0, **parameters
     )

@@ -1,0 +1,95 @@
+"""Clusters of unequal size: ``python -m benchmarks.unequal SET``.
+
+Draws classes of a data set in unequal numbers, clusters the draw with this package and
+with its peers, and stores ACC, NMI, ARI and balanced accuracy as
+``benchmarks/results/unequal/SET.json``. A seed is that of the draw and that of the
+method. Peers cluster the features that the image clusterer computes. ``--kind`` takes
+all sets whose name contains it. Needs umap-learn and evoc beside the package. Labels are
+used for scoring alone.
+"""
+
+import warnings
+from functools import partial
+
+import numpy as np
+
+from skmixmate import MixMateClustering
+from skmixmate.metrics import balanced_clustering_accuracy, clustering_scores
+from skmixmate.recipes import make_image_clusterer
+
+from ..common import machine, make_parser, parse, square, store
+from ..peers import methods
+from .sets import SETS
+
+
+def in_pixels(X, features, n_clusters, seed):
+    return MixMateClustering(n_clusters, random_state=seed).fit(X).labels_
+
+
+def image_clusterer(X, features, n_clusters, seed):
+    model = make_image_clusterer(n_clusters, square(X), random_state=seed)
+    return model[-1].fit(features).labels_
+
+
+def peer(method, X, features, n_clusters, seed):
+    return method(features, n_clusters, seed)[0]
+
+
+METHODS = {
+    "MixMate in pixels": in_pixels,
+    "make_image_clusterer": image_clusterer,
+    "KMeans": partial(peer, methods.k_means),
+    "GaussianMixture": partial(peer, methods.gaussian_mixture),
+    "SpectralClustering": partial(peer, methods.spectral),
+    "UMAP + GaussianMixture": partial(peer, methods.umap_gaussian_mixture),
+    "UMAP + HDBSCAN": partial(peer, methods.umap_hdbscan),
+    "EVoC": partial(peer, methods.evoc),
+}
+
+
+def run(name: str, n_seeds: int) -> dict:
+    """Scores of every method on every draw of a set."""
+    trials: dict[str, list] = {}
+    for seed in range(n_seeds):
+        X, y, are_images = SETS[name](seed)
+        n_clusters, features = int(y.max() + 1), X
+        if are_images:
+            model = make_image_clusterer(n_clusters, square(X), random_state=seed)
+            features = model[:-1].fit_transform(X)
+        for method, function in METHODS.items():
+            if method == "make_image_clusterer" and not are_images:
+                continue
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                labels = function(X, features, n_clusters, seed)
+            scores = clustering_scores(y, labels)
+            scores["balanced"] = balanced_clustering_accuracy(y, labels)
+            scores = {key: round(float(value), 4) for key, value in scores.items()}
+            trials.setdefault(method, []).append({"seed": seed, **scores})
+            print(name, seed, method, scores, flush=True)
+    return trials
+
+
+def main():
+    parser = make_parser(__spec__.name, __doc__)
+    parser.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
+    parser.add_argument("--kind", help="all sets with this in their name")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
+    arguments = parse(parser)
+    names = arguments.sets or [n for n in SETS if (arguments.kind or "") in n]
+    for name in names:
+        trials = run(name, arguments.seeds)
+        store(
+            f"unequal/{name}",
+            {
+                "command": f"python -m benchmarks.unequal {name} "
+                f"--seeds {arguments.seeds} --threads {arguments.threads}",
+                "class_sizes": np.bincount(SETS[name](0).y).tolist(),
+                "trials": trials,
+                "machine": machine(),
+            },
+        )
+
+
+if __name__ == "__main__":
+    main()

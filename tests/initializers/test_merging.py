@@ -1,0 +1,114 @@
+"""Clusters of a graph are merged, and a criterion chooses among labellings."""
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+
+from skmixmate.initializers import (
+    Labeling,
+    Labelings,
+    mean_conductance,
+    merged_clusters,
+    spectral_labelings,
+    spectral_labels,
+)
+
+
+def chain_of_blocks(sizes, within=1.0, between=0.02):
+    """Affinity of blocks, neighbours in the chain joined weakly."""
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    distance = np.abs(labels[:, None] - labels[None])
+    affinity = np.where(distance == 0, within, np.where(distance == 1, between, 0.0))
+    np.fill_diagonal(affinity, 0.0)
+    return affinity, labels
+
+
+def test_parts_of_a_cluster_are_merged_again():
+    affinity, labels = chain_of_blocks([40, 20, 20])
+    parts = labels.copy()
+    parts[:13], parts[13:25] = 7, 5
+    merged = merged_clusters(affinity, parts, 3)
+    assert adjusted_rand_score(labels, merged) == 1.0
+    assert set(merged) == {0, 1, 2}
+
+
+def test_the_exponent_weighs_sizes():
+    # Two large blocks with many weak edges, and two small ones with few strong ones.
+    labels = np.repeat([0, 1, 2, 3], [50, 50, 5, 5])
+    affinity = (labels[:, None] == labels[None]).astype(float)
+    affinity[:50, 50:100] = affinity[50:100, :50] = 0.1
+    affinity[100:105, 105:] = affinity[105:, 100:105] = 0.3
+    by_weight = merged_clusters(affinity, labels, 3, 0.0)
+    assert by_weight[0] == by_weight[50] != by_weight[100]
+    by_mean = merged_clusters(affinity, labels, 3, 1.0)
+    assert by_mean[100] == by_mean[105] != by_mean[0]
+
+
+def test_merging_needs_no_edges_and_no_merge():
+    labels = np.repeat([4, 2, 9], 3)
+    merged = merged_clusters(np.zeros((9, 9)), labels, 2)
+    assert len(set(merged)) == 2
+    np.testing.assert_array_equal(
+        merged_clusters(np.eye(9), labels, 5), np.repeat([1, 0, 2], 3)
+    )
+
+
+def test_conductance_by_hand():
+    affinity, labels = chain_of_blocks([4, 3, 2], within=1.0, between=0.5)
+    cut = [0.5 * 4 * 3, 0.5 * 4 * 3 + 0.5 * 3 * 2, 0.5 * 3 * 2]
+    within = [4 * 3, 3 * 2, 2 * 1]
+    expected = np.mean([c / (c + w) for c, w in zip(cut, within, strict=True)])
+    assert mean_conductance(affinity, 2 * labels) == pytest.approx(expected)
+    found = Labelings()
+    found.add(labels, 1.0, 0.31)
+    assert found.best(lambda labels, effort: 1.0).is_doubtful()
+
+
+def test_equal_labellings_are_one():
+    labels = np.repeat([0, 1, 2], 10)
+    found = Labelings([Labeling(labels)])
+    found.add((labels + 1) % 3)
+    assert len(found) == 1
+    found.add(np.arange(30) % 3, 1.1)
+    assert [one.handicap for one in found] == [1.0, 1.1]
+
+
+@pytest.mark.parametrize(("value", "chosen"), [(0.97, 0), (0.9, 1)])
+def test_a_handicap_asks_for_a_difference(value, chosen):
+    plain, other = np.repeat([0, 1, 2], 10), np.arange(30) % 3
+    found = Labelings([Labeling(plain)])
+    found.add(other, 1.05)
+    values = {plain.tobytes(): 1.0, other.tobytes(): value}
+    best = found.best(lambda labels, effort: values[labels.tobytes()])
+    np.testing.assert_array_equal(best.labels, (plain, other)[chosen])
+    # One is close to the other, and has nothing to do with it.
+    assert best.is_doubtful() == (value > 0.95)
+
+
+def test_finalists_are_compared_with_more_effort():
+    random_state = np.random.RandomState(0)
+    found, efforts = Labelings(), []
+    for handicap in (1.0, 1.0, 1.05, 1.05):
+        found.add(random_state.randint(3, size=40), handicap)
+
+    def criterion(labels, effort):
+        number = [np.array_equal(labels, one.labels) for one in found].index(True)
+        efforts.append((number, effort))
+        return [4.0, 3.0, 1.0, 2.0][number] * effort
+
+    np.testing.assert_array_equal(found.best(criterion).labels, found[2].labels)
+    assert efforts == [(0, 1), (1, 1), (2, 1), (3, 1), (1, 4), (2, 4)]
+
+
+@pytest.mark.parametrize("sizes", [(300, 300, 300), (700, 120, 80), (900, 40, 40)])
+def test_one_of_the_labellings_is_right_whatever_the_sizes(sizes):
+    random_state = np.random.RandomState(0)
+    y = np.repeat([0, 1, 2], sizes)
+    centers = 8.0 * np.eye(3, 6)
+    X = centers[y] + random_state.normal(size=(len(y), 6))
+    assert adjusted_rand_score(y, KMeans(3, n_init=5, random_state=0).fit_predict(X))
+    found = spectral_labelings(X, 3, 0)
+    scores = [adjusted_rand_score(y, one.labels) for one in found]
+    assert max(scores) == 1.0
+    np.testing.assert_array_equal(found[0].labels, spectral_labels(X, 3, 0))

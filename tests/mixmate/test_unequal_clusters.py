@@ -1,0 +1,164 @@
+"""Clusters of unequal size: from the start to prediction, and what knows of sizes."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import adjusted_rand_score
+
+from skmixmate import MixMateClustering, SparseSubspaceClustering
+from skmixmate.functional import separation_criterion
+from skmixmate.initializers import InitializationWarning
+from skmixmate.penalties import GroupL2
+from skmixmate.plotting import DictionaryDisplay
+
+from .conftest import small_model
+
+
+def unequal_blobs(sizes, n_features=20, seed=1):
+    """Blobs 15 from the origin and far more than their size from each other."""
+    random_state = np.random.RandomState(seed)
+    centers = random_state.normal(size=(len(sizes), n_features))
+    centers *= 15.0 / np.linalg.norm(centers, axis=1, keepdims=True)
+    y = np.repeat(np.arange(len(sizes)), sizes)
+    return centers[y] + 0.5 * random_state.normal(size=(len(y), n_features)), y
+
+
+@pytest.fixture(scope="module")
+def unequal():
+    X, y = unequal_blobs((480, 80, 40))
+    return MixMateClustering(3, random_state=0, max_iter=5).fit(X), X, y
+
+
+@pytest.mark.parametrize("n_features", [2, 10, 50])
+@pytest.mark.parametrize("sizes", [(200, 200, 200), (480, 80, 40), (560, 20, 20)])
+def test_blobs_far_apart_are_found_whatever_their_sizes(sizes, n_features):
+    X, y = unequal_blobs(sizes, n_features)
+    model = MixMateClustering(3, random_state=0, max_iter=3).fit(X)
+    assert adjusted_rand_score(y, model.labels_) == 1.0
+
+
+def test_subspaces_of_unequal_size():
+    random_state = np.random.RandomState(0)
+    y = np.repeat([0, 1, 2, 3], (400, 60, 40, 40))
+    bases = random_state.normal(size=(4, 4, 30))
+    X = np.stack([random_state.normal(size=4) @ bases[c] for c in y])
+    X += 0.05 * random_state.normal(size=X.shape)
+    ssc = SparseSubspaceClustering(4, random_state=0).fit(X)
+    assert adjusted_rand_score(y, ssc.labels_) > 0.98
+    plain = SparseSubspaceClustering(4, merge=False, random_state=0).fit(X)
+    assert adjusted_rand_score(y, plain.labels_) < 0.9
+    with pytest.raises(TypeError, match="merge"):
+        SparseSubspaceClustering(4, merge="no").fit(X)
+
+
+def test_sizes_go_with_the_root_of_the_clusters(unequal):
+    model, _, _ = unequal
+    roots = np.sqrt(model.cluster_sizes_)
+    expected = model.n_atoms_ * 3 * roots / roots.sum()
+    assert_allclose(model.dictionary_sizes_, expected, rtol=0.1, atol=1.0)
+    places = np.arange(model.dictionary_sizes_.max())
+    is_atom = places < model.dictionary_sizes_[:, None]
+    assert_array_equal((model.dictionaries_ != 0.0).any(axis=2), is_atom)
+    assert (model.atom_usage_[~is_atom] == 0.0).all()
+
+
+def test_the_criterion_by_its_formula(unequal):
+    model, X, _ = unequal
+    energies = np.sort(model.transform(X) + np.log(model.weights_), axis=1)
+    lowest, second = energies[:, :2].mean(axis=0)
+    assert_allclose(model.criterion_, lowest**2 / second, rtol=1e-6)
+    assert separation_criterion(3.0, float("inf")) == 3.0
+    assert separation_criterion(0.0, 0.0) == 0.0
+    one = MixMateClustering(1, random_state=0, max_iter=1).fit(X)
+    assert_allclose(one.criterion_, one.loss_, rtol=1e-6)
+    equal = small_model(adapt_n_atoms=False).fit(X)
+    lowest = (equal.transform(X) + np.log(equal.weights_)).min(axis=1).mean()
+    assert_allclose(equal.criterion_, lowest, rtol=1e-6)
+
+
+def test_the_criterion_prefers_the_truth_where_the_loss_does_not():
+    X, y = unequal_blobs((480, 80, 40), seed=3)
+    wrong = np.where(y == 0, X[:, 0] > np.median(X[y == 0, 0]), 2).astype(int)
+    found = {}
+    for name, labels in (("truth", y), ("wrong", wrong)):
+        found[name] = MixMateClustering(
+            3, init=lambda *_, labels=labels: labels, random_state=0, max_iter=2
+        ).fit(X)
+    assert found["truth"].criterion_ < found["wrong"].criterion_
+
+
+def test_samples_are_drawn_by_the_sizes_found(unequal):
+    model, _, _ = unequal
+    _, y = model.sample(3000)
+    shares = model.cluster_sizes_ / model.cluster_sizes_.sum()
+    assert_allclose(np.bincount(y) / 3000, shares, atol=0.03)
+
+
+def test_pickles_and_later_fits_keep_the_sizes(unequal):
+    model, X, _ = unequal
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.predict(X), model.labels_)
+    again.partial_fit(X[::2])
+    assert_array_equal(again.dictionary_sizes_, model.dictionary_sizes_)
+    again.set_params(warm_start=True, max_iter=2).fit(X)
+    assert again.n_atoms_ == model.n_atoms_
+    assert_array_equal(again.predict(X), again.labels_)
+    # The rule stays, whatever the estimator would take for new data.
+    again.set_params(n_atoms=model.n_atoms_).fit(X)
+    with pytest.raises(ValueError, match="n_atoms"):
+        again.set_params(n_atoms=model.n_atoms_ + 1).fit(X)
+
+
+def test_partial_fit_from_the_start(unequal):
+    _, X, y = unequal
+    order = np.random.RandomState(0).permutation(len(X))
+    model = MixMateClustering(3, random_state=0)
+    for rows in np.array_split(order, 2):
+        model.partial_fit(X[rows])
+    assert len(set(model.dictionary_sizes_)) > 1
+    assert adjusted_rand_score(y, model.predict(X)) == 1.0
+
+
+def test_a_fit_moves_atoms_to_clusters_that_grow():
+    X, y = unequal_blobs((480, 80, 40))
+    given = np.stack([X[y == c][:20] for c in range(3)])
+    model = small_model(init=given, n_atoms="auto", max_iter=3).fit(X)
+    assert model.n_atoms_ == 20
+    assert model.dictionary_sizes_[0] > 25 > 15 > model.dictionary_sizes_[2]
+    fixed = small_model(init=given, n_atoms=20, adapt_n_atoms=False).fit(X)
+    assert_array_equal(fixed.dictionary_sizes_, [20, 20, 20])
+
+
+def test_groups_of_atoms_stay_whole():
+    X, _ = unequal_blobs((480, 80, 40))
+    model = MixMateClustering(
+        3, penalty=GroupL2(group_size=4), n_atoms=16, random_state=0, max_iter=3
+    ).fit(X)
+    assert (model.dictionary_sizes_ % 4 == 0).all()
+    assert len(set(model.dictionary_sizes_)) > 1
+
+
+def test_missing_entries_and_unequal_clusters():
+    X, y = unequal_blobs((480, 80, 40))
+    X[np.random.RandomState(0).uniform(size=X.shape) < 0.2] = np.nan
+    model = MixMateClustering(3, random_state=0, max_iter=3).fit(X)
+    assert adjusted_rand_score(y, model.labels_) > 0.98
+
+
+def test_the_display_leaves_idle_places_empty(unequal):
+    pytest.importorskip("matplotlib")
+    model, _, _ = unequal
+    n_atoms = int(model.dictionary_sizes_.max())
+    display = DictionaryDisplay.from_estimator(
+        model, image_shape=(20,), n_atoms=n_atoms
+    )
+    n_drawn = sum(ax.axison for ax in display.axes_.flat)
+    assert n_drawn == model.dictionary_sizes_.sum()
+
+
+def test_noise_has_no_clusters_to_trust():
+    X = np.random.RandomState(0).normal(size=(600, 10))
+    with pytest.warns(InitializationWarning, match="not to be trusted"):
+        MixMateClustering(5, random_state=0, max_iter=1).fit(X)
