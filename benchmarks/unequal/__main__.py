@@ -4,8 +4,8 @@ Draws classes of a data set in unequal numbers, clusters the draw with this pack
 with its peers, and stores ACC, NMI, ARI and balanced accuracy as
 ``benchmarks/results/unequal/SET.json``. A seed is that of the draw and that of the
 method. Peers cluster the features that the image clusterer computes. ``--kind`` takes
-all sets whose name contains it. Needs umap-learn and evoc beside the package. Labels are
-used for scoring alone.
+all sets whose name contains it. Needs umap-learn and evoc beside the package. Labels
+are used for scoring alone.
 """
 
 import warnings
