@@ -1,5 +1,6 @@
 """How many clusters there are, as far as the data say."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -81,12 +82,15 @@ def cluster_stability(
     for repeat in range(n_repeats):
         *parts, held_out = np.array_split(random_state.permutation(n_samples), 3)
         samples = _safe_indexing(X, held_out)
-        labels = [
-            seeded_clone(clusterer, random_state, only_unset=False)
-            .fit(_safe_indexing(X, part))
-            .predict(samples)
-            for part in parts
-        ]
+        with warnings.catch_warnings():
+            # This is what tells whether clusters are to be trusted.
+            warnings.filterwarnings("ignore", "The first clusters are not to be")
+            labels = [
+                seeded_clone(clusterer, random_state, only_unset=False)
+                .fit(_safe_indexing(X, part))
+                .predict(samples)
+                for part in parts
+            ]
         # Chance agrees as well there, and scikit-learn calls it perfect.
         is_single = all(len(np.unique(of_part)) == 1 for of_part in labels)
         scores[repeat] = 0.0 if is_single else adjusted_rand_score(*labels)

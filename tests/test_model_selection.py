@@ -17,8 +17,6 @@ def blobs():
     return make_blobs(600, centers=[[0, 0], [9, 0], [0, 9], [9, 9]], random_state=0)[0]
 
 
-# Of a wrong number of clusters.
-@pytest.mark.filterwarnings("ignore:The first clusters are not to be trusted")
 @pytest.mark.parametrize("make", [KMeans, MixMateClustering])
 def test_the_true_number_is_the_most_stable(blobs, make):
     scores = [

@@ -47,7 +47,7 @@ METHODS = {
 }
 
 
-def run(name: str, n_seeds: int) -> dict:
+def run(name: str, n_seeds: int, skipped: str | None) -> dict:
     """Scores of every method on every draw of a set."""
     trials: dict[str, list] = {}
     for seed in range(n_seeds):
@@ -58,6 +58,8 @@ def run(name: str, n_seeds: int) -> dict:
             features = model[:-1].fit_transform(X)
         for method, function in METHODS.items():
             if method == "make_image_clusterer" and not are_images:
+                continue
+            if skipped and skipped in method:
                 continue
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -75,15 +77,17 @@ def main():
     parser.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
     parser.add_argument("--kind", help="all sets with this in their name")
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
+    parser.add_argument("--skip", help="no methods with this in their name")
     arguments = parse(parser)
     names = arguments.sets or [n for n in SETS if (arguments.kind or "") in n]
     for name in names:
-        trials = run(name, arguments.seeds)
+        trials = run(name, arguments.seeds, arguments.skip)
         store(
             f"unequal/{name}",
             {
                 "command": f"python -m benchmarks.unequal {name} "
-                f"--seeds {arguments.seeds} --threads {arguments.threads}",
+                f"--seeds {arguments.seeds} --threads {arguments.threads}"
+                + (f" --skip {arguments.skip}" if arguments.skip else ""),
                 "class_sizes": np.bincount(SETS[name](0).y).tolist(),
                 "trials": trials,
                 "machine": machine(),

@@ -12,8 +12,8 @@ from skmixmate.modules import DictionaryMixture
 
 from ..common import clock, machine, make_parser, parse, store
 
-# Those of scikit-learn's digits, of MNIST's 0, 1 and 4 with 3,000 / 300 / 300 images, and
-# of its ten classes with 1,500 down to 75.
+# Those of scikit-learn's digits, of MNIST's 0, 1 and 4 with 3,000 / 300 / 300 images,
+# and of its ten classes with 1,500 down to 75.
 SIZES = {
     "balanced": [54, 52, 51, 50, 50, 50, 50, 50, 48, 45],
     "one_large": [92, 29, 29],

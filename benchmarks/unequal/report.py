@@ -43,16 +43,19 @@ def write_images(results: dict) -> None:
             continue
         sizes = result["class_sizes"]
         row = [name.replace("_", " "), f"{max(sizes)} to {min(sizes)}"]
+        row.append(len(result["trials"]["KMeans"]))
         for method in METHODS:
-            trials = result["trials"][method]
-            row.append(f"{mean(trials, 'acc'):.3f} / {mean(trials, 'balanced'):.3f}")
+            row.append("")
+            if trials := result["trials"].get(method):
+                row[-1] = f"{mean(trials, 'acc'):.3f} / {mean(trials, 'balanced'):.3f}"
         rows.append(row)
-    write_table("unequal_images", ["data", "sizes", *METHODS.values()], rows)
+    write_table("unequal_images", ["data", "sizes", "draws", *METHODS.values()], rows)
 
 
 def write_blobs(results: dict) -> None:
     """A row a set: adjusted Rand index of each method."""
-    methods = {k: v for k, v in METHODS.items() if k != "make_image_clusterer"}
+    left_out = ("make_image_clusterer", "UMAP + GaussianMixture", "UMAP + HDBSCAN")
+    methods = {k: v for k, v in METHODS.items() if k not in left_out}
     rows = [
         [
             name.removeprefix("blobs_").replace("_", " "),
@@ -67,7 +70,7 @@ def write_blobs(results: dict) -> None:
 
 def draw(results: dict) -> None:
     """Accuracy against imbalance, a panel a data set."""
-    names = [n for n in DATASETS if all(f"{n}_{kind}" in results for kind in KINDS)]
+    names = [n for n in DATASETS if f"{n}_10_to_1" in results]
     if not names:
         return
     figure, axes = make_axes(
@@ -75,14 +78,15 @@ def draw(results: dict) -> None:
     )
     for ax, name in zip(axes[0], names, strict=True):
         for method, label in METHODS.items():
-            values = [
-                mean(results[f"{name}_{kind}"]["trials"][method], "acc")
-                for kind in KINDS
-            ]
+            measured = {
+                ratio: mean(results[f"{name}_{kind}"]["trials"][method], "acc")
+                for kind, ratio in KINDS.items()
+                if method in results.get(f"{name}_{kind}", {}).get("trials", {})
+            }
             is_ours = method in ("make_image_clusterer", "MixMate in pixels")
             ax.plot(
-                list(KINDS.values()),
-                values,
+                list(measured),
+                list(measured.values()),
                 "o-" if is_ours else ".--",
                 linewidth=2.0 if is_ours else 1.0,
                 label=label,

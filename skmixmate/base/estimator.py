@@ -105,8 +105,9 @@ class NetworkEstimatorMixin(
     ) -> Self:
         """Go on training with one epoch over a batch of samples.
 
-        The first call takes the scale and the first atoms from its batch, which should
-        be like the data as a whole and hold a few thousand samples if it can.
+        The first call takes the scale and the first atoms, and how many each cluster
+        has, from its batch, which should be like the data as a whole and hold a few
+        thousand samples if it can.
 
         Parameters
         ----------

@@ -187,7 +187,7 @@ class NetworkFit(ABC):
 
     def _train(self, callbacks, prefix: str) -> tuple[FittedAttributes, bool]:
         """Train from one start; return the result and whether it was interrupted."""
-        ending = self.ending()
+        ending = self.new_ending()
         trainer = new_trainer(
             self.parameters,
             self._first_network(),
@@ -245,7 +245,7 @@ class NetworkFit(ABC):
     def _progress(self, prefix: str = "") -> list[Callback]:
         return [PrintProgress(prefix)] if self.parameters.verbose else []
 
-    def ending(self) -> LinearDecay | EarlyStopping:
+    def new_ending(self) -> LinearDecay | EarlyStopping:
         """What ends a run, or lowers its learning rate until it ends."""
         parameters = self.parameters
         if parameters.learning_rate_schedule == "linear":
@@ -275,11 +275,11 @@ class NetworkFit(ABC):
             criterion=self.start_criterion(X),
             **self.start_shape(),
         )
-        module = self.network_of(points, self.random_state)
+        module = self.network_from_points(points, self.random_state)
         warn_of_unstable_encoder(module)
         return module
 
-    def network_of(self, points: np.ndarray, random_state) -> UnfoldedEncoder:
+    def network_from_points(self, points: np.ndarray, random_state) -> UnfoldedEncoder:
         """The network that begins with points in the space of X, (K, P, M)."""
         atoms = scaled_points(points, self.samples, random_state)
         return self.network(atoms.to(self.samples.device, torch.float32))

@@ -139,7 +139,8 @@ class FittedAttributes(ABC):
     """Fitted attributes of an estimator; subclasses add them as fields.
 
     The field ``last``, what the last pass over the samples found, is a dataclass of
-    type ``last_pass_type``, or None if that pass was interrupted. It has ``loss_``.
+    type ``last_pass_type``, or None if that pass was interrupted. It has ``loss_``,
+    and what else ``criterion`` reads.
     """
 
     last_pass_type: ClassVar[type]

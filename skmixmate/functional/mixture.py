@@ -129,7 +129,8 @@ def dictionary_sizes(
     ----------
     counts : Tensor of shape (K,)
         Number of samples of each cluster, or sums of responsibilities. A cluster
-        without any counts as half of the largest one, which it is about to split.
+        without any, which is about to get part of another, counts as half of the
+        largest.
     n_atoms : int
         Mean number of atoms of a dictionary.
     multiple : int, default=1
@@ -145,15 +146,16 @@ def dictionary_sizes(
 
     Notes
     -----
-    Where the error of a cluster falls with the inverse of the number of its atoms, the
-    total error of N samples with a given number of atoms is least if each cluster has
-    a number that grows with the root of its size, as in reverse water-filling. With
-    equal numbers, a partition that cuts a large cluster in two and joins two small
-    ones puts more atoms where the samples are, and has the lower loss for that alone.
+    Where the mean error of a cluster falls with the inverse of the number of its atoms,
+    the total error, ``sum_k n_k / P_k`` but for a factor, is least for a given number
+    of atoms in all if ``P_k`` grows with the root of ``n_k``, as in Neyman's allocation
+    of samples to strata. With equal numbers, a partition that cuts a large cluster in
+    two and joins two small ones puts more atoms where the samples are, and has the
+    lower loss for that alone.
 
     References
     ----------
-    Cover and Thomas, "Elements of information theory" (2006), section 10.3.3.
+    Neyman, "On the two different aspects of the representative method" (1934).
     """
     counts = counts.double().cpu()
     counts = torch.where(counts > 0.0, counts, 0.5 * counts.max().clamp(min=1.0))

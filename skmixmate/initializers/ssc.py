@@ -286,7 +286,9 @@ def _best_represented(X, codes, found: Labelings) -> np.ndarray:
     """
     codes = codes.tocsc()
 
-    def criterion(labels, _):
+    @functools.cache  # More effort would make no difference.
+    def criterion_of(cluster_of: bytes) -> float:
+        labels = np.frombuffer(cluster_of, dtype=np.intp)
         energies = [
             np.square(X - codes[:, members] @ X[members]).sum(axis=1)
             for members in (
@@ -296,7 +298,9 @@ def _best_represented(X, codes, found: Labelings) -> np.ndarray:
         lowest, second = np.sort(energies, axis=0)[:2].mean(axis=1)
         return separation_criterion(float(lowest), float(second))
 
-    return found.best(criterion).labels
+    return found.best(
+        lambda labels, effort: criterion_of(labels.astype(np.intp).tobytes())
+    ).labels
 
 
 def _affinity(representation) -> sparse.csr_array:

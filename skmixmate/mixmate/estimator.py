@@ -52,7 +52,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         dictionary; see `skmixmate.functional.dictionary_sizes`. Then runs and starts
         are ranked by ``criterion_``, which is fair to clusters of unequal size. With
         False, as in the papers, all dictionaries have ``n_atoms`` and the lowest energy
-        ranks: right where clusters are known to be of about one size.
+        ranks: right where clusters are known to be of about one size. A warm start
+        keeps the sizes that there are.
     alpha : float, default=0.75
         Strength of the sparsity penalty, in units of ``scale_``.
     penalty : str or Penalty, default="l1"
@@ -149,8 +150,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         What runs are ranked by, the lower, the better: the mean lowest energy of the
         training samples, squared and divided by that under the second best cluster,
         see `skmixmate.functional.separation_criterion`; with ``adapt_n_atoms=False``
-        the former alone. Comparable between fits to the same samples with the same
-        ``n_clusters``, ``n_atoms``, ``alpha`` and ``penalty``.
+        the former alone. Comparable between fits to the same samples whose parameters
+        differ in ``init`` and ``random_state`` alone.
     history_ : dict of str to ndarray
         One entry an epoch: "loss", "seconds" and, after `fit`, "n_reseeded_atoms".
     n_iter_ : int

@@ -1,6 +1,7 @@
 """What the steps of a fit are for a mixture of dictionaries."""
 
 import math
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -37,6 +38,8 @@ __all__ = ["MixtureFit"]
 # paper's alpha of 0.75 keeps its meaning whatever the unit of the data.
 _SCALED_SQUARED_NORM = 100.0
 _LARGEST_AUTO_N_ATOMS = 50
+# Of a dictionary to the mean of all, whose places and time grow with the largest.
+_LARGEST_RATIO = 3
 # Below it, a cluster does not learn from a sample; see `DictionaryMixture`.
 _MIN_RESPONSIBILITY = 1e-5
 
@@ -91,8 +94,12 @@ class MixtureFit(NetworkFit):
         return max(1, n_groups) * group_size
 
     def _sizes(self, counts: Tensor) -> Tensor:
-        group_size = self.parameters.penalty.group_size
-        return dictionary_sizes(counts, self.n_atoms, multiple=group_size)
+        return dictionary_sizes(
+            counts,
+            self.n_atoms,
+            multiple=self.parameters.penalty.group_size,
+            largest=_LARGEST_RATIO * self.n_atoms,
+        )
 
     def _start_sizes(self, counts: np.ndarray) -> np.ndarray:
         return self._sizes(torch.from_numpy(counts)).numpy()
@@ -107,14 +114,17 @@ class MixtureFit(NetworkFit):
         samples = self.samples.of(torch.from_numpy(X)).replaced(dtype=torch.float32)
 
         def criterion(points: np.ndarray, n_epochs: int) -> float:
-            trainer = new_trainer(
-                self.parameters,
-                self.network_of(points, np.random.RandomState(0)),
-                samples,
-                torch.Generator().manual_seed(0),
-                [self.ending(), *self.callbacks(is_stream=False)],
-                max_iter=n_epochs,
-            ).run()
+            with warnings.catch_warnings():
+                # What is wrong with the start that is chosen shows again.
+                warnings.simplefilter("ignore")
+                trainer = new_trainer(
+                    self.parameters,
+                    self.network_from_points(points, np.random.RandomState(0)),
+                    samples,
+                    torch.Generator().manual_seed(0),
+                    [self.new_ending(), *self.callbacks(is_stream=False)],
+                    max_iter=n_epochs,
+                ).run()
             if trainer.interrupted:
                 raise KeyboardInterrupt
             found = Criterion(

@@ -11,6 +11,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from ..initializers import spectral_labels
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.parameter_checks import check_bool, check_integer
 from ..utils.random import RandomState, private_random_state, seeded_clone
@@ -123,8 +124,13 @@ class MixMateImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         chosen = _subsample(len(X), missing, subsample, random_state)
         mixmate = self.mixmate
         if mixmate is None:
+            # One start will do: what is filled in hardly depends on the clusters.
             mixmate = MixMateClustering(
-                min(10, len(chosen)), max_iter=10, device=self.device
+                min(10, len(chosen)),
+                adapt_n_atoms=False,
+                init=spectral_labels,
+                max_iter=10,
+                device=self.device,
             )
         mixmate = seeded_clone(mixmate, random_state)
         try:

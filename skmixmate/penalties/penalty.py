@@ -22,6 +22,8 @@ class Penalty(ABC):
     group_size : int
         Number of consecutive atoms that the penalty treats together; the number of
         atoms of a dictionary must be a multiple of it.
+        Groups may change places, and be zero throughout, where there is none: a
+        penalty of zero codes, and their `prox`, must be zero.
     is_norm : bool
         Whether ``Omega(c z) = c Omega(z)`` for positive c, as for every norm. `prox`
         then only ever gets numbers as thresholds, which is faster.

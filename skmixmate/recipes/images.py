@@ -104,9 +104,10 @@ def make_image_clusterer(
     - ``normalizer``: each image to unit norm, so that faint ones count as much.
     - ``clusterer``: `MixMateClustering`, ``n_init`` runs of five epochs. The start of
       each is one of several partitions of 5,000 images, by `SparseSubspaceClustering`
-      and by the spectrum of the neighbour graph: that with the lowest criterion after
-      an epoch on these. With ``similar_sizes=True`` it is one of four plain sparse
-      subspace clusterings. Batches are of 256 images, fewer of less than 35,840.
+      and by the spectrum of the neighbour graph: that with the lowest criterion after a
+      few epochs on these, see "Clusters of unequal size" in the documentation. With
+      ``similar_sizes=True`` it is one of four plain sparse subspace clusterings.
+      Batches are of 256 images, fewer of less than 35,840.
       `NeighborVoting` then averages the probabilities of each image and of its ten
       nearest training images, of which it keeps at most 100,000.
 
@@ -168,6 +169,8 @@ def make_image_clusterer(
 
 def _starts(X, n_clusters, random_state) -> Labelings:
     """Labellings by sparse subspaces and by neighbours, among which a model chooses."""
+    if n_clusters == 1:
+        return Labelings([Labeling(np.zeros(len(X), dtype=np.intp))])
     seeds = random_state.randint(np.iinfo(np.int32).max, size=2)
     subspaces = SparseSubspaceClustering(n_clusters, random_state=seeds[0])
     found = Labelings([Labeling(subspaces.fit(X).labels_)])
@@ -178,6 +181,8 @@ def _starts(X, n_clusters, random_state) -> Labelings:
 
 def _starts_of_one_size(X, n_clusters, random_state) -> Labelings:
     """Labellings by sparse subspaces, which cut up clusters that are large."""
+    if n_clusters == 1:
+        return _starts(X, n_clusters, random_state)
     found = Labelings()
     for _ in range(4):
         seed = random_state.randint(np.iinfo(np.int32).max)

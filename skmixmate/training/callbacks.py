@@ -24,7 +24,8 @@ class Callback:
     """Hooks of the training loop; every hook does nothing unless overridden.
 
     A callback reads the `Trainer` that calls it and may change the parameters of the
-    module in place. Other values of the module have to stay: a GPU reads them once.
+    module in place, or replace them if it calls ``renew_loss_gradient`` of the trainer.
+    Other values of the module have to stay: a GPU reads them once.
     """
 
     def on_train_begin(self, trainer) -> None:

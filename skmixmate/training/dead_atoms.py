@@ -104,9 +104,14 @@ class DeadAtomReseeding(Callback):
             D = trainer.module.dictionaries[self.label[chosen]]
             explained = (codes.unsqueeze(1) @ D).squeeze(1)
             seeds = torch.where(batch.observed > 0, seeds, explained)
-        # A zero sample has no direction; its atom stays as it was.
-        usable = torch.linalg.vector_norm(seeds, dim=-1) > 0
         D = trainer.module.dictionaries
+        # A zero sample has no direction: its atom stays as it was, or begins as noise.
+        is_zero = torch.linalg.vector_norm(seeds, dim=-1) == 0
+        is_new = is_zero & (D[cluster, atoms] == 0.0).all(-1)
+        if is_new.any():
+            noise = torch.randn(seeds.shape, generator=trainer.generator, device="cpu")
+            seeds = torch.where(is_new[:, None], noise.to(seeds), seeds)
+        usable = ~is_zero | is_new
         D[cluster, atoms[usable]] = seeds[usable]
         trainer.module.normalize_()
         state = trainer.optimizer.state.get(D, {})

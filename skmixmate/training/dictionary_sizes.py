@@ -91,8 +91,9 @@ class DictionarySizes(DeadAtomReseeding):
             new = torch.arange(int(sizes[cluster]), int(wanted[cluster]))
             new = new.to(order.device)
             self._reseed(trainer, cluster, new)
-            # Not dead, only new.
+            # Not dead, only new, and not to be replaced again.
             self.usage[cluster, new] = mean_usage[cluster]
+            self.already_reseeded[cluster, new] = True
 
     def _by_usage(self, has_no_atom: Tensor) -> Tensor:
         """Places of atoms that stay together, the most used first, idle ones last."""
@@ -120,4 +121,4 @@ def _replace_dictionaries(trainer, moved: Callable[[Tensor], Tensor]) -> None:
         group["params"] = [new if p is old else p for p in group["params"]]
     if trainer.optimizer.state.pop(old, None) is not None:
         trainer.optimizer.state[new] = state | moments
-    trainer.forget_shapes()
+    trainer.renew_loss_gradient()

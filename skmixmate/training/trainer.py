@@ -69,7 +69,7 @@ class Trainer:
         self.batch_size = batch_size
         self.generator = generator
         self.callbacks = callbacks
-        self.forget_shapes()
+        self.renew_loss_gradient()
         self.history: dict[str, list] = {"loss": [], "seconds": []}
         self.epoch = 0
         self.stopped = False
@@ -96,7 +96,7 @@ class Trainer:
             callback.on_train_end(self)
         return self
 
-    def forget_shapes(self) -> None:
+    def renew_loss_gradient(self) -> None:
         """Compute gradients anew after parameters were replaced by others."""
         self.loss_gradient = loss_gradient(
             self.module, self.samples.device, self.batch_size

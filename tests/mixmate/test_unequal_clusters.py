@@ -131,6 +131,27 @@ def test_a_fit_moves_atoms_to_clusters_that_grow():
     assert_array_equal(fixed.dictionary_sizes_, [20, 20, 20])
 
 
+@pytest.mark.filterwarnings("ignore:.* initial atoms are zero")
+@pytest.mark.parametrize("penalty", ["l1", GroupL2(group_size=3)])
+def test_zero_samples_leave_no_hole_among_the_atoms(penalty):
+    # Idle places are the last ones, also where a new atom would be a zero sample.
+    X, _ = unequal_blobs((200, 80, 60))
+    X = np.vstack([X, np.zeros((700, 20))])
+    model = small_model(
+        penalty=penalty, n_atoms=12, fit_intercept=False, init="data", max_iter=4
+    ).fit(X)
+    is_atom = (model.dictionaries_ != 0.0).any(axis=2)
+    places = np.arange(is_atom.shape[1])
+    assert_array_equal(is_atom, places < model.dictionary_sizes_[:, None])
+    model.partial_fit(X)
+
+
+def test_no_dictionary_is_far_larger_than_the_mean():
+    X, _ = unequal_blobs((900, *[12] * 15))
+    model = MixMateClustering(16, n_atoms=6, random_state=0, max_iter=2).fit(X)
+    assert model.dictionary_sizes_.max() <= 18
+
+
 def test_groups_of_atoms_stay_whole():
     X, _ = unequal_blobs((480, 80, 40))
     model = MixMateClustering(

@@ -170,7 +170,7 @@ def test_a_guessed_shape_is_told_where_another_has_as_many_pixels():
     X = np.random.RandomState(0).uniform(size=(60, 256))
     clusterer = make_image_clusterer(2, n_init=1, random_state=0)
     with pytest.warns(UserWarning, match=r"image_shape=\(16, 16\)") as record:
-        clusterer.fit(X)
+        clusterer[:3].fit(X)
     assert [warning.filename for warning in record] == [__file__]
     # Of images of at least 8 pixels a side, 64 numbers are 8 by 8.
     clusterer.fit(X[:, :64])
