@@ -7,7 +7,6 @@ unequal_blobs.csv and docs/_static/unequal.png. What has not been measured is le
 import numpy as np
 
 from ..common import (
-    DATASETS,
     make_axes,
     make_parser,
     parse,
@@ -27,7 +26,6 @@ METHODS = {
     "UMAP + HDBSCAN": "UMAP + HDBSCAN",
     "EVoC": "EVoC",
 }
-KINDS = {"balanced": 1, "10_to_1": 10, "50_to_1": 50}
 
 
 def mean(trials: list[dict], score: str) -> float:
@@ -69,37 +67,38 @@ def write_blobs(results: dict) -> None:
 
 
 def draw(results: dict) -> None:
-    """Accuracy against imbalance, a panel a data set."""
-    names = [n for n in DATASETS if f"{n}_10_to_1" in results]
+    """Accuracy of each method, a column a set of images, the most unequal ones last."""
+    sets = {
+        name: (max(result["class_sizes"]) / min(result["class_sizes"]), result)
+        for name, result in results.items()
+        if not name.startswith("blobs")
+    }
+    names = sorted(sets, key=lambda name: sets[name][0])
     if not names:
         return
-    figure, axes = make_axes(
-        1, len(names), (3.0 * len(names), 3.4), sharey=True, squeeze=False
-    )
-    for ax, name in zip(axes[0], names, strict=True):
-        for method, label in METHODS.items():
-            measured = {
-                ratio: mean(results[f"{name}_{kind}"]["trials"][method], "acc")
-                for kind, ratio in KINDS.items()
-                if method in results.get(f"{name}_{kind}", {}).get("trials", {})
-            }
-            is_ours = method in ("make_image_clusterer", "MixMate in pixels")
-            ax.plot(
-                list(measured),
-                list(measured.values()),
-                "o-" if is_ours else ".--",
-                linewidth=2.0 if is_ours else 1.0,
-                label=label,
-            )
-        ax.set_xscale("log")
-        ax.set_xticks(list(KINDS.values()), [f"{n}:1" for n in KINDS.values()])
-        ax.minorticks_off()
-        ax.set_title(DATASETS[name], fontsize="medium")
-    axes[0, 0].set_ylabel("ACC")
-    figure.supxlabel("largest class : smallest class", fontsize="medium")
-    figure.tight_layout(rect=(0, 0.16, 1, 1))
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=4, fontsize="small")
+    figure, axes = make_axes(1, 1, (8.0, 4.6), squeeze=False)
+    ax = axes[0, 0]
+    for method, label in METHODS.items():
+        is_ours = method in ("make_image_clusterer", "MixMate in pixels")
+        found = {
+            x: mean(sets[name][1]["trials"][method], "acc")
+            for x, name in enumerate(names)
+            if method in sets[name][1]["trials"]
+        }
+        ax.plot(
+            list(found),
+            list(found.values()),
+            "o-" if is_ours else "x:",
+            linewidth=2.0 if is_ours else 0.8,
+            label=label,
+        )
+    labels = [f"{name.replace('_', ' ')}\n{sets[name][0]:.0f}:1" for name in names]
+    ax.set_xticks(range(len(names)), labels, fontsize="small")
+    ax.set_ylabel("ACC")
+    ax.set_xlabel("largest class : smallest class")
+    ax.grid(axis="y", color="0.9")
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
+    figure.tight_layout()
     save_picture("unequal", figure)
 
 

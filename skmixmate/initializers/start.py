@@ -168,7 +168,7 @@ def first_atoms(
         lambda labels: with_n_clusters(labels, X, n_clusters, random_state)
     )
     labels = found[0].labels
-    if criterion is not None:
+    if criterion is not None and len(found) > 1:
         # With a draw of their own, so that what is kept depends on no other.
         seed = random_state.randint(np.iinfo(np.int32).max)
         choice = found.best(

@@ -13,7 +13,13 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 
 from skmixmate import GroupSparseAutoencoder, MixMateClustering
-from skmixmate.initializers import INITIALIZERS, InitializationWarning, first_atoms
+from skmixmate.initializers import (
+    INITIALIZERS,
+    InitializationWarning,
+    Labeling,
+    Labelings,
+    first_atoms,
+)
 from skmixmate.initializers.dictionaries import with_n_clusters
 
 NAMES = sorted(INITIALIZERS)
@@ -303,3 +309,41 @@ def test_the_global_generator_is_untouched(name, blobs):
     after = np.random.get_state()  # noqa: NPY002
     np.testing.assert_array_equal(before[1], after[1])
     assert before[2:] == after[2:]
+
+
+def test_a_single_labelling_is_neither_compared_nor_drawn_otherwise(blobs):
+    X, target = blobs
+
+    def criterion(atoms, n_epochs):
+        raise AssertionError("there is nothing to compare")
+
+    atoms = first_atoms(
+        lambda *_: target, X, 3, 2, seed(), criterion=criterion, warn=False
+    )
+    expected = first_atoms(lambda *_: target, X, 3, 2, seed(), warn=False)
+    np.testing.assert_array_equal(atoms, expected)
+
+
+def test_the_criterion_chooses_among_labellings_and_sizes_follow(blobs):
+    X, target = blobs
+    wrong = np.arange(len(X)) % 3
+
+    def init(*_):
+        return Labelings([Labeling(wrong), Labeling(target)])
+
+    def spread(atoms, n_epochs):
+        return np.nanmean(np.nanstd(atoms, axis=1))
+
+    def sizes(counts):
+        return np.array([4, 2, 3])
+
+    atoms = first_atoms(init, X, 3, 3, seed(), criterion=spread, sizes=sizes)
+    assert atoms.shape == (3, 4, X.shape[1])
+    np.testing.assert_array_equal((~np.isnan(atoms[..., 0])).sum(axis=1), [4, 2, 3])
+    for cluster, one in enumerate(atoms):
+        members = {tuple(row) for row in X[target == cluster]}
+        assert {tuple(row) for row in one if not np.isnan(row).any()} <= members
+    # Without a criterion the first is taken.
+    atoms = first_atoms(init, X, 3, 3, seed())
+    members = {tuple(row) for row in X[wrong == 0]}
+    assert {tuple(row) for row in atoms[0]} <= members
