@@ -28,6 +28,7 @@ NAMES = {
     "usps": "USPS (16 x 16)",
     "mnist": "MNIST (28 x 28)",
     "fashion_mnist": "Fashion-MNIST (28 x 28)",
+    "fashion_mnist_similar_sizes": "the same, similar_sizes=True",
     "usps_missing": "USPS, pixels missing",
     "mnist_missing": "MNIST, pixels missing",
 }
@@ -41,6 +42,7 @@ def write_images() -> None:
         if result is None:
             continue
         trials = result["trials"]
+        seconds = [trial["seconds"] for trial in trials if trial["seconds"]]
         without_vote = [trial["scores_without_vote"]["acc"] for trial in trials]
         rows.append(
             [
@@ -51,7 +53,7 @@ def write_images() -> None:
                 f"{np.mean(without_vote):.3f}",
                 len(trials),
                 # Of trials that waited for other work the mean would tell little.
-                round(np.median([trial["seconds"] for trial in trials])),
+                round(np.median(seconds)) if seconds else "",
                 result["peak_memory_mib"],
             ]
         )

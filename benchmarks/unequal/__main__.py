@@ -61,6 +61,8 @@ def run(name: str, n_seeds: int, skipped: str | None) -> dict:
                 continue
             if skipped and skipped in method:
                 continue
+            if method == "EVoC" and features.shape[1] < 10:
+                continue  # It starts from more components than there are.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 labels = function(X, features, n_clusters, seed)

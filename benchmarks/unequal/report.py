@@ -57,7 +57,12 @@ def write_blobs(results: dict) -> None:
     rows = [
         [
             name.removeprefix("blobs_").replace("_", " "),
-            *(f"{mean(result['trials'][method], 'ari'):.3f}" for method in methods),
+            *(
+                f"{mean(result['trials'][method], 'ari'):.3f}"
+                if method in result["trials"]
+                else ""
+                for method in methods
+            ),
         ]
         for name, result in results.items()
         if name.startswith("blobs")
