@@ -35,11 +35,10 @@ class Labeling(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """A `Labeling` that was chosen, and the labels that were about as good."""
+    """Labels that were chosen, their conductance, and those that were about as good."""
 
     labels: np.ndarray
-    handicap: float = 1.0
-    conductance: float = 0.0
+    conductance: float
     rivals: Sequence[np.ndarray] = ()
 
     def is_doubtful(self) -> bool:
@@ -81,12 +80,12 @@ class Labelings(list[Labeling]):
                 finalists[one.handicap] = min(found, finalists.get(one.handicap, found))
         places = [i for _, i in finalists.values()] or [0]
         if len(places) == 1:
-            return Choice(*self[places[0]])
+            return Choice(self[places[0]].labels, self[places[0]].conductance)
         values = {i: criterion(self[i].labels, _EFFORT) for i in places}
         chosen = min(places, key=lambda i: self[i].handicap * values[i])
         close = _CLOSE * min(values.values())
         rivals = [self[i].labels for i in places if values[i] <= close]
-        return Choice(*self[chosen], rivals)
+        return Choice(self[chosen].labels, self[chosen].conductance, rivals)
 
 
 def mean_conductance(affinity, labels) -> float:

@@ -75,13 +75,25 @@ def spectral_labelings(
 ) -> Labelings:
     """Cluster samples in several ways by the spectrum of their neighbour graph.
 
-    Parameters and warnings are those of `spectral_labels`.
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Finite.
+    n_clusters : int
+    random_state : int, RandomState instance or None, default=None
+    n_neighbors : int, default=10
+        See `spectral_labels`.
 
     Returns
     -------
     Labelings
-        Different ones, of `spectral_partitions`; the first is what `spectral_labels`
-        gives.
+        Different ones, (n_samples,) each, of `spectral_partitions`; the first is what
+        `spectral_labels` gives, but for the rounding of the eigensolver.
+
+    Warns
+    -----
+    InitializationWarning
+        See `spectral_labels`.
     """
     n_samples = X.shape[0]
     if n_clusters == 1 or n_samples <= n_clusters:
@@ -182,12 +194,15 @@ def spectral_partitions(
     Spectral clustering with half or a quarter more eigenvectors than clusters; and,
     with a handicap of four percent, with as many, or with 4, 3, 2 and 1.5 times as
     many clusters, twice each, the best connected of which are merged until there are
-    enough. With extra
-    eigenvectors a large cluster is cut up before small ones are told apart; merging
-    joins its parts again, but also two classes of one size where a third has a gap in
-    it. No graph criterion tells which is right, for the normalised cut takes such gaps
-    for borders. A model of the samples does in most cases, see
+    enough. With extra eigenvectors a large cluster is cut up before small ones are told
+    apart; merging joins its parts again, but also two classes of one size where a third
+    has a gap in it. No graph criterion tells which is right, for the normalised cut
+    takes such gaps for borders. A model of the samples does in most cases, see
     `skmixmate.functional.separation_criterion`; ``benchmarks.unequal`` compares.
+
+    References
+    ----------
+    Those of `spectral_clustering_labels` and `merged_clusters`.
     """
     random_state = private_random_state(random_state)
     n_samples = affinity.shape[0]
