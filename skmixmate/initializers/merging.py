@@ -16,9 +16,9 @@ _EFFORT = 4
 # Finalists whose criterion is no more than so many times the lowest may be right too,
 # and are another partition if their adjusted Rand index is no more than this.
 _CLOSE, _ALIKE = 1.04, 0.6
-# Mean conductance of clusters in a neighbour graph that are none: of three or more that
-# were found in Gaussian noise of 20 features it is above 0.33, in images never above
-# 0.21. In few features noise has less.
+# Mean conductance of clusters in a neighbour graph that are none: between that of
+# clusters of images and of those that were found in noise of many features, as the
+# tests do. In few features noise has less.
 _LARGEST_CONDUCTANCE = 0.3
 
 

@@ -218,7 +218,9 @@ def spectral_partitions(
     found = Labelings()
 
     def add(labels, handicap=1.0):
-        found.add(labels, handicap, mean_conductance(affinity, labels))
+        # Others that have fewer clusters than wanted would only have to be mended.
+        if not found or len(np.unique(labels)) == n_clusters:
+            found.add(labels, handicap, mean_conductance(affinity, labels))
 
     add(_clusters(eigenpairs, n_clusters, ratios[0], 1.0, random_state))
     # Who takes the first goes on as if there were no others.

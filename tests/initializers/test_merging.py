@@ -112,3 +112,10 @@ def test_one_of_the_labellings_is_right_whatever_the_sizes(sizes):
     scores = [adjusted_rand_score(y, one.labels) for one in found]
     assert max(scores) == 1.0
     np.testing.assert_array_equal(found[0].labels, spectral_labels(X, 3, 0))
+
+
+def test_labellings_with_too_few_clusters_are_not_tried():
+    # Three different points, each often: no graph of them has more clusters.
+    X = np.repeat(np.eye(3), 40, axis=0)
+    found = spectral_labelings(X, 5, 0)
+    assert all(len(np.unique(one.labels)) == 5 for one in found[1:])
