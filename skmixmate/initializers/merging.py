@@ -1,5 +1,6 @@
 """Clusters of a graph that are merged, and labellings that differ."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
 
@@ -26,12 +27,12 @@ class Labeling(NamedTuple):
     """Labels (n_samples,), and how a choice is to take them.
 
     ``handicap`` is what their criterion is multiplied by, ``conductance`` their
-    `mean_conductance` in the graph that they come from, zero if unknown.
+    `mean_conductance` in the graph that they come from, NaN if unknown.
     """
 
     labels: np.ndarray
     handicap: float = 1.0
-    conductance: float = 0.0
+    conductance: float = math.nan
 
 
 class Choice(NamedTuple):
@@ -56,7 +57,7 @@ class Labelings(list[Labeling]):
     """
 
     def add(
-        self, labels: np.ndarray, handicap: float = 1.0, conductance: float = 0.0
+        self, labels: np.ndarray, handicap: float = 1.0, conductance: float = math.nan
     ) -> None:
         """Append labels unless they are next to the same as earlier ones."""
         if all(adjusted_rand_score(labels, one.labels) <= _THE_SAME for one in self):
@@ -86,6 +87,16 @@ class Labelings(list[Labeling]):
         close = _CLOSE * min(values.values())
         rivals = [self[i].labels for i in places if values[i] <= close]
         return Choice(self[chosen].labels, self[chosen].conductance, rivals)
+
+    def least_cut(self) -> Choice:
+        """Choose the labels with the lowest conductance, if any are known.
+
+        For samples that a model explains alike whatever their labels. No handicap
+        counts: it is one of the model's criterion.
+        """
+        # The first of equals, as where all clusters are components of the graph.
+        chosen = min(self, key=lambda one: np.nan_to_num(one.conductance, nan=math.inf))
+        return Choice(chosen.labels, chosen.conductance)
 
 
 def mean_conductance(affinity, labels) -> float:

@@ -115,8 +115,10 @@ def first_atoms(
         None gives ``n_atoms`` to all.
     criterion : callable, default=None
         From atoms, as they are returned, and a number of epochs to a number, that after
-        so much training; the lowest one chooses among several labellings. None takes
-        the first.
+        so much training; the lowest one chooses among several labellings. Where atoms
+        are as many as features, any dictionary explains all samples and no criterion
+        tells; then the least conductance of the labels in their graph chooses. None
+        takes the first.
     warn : bool, default=True
         Whether to warn of clusters with fewer members than atoms.
 
@@ -171,11 +173,12 @@ def first_atoms(
     if criterion is not None and len(found) > 1:
         # With a draw of their own, so that what is kept depends on no other.
         seed = random_state.randint(np.iinfo(np.int32).max)
-        choice = found.best(
-            lambda labels, n_epochs: criterion(
-                atoms_of(labels, np.random.RandomState(seed)), n_epochs
-            )
-        )
+
+        def after_training(labels, n_epochs):
+            return criterion(atoms_of(labels, np.random.RandomState(seed)), n_epochs)
+
+        explains_all = n_atoms >= X.shape[1]
+        choice = found.least_cut() if explains_all else found.best(after_training)
         # Of fewer samples a graph tells little.
         labels = choice.labels
         if len(X) >= _N_TO_DOUBT * n_clusters and choice.is_doubtful():

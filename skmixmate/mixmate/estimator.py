@@ -66,14 +66,18 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
     scale : float or "auto", default="auto"
         What X is divided by. "auto" makes the mean squared norm of a sample 100, so
         that ``alpha`` and the sharpness of the probabilities do not depend on the unit
-        of X. The paper's model is ``scale=1.0`` on pixels in [0, 1].
+        of X; or more, where clusters lie so far apart that they would be points: the
+        mean squared distance of samples to the nearest centre of k-means is one then.
+        The paper's model is ``scale=1.0`` on pixels in [0, 1].
     init : str, clusterer, callable or array-like, default="spectral"
         Where the first dictionaries come from: members of first clusters, found on
         ``init_size`` samples without missing entries.
 
         - "spectral": spectral clustering of the nearest-neighbour graph in several
           ways, for clusters of about one size and of very unequal ones; a few epochs of
-          training on these samples tell which partition to begin with;
+          training on these samples tell which partition to begin with, or, where
+          ``n_atoms`` is as large as the number of features, so that any dictionary
+          explains all samples, the graph itself;
         - "ssc": `SparseSubspaceClustering`;
         - "k-means";
         - "data", or "random": samples, whatever cluster they may be of;

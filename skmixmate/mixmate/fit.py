@@ -31,6 +31,7 @@ from .network import (
     build_network,
     last_pass,
 )
+from .resolution import resolved_samples
 
 __all__ = ["MixtureFit"]
 
@@ -59,12 +60,15 @@ class MixtureFit(NetworkFit):
             raise ValueError(
                 f"n_samples={n_samples} must be at least n_clusters={n_clusters}."
             )
-        return scaled_samples(
+        samples = scaled_samples(
             self.data,
             self.parameters,
             _SCALED_SQUARED_NORM,
             has_intercept=self.parameters.fit_intercept,
         )
+        if self.parameters.scale is None:
+            return resolved_samples(samples, n_clusters)
+        return samples
 
     def start_shape(self) -> dict:
         """See `NetworkFit.start_shape`."""

@@ -65,6 +65,16 @@ def test_conductance_by_hand():
     assert found.best(lambda labels, effort: 1.0).is_doubtful()
 
 
+def test_the_least_cut_of_those_that_are_known():
+    labels = [np.arange(12) % 3, np.arange(12) // 4, np.arange(12) // 5]
+    found = Labelings([Labeling(labels[0])])
+    found.add(labels[1], 1.04, 0.2)
+    found.add(labels[2], 1.0, 0.3)
+    assert found.least_cut().labels is labels[1]
+    assert Labelings(found[:1]).least_cut().labels is labels[0]
+    assert not Labelings(found[:1]).least_cut().is_doubtful()
+
+
 def test_equal_labellings_are_one():
     labels = np.repeat([0, 1, 2], 10)
     found = Labelings([Labeling(labels)])

@@ -39,6 +39,39 @@ def test_blobs_far_apart_are_found_whatever_their_sizes(sizes, n_features):
     assert adjusted_rand_score(y, model.labels_) == 1.0
 
 
+@pytest.mark.parametrize("n_features", [2, 3, 10])
+@pytest.mark.parametrize("sizes", [(150, 150, 150, 150), (600, 60, 40, 20)])
+def test_neighbors_among_blobs_far_away_stay_apart(sizes, n_features):
+    # Two blobs ten standard deviations apart, and two a hundred times as far.
+    y = np.repeat(np.arange(4), sizes)
+    centers = np.zeros((4, n_features))
+    centers[:, 0] = 0.0, 10.0, 1000.0, 0.0
+    centers[3, 1] = 1000.0
+    X = centers[y] + np.random.RandomState(0).normal(size=(len(y), n_features))
+    model = MixMateClustering(4, random_state=0).fit(X)
+    assert adjusted_rand_score(y, model.labels_) == 1.0
+
+
+def test_the_unit_resolves_clusters_and_leaves_wide_ones_alone():
+    rng = np.random.RandomState(0)
+    y = np.repeat([0, 1, 2], 200)
+    for size, is_finer in ((0.02, True), (3.0, False)):
+        X = 10.0 * np.eye(3)[y] + size * rng.normal(size=(600, 3))
+        model = MixMateClustering(3, random_state=0, max_iter=0).fit(X)
+        squared_norm = np.square(X).sum(axis=1).mean() / model.scale_**2
+        if is_finer:
+            centers = np.stack([X[y == c].mean(axis=0) for c in range(3)])
+            scatter = np.square(X - centers[y]).sum(axis=1).mean()
+            assert_allclose(scatter, model.scale_**2, rtol=1e-4)
+            assert_allclose(model.intercept_scaling_**2, squared_norm, rtol=1e-4)
+        else:
+            assert_allclose(squared_norm, 100.0, rtol=1e-4)
+    # Copies of three points have no width at all.
+    model = MixMateClustering(3, random_state=0).fit(10.0 * np.eye(3)[y])
+    assert_allclose(model.scale_, 0.01)
+    assert adjusted_rand_score(y, model.labels_) == 1.0
+
+
 def test_subspaces_of_unequal_size():
     random_state = np.random.RandomState(0)
     y = np.repeat([0, 1, 2, 3], (400, 60, 40, 40))
