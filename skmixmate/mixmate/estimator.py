@@ -86,8 +86,9 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         - a callable ``(X, n_clusters, random_state)`` that gives labels, or first atoms
           as an array;
         - first atoms, (n_clusters, n_atoms, n_features) or those of the clusters one
-          after another in rows. They are points in the space of X, as samples are; to
-          go on from a fitted estimator, use ``warm_start``.
+          after another in rows; zeros at the end of a cluster are idle places, so that
+          dictionaries may differ in size from the start. They are points in the space
+          of X, as samples are; to go on from a fitted estimator, use ``warm_start``.
     init_size : int, default=5000
         Largest number of samples that the first clusters are found on.
     n_init : int, default=1

@@ -164,6 +164,39 @@ def test_a_fit_moves_atoms_to_clusters_that_grow():
     assert_array_equal(fixed.dictionary_sizes_, [20, 20, 20])
 
 
+@pytest.mark.filterwarnings("error:.* initial atoms are zero")
+@pytest.mark.parametrize("as_rows", [False, True])
+@pytest.mark.parametrize("adapts", [False, True])
+def test_fitted_dictionaries_as_first_atoms_keep_their_sizes(unequal, adapts, as_rows):
+    model, X, _ = unequal
+    given = model.dictionaries_
+    assert len(set(model.dictionary_sizes_)) > 1
+    given = given.reshape(-1, given.shape[2]) if as_rows else given
+    parameters = {"adapt_n_atoms": adapts, "max_iter": 0}
+    again = MixMateClustering(3, init=given, **parameters).fit(X)
+    assert_array_equal(again.dictionary_sizes_, model.dictionary_sizes_)
+    assert again.n_atoms_ == round(model.dictionary_sizes_.mean())
+    again = MixMateClustering(3, init=given, n_atoms=7, **parameters).fit(X)
+    assert_array_equal(again.dictionary_sizes_, model.dictionary_sizes_)
+    assert again.n_atoms_ == 7
+
+
+def test_idle_places_are_whole_groups_at_the_end():
+    X, y = unequal_blobs((480, 80, 40))
+    given = np.stack([X[y == c][:8] for c in range(3)])
+    given[0, 3:], given[1, 2] = 0.0, 0.0
+    model = MixMateClustering(
+        3, init=given, penalty=GroupL2(group_size=4), max_iter=0
+    ).fit(X)
+    assert_array_equal(model.dictionary_sizes_, [4, 8, 8])
+    assert model.n_atoms_ == 8
+    # A cluster of zeros has a dictionary all the same, and a hole becomes noise.
+    given[2] = 0.0
+    with pytest.warns(InitializationWarning, match="9 initial atoms are zero"):
+        model = MixMateClustering(3, init=given, fit_intercept=False, max_iter=0).fit(X)
+    assert_array_equal(model.dictionary_sizes_, [3, 8, 8])
+
+
 @pytest.mark.filterwarnings("ignore:.* initial atoms are zero")
 @pytest.mark.parametrize("penalty", ["l1", GroupL2(group_size=3)])
 def test_zero_samples_leave_no_hole_among_the_atoms(penalty):
