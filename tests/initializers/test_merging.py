@@ -84,6 +84,25 @@ def test_equal_labellings_are_one():
     assert [one.handicap for one in found] == [1.0, 1.1]
 
 
+def test_labellings_that_differ_in_a_small_cluster_are_two():
+    labels = np.repeat([0, 1, 2, 3], [1000, 1000, 30, 30])
+    other = labels.copy()
+    other[-30:] = 2
+    other[:30] = 3
+    assert adjusted_rand_score(labels, other) > 0.95
+    found = Labelings([Labeling(labels)])
+    found.add(other)
+    assert len(found) == 2
+    # A few samples at the border of a cluster make no other labelling, one cluster less
+    # does.
+    other = labels.copy()
+    other[-2:] = 1
+    found.add(other)
+    assert len(found) == 2
+    found.add(np.minimum(labels, 2))
+    assert len(found) == 3
+
+
 @pytest.mark.parametrize(("value", "chosen"), [(0.97, 0), (0.9, 1)])
 def test_a_handicap_asks_for_a_difference(value, chosen):
     plain, other = np.repeat([0, 1, 2], 10), np.arange(30) % 3
