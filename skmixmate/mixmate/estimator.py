@@ -66,8 +66,9 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
     scale : float or "auto", default="auto"
         What X is divided by. "auto" makes the mean squared norm of a sample 100, so
         that ``alpha`` and the sharpness of the probabilities do not depend on the unit
-        of X; or more, where clusters lie so far apart that they would be points: the
-        mean squared distance of samples to the nearest centre of k-means is one then.
+        of X; or, with an intercept, more where clusters lie so far apart that they
+        would be points: the mean squared distance of samples to the nearest centre of
+        k-means is one then.
         The paper's model is ``scale=1.0`` on pixels in [0, 1].
     init : str, clusterer, callable or array-like, default="spectral"
         Where the first dictionaries come from: members of first clusters, found on

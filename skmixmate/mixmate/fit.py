@@ -67,7 +67,8 @@ class MixtureFit(NetworkFit):
             _SCALED_SQUARED_NORM,
             has_intercept=self.parameters.fit_intercept,
         )
-        if self.parameters.scale is None:
+        # Without an intercept clusters are cones, and have no width about a centre.
+        if self.parameters.scale is None and self.parameters.fit_intercept:
             return resolved_samples(samples, n_clusters)
         return samples
 

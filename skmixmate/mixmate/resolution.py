@@ -32,7 +32,7 @@ def resolved_samples(samples: Samples, n_clusters: int) -> Samples:
     Parameters
     ----------
     samples : Samples
-        Scaled, complete or not.
+        Scaled, complete or not, with an intercept.
     n_clusters : int
 
     Returns
@@ -59,8 +59,7 @@ def resolved_samples(samples: Samples, n_clusters: int) -> Samples:
         return samples
     smallest = _SMALLEST_SCATTER / _LARGEST_MAGNIFICATION**2
     factor = (_SMALLEST_SCATTER / max(scatter, smallest)) ** 0.5
-    intercept = samples.intercept_scaling
     return samples.replaced(
         scale=samples.scale / factor,
-        intercept_scaling=None if intercept is None else intercept * factor,
+        intercept_scaling=samples.intercept_scaling * factor,
     )
