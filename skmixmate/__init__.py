@@ -14,13 +14,14 @@ from . import (
 )
 from .features import PartialWhitening, ScatteringTransform
 from .group_sparse import GroupSparseAutoencoder, SparseAutoencoder
+from .imputation import LocalGaussianImputer
 from .initializers import SparseSubspaceClustering
-from .mixmate import MixMateClustering, MixMateImputer, NeighborVoting
+from .mixmate import MixMateClustering, NeighborVoting
 
 __all__ = [
     "GroupSparseAutoencoder",
+    "LocalGaussianImputer",
     "MixMateClustering",
-    "MixMateImputer",
     "NeighborVoting",
     "PartialWhitening",
     "ScatteringTransform",

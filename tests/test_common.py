@@ -5,8 +5,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmixmate import (
     GroupSparseAutoencoder,
+    LocalGaussianImputer,
     MixMateClustering,
-    MixMateImputer,
     NeighborVoting,
     PartialWhitening,
     ScatteringTransform,
@@ -23,7 +23,7 @@ from skmixmate import (
     [
         GroupSparseAutoencoder(),
         MixMateClustering(),
-        MixMateImputer(),
+        LocalGaussianImputer(),
         NeighborVoting(),
         PartialWhitening(),
         ScatteringTransform(),

@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmixmate import MixMateClustering, MixMateImputer, NeighborVoting
+from skmixmate import LocalGaussianImputer, MixMateClustering, NeighborVoting
 from skmixmate.datasets import make_dictionary_mixture
 from skmixmate.inspection import atom_averages
 
@@ -114,7 +114,7 @@ def test_other_clusterers_are_refused(mixture):
     with pytest.raises(TypeError, match="clusterer must be a MixMateClustering"):
         atom_averages(KMeans(2).fit(X), X)
     with pytest.raises(TypeError, match="clusterer must be a MixMateClustering"):
-        atom_averages(MixMateImputer(always=True).fit(X), X)
+        atom_averages(LocalGaussianImputer(always=True).fit(X), X)
     with pytest.raises(NotFittedError):
         atom_averages(GridSearchCV(MixMateClustering(2), {}), X)
     with pytest.raises(NotFittedError):

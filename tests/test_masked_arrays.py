@@ -9,8 +9,8 @@ from sklearn.pipeline import make_pipeline
 
 from skmixmate import (
     GroupSparseAutoencoder,
+    LocalGaussianImputer,
     MixMateClustering,
-    MixMateImputer,
     NeighborVoting,
     PartialWhitening,
     ScatteringTransform,
@@ -29,7 +29,7 @@ WITH_MISSING = [
     MIXMATE,
     GroupSparseAutoencoder(5, 2, init="data", max_iter=2, random_state=0),
     SparseAutoencoder(10, init="data", max_iter=2, random_state=0),
-    MixMateImputer(MIXMATE, random_state=0),
+    LocalGaussianImputer(random_state=0),
 ]
 READERS = (
     *("predict", "predict_proba", "transform", "score_samples", "encode"),
@@ -109,7 +109,7 @@ def test_integers_with_a_mask(dtype, samples):
     model = clone(MIXMATE).fit(masked)
     assert_array_equal(model.dictionaries_, expected.dictionaries_)
     assert_array_equal(model.transform(masked), expected.transform(X, mask=~missing))
-    imputer = MixMateImputer(MIXMATE, random_state=0)
+    imputer = LocalGaussianImputer(random_state=0)
     filled = imputer.fit_transform(masked)
     assert filled.dtype == np.result_type(dtype, np.float32)
     assert_array_equal(filled[~missing], X[~missing])
@@ -152,7 +152,7 @@ def test_parts_of_masked_arrays_keep_their_masks(samples):
         lambda A: cluster_stability(MIXMATE, A, n_repeats=1, random_state=0),
         lambda A: cross_val_score(MIXMATE, A, cv=2),
         lambda A: make_pipeline(
-            MixMateImputer(MIXMATE, random_state=0),
+            LocalGaussianImputer(random_state=0),
             PartialWhitening(5, random_state=0),
             MIXMATE,
         ).fit_predict(A),

@@ -10,8 +10,8 @@ from sklearn.base import clone
 
 from skmixmate import (
     GroupSparseAutoencoder,
+    LocalGaussianImputer,
     MixMateClustering,
-    MixMateImputer,
     NeighborVoting,
     ScatteringTransform,
     SparseSubspaceClustering,
@@ -121,7 +121,7 @@ ESTIMATORS = {
         GroupSparseAutoencoder(5, 2, init="data", max_iter=2, random_state=0),
         with_missing,
     ),
-    "imputer": (MixMateImputer(MIXMATE, random_state=0), with_missing),
+    "imputer": (LocalGaussianImputer(random_state=0), with_missing),
     "voting": (NeighborVoting(MIXMATE, random_state=0), np.asarray),
     "ssc": (SparseSubspaceClustering(3, n_rounds=2, random_state=0), np.asarray),
     "scattering": (ScatteringTransform(1, 2, (4, 4), min_side=6), np.asarray),

@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmixmate import MixMateClustering, MixMateImputer, NeighborVoting
+from skmixmate import LocalGaussianImputer, MixMateClustering, NeighborVoting
 from skmixmate.plotting import DictionaryDisplay, ReconstructionDisplay
 from skmixmate.plotting.panels import resolve_image_shape
 
@@ -440,7 +440,7 @@ def test_what_has_no_dictionaries_of_clusters_is_refused(display_class):
         with pytest.raises(NotFittedError, match="not fitted"):
             draw(display_class, estimator)
     X = np.random.RandomState(0).uniform(size=(30, 4))
-    fitted = KMeans(2).fit(X), MixMateImputer(always=True).fit(X)
+    fitted = KMeans(2).fit(X), LocalGaussianImputer(always=True).fit(X)
     for estimator in (*fitted, make_pipeline(fitted[0]), object(), None):
         with pytest.raises(TypeError, match="estimator must be a MixMateClustering"):
             draw(display_class, estimator)

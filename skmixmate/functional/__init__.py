@@ -4,6 +4,7 @@ Symbols, the same everywhere: B samples in a batch, K clusters, P atoms per
 dictionary, M features. ``X`` (B, M), ``D`` (K, P, M), codes ``Z`` (K, B, P).
 """
 
+from .conditional import conditional_means, conditional_variances, smoother
 from .data_term import DataTerm, masked_term, residual_term
 from .fista import Encoded, Prox, fista, lipschitz_constant
 from .gram_fista import gram_encode
@@ -35,6 +36,8 @@ __all__ = [
     "Scattering",
     "block_soft_threshold",
     "block_soft_threshold_backward",
+    "conditional_means",
+    "conditional_variances",
     "dictionary_sizes",
     "energies",
     "expected_energy",
@@ -54,6 +57,7 @@ __all__ = [
     "scattering_operators",
     "scattering_paths",
     "separation_criterion",
+    "smoother",
     "soft_threshold",
     "tiled_encode",
 ]

@@ -1,7 +1,6 @@
 """The MixMate estimator over the modules: start, training, inference."""
 
 from .estimator import MixMateClustering
-from .imputer import MixMateImputer
 from .voting import NeighborVoting
 
-__all__ = ["MixMateClustering", "MixMateImputer", "NeighborVoting"]
+__all__ = ["MixMateClustering", "NeighborVoting"]

@@ -13,7 +13,7 @@ from ..base.samples import like_input
 from ..modules import DictionaryMixture, MixtureOutput
 from ..penalties import Penalty
 from ..utils.device import plain_arithmetic
-from ..utils.parameter_checks import check_choice, check_integer
+from ..utils.parameter_checks import check_bool, check_choice, check_integer
 from ..utils.random import RandomState, private_random_state
 from ..utils.validation import Array, ArrayLike, Input
 from .fit import MixtureFit
@@ -104,6 +104,13 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         Whether the mixture weights are learned, as the mean probabilities of an epoch,
         with one sample more for each cluster so that none dies of it; otherwise they
         are equal.
+    missing : {"impute", "mask"}, default="impute"
+        What becomes of missing entries. "impute" fills them in with their expectation
+        by a `LocalGaussianImputer`, which is fitted with the mixture if entries are
+        missing then; what was guessed is no evidence in
+        probabilities.
+        "mask", as in the paper, leaves them out of sums, as happens to entries that are
+        missing later only; it takes many times as long.
     learning_rate : float, default=0.01
         Step size of Adam.
     learning_rate_schedule : {"constant", "linear"}, default="constant"
@@ -180,6 +187,9 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
     observed_features_ : ndarray of shape (n_features,), bool, or None
         Which features had an observed entry; None if all. The others are left out of
         the model, until a later batch or a warm start has entries.
+    imputer_ : LocalGaussianImputer or None
+        What fills missing entries in; None if none were missing in ``fit``, or with
+        ``missing="mask"``.
     intercept_scaling_ : float or None
         The constant feature, the root mean squared norm of the scaled samples.
     cluster_sizes_ : ndarray of shape (n_clusters,)
@@ -202,8 +212,10 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
     ``||x - z D||^2 + alpha * Omega(z) - log pi``: so it was published, and so it is
     kept.
 
-    Missing entries are NaN in X, or False in ``mask``, or both; they are left out of
-    the model, not filled in.
+    Missing entries are NaN in X, or False in ``mask``, or both. Where they are filled
+    in, energies are those of the filled in sample, lower than those of the whole one
+    would be, and probabilities are ``softmax(-s E)`` with the share s of the features'
+    variance that was observed: guesses repeat what is known and are no evidence.
 
     Interrupting ``fit`` from the keyboard ends it and keeps what was learned until
     then. Interrupting ``partial_fit``, or a fit within a grid search, a Pipeline or
@@ -248,6 +260,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         n_fista_iter: int = 15,
         step_size: float | Literal["auto"] = "auto",
         fit_weights: bool = False,
+        missing: Literal["impute", "mask"] = "impute",
         learning_rate: float = 0.01,
         learning_rate_schedule: Literal["constant", "linear"] = "constant",
         epsilon: float = 0.03,
@@ -273,6 +286,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         self.n_fista_iter = n_fista_iter
         self.step_size = step_size
         self.fit_weights = fit_weights
+        self.missing = missing
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
         self.epsilon = epsilon
@@ -317,7 +331,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         ndarray or Tensor of shape (n_samples, n_clusters)
             Rows sum to one.
         """
-        return self._map(X, mask, lambda out: torch.softmax(-out.energies, dim=1))
+        data = self._validate(X, mask)
+        return like_input(data, self._probabilities(data))
 
     def transform(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """Energy of each sample under each cluster (eq. 5): the lower, the better.
@@ -335,6 +350,16 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
             In units of ``scale_`` squared.
         """
         return self._map(X, mask, lambda out: out.energies)
+
+    @plain_arithmetic
+    def _probabilities(self, data: Input) -> Tensor:
+        energies = self._compute(data, lambda out: out.energies)
+        if data.observed_shares is not None:
+            # Guesses are no evidence; weights are what is known without any.
+            weights = torch.as_tensor(self.weights_).to(energies).log()
+            shares = data.observed_shares.to(energies)[:, None]
+            energies = shares * (energies + weights) - weights
+        return torch.softmax(-energies, dim=1)
 
     def score_samples(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """How well each sample is explained, ``log sum_k exp(-E_k)``.
@@ -425,8 +450,14 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         data = self._validate(X, mask)
         return like_input(data, self._grown(self._compute(data, reconstructions), data))
 
-    def impute(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
-        """Fill in missing entries with their expected value under the model.
+    def impute(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        return_std: bool = False,
+    ) -> Array | tuple[Array, Array]:
+        """Fill in missing entries with their expected value.
 
         Parameters
         ----------
@@ -434,15 +465,44 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
             NaN marks a missing entry.
         mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
             True where observed.
+        return_std : bool, default=False
+            Whether to return standard deviations too, see
+            `LocalGaussianImputer.impute`; for a mixture with an ``imputer_`` alone.
 
         Returns
         -------
-        ndarray or Tensor of shape (n_samples, n_features)
-            X where observed, elsewhere the mean of the K reconstructions weighted by
-            the cluster probabilities; for samples of which nothing is observed, the
-            mean of the training samples' reconstructions. Features that ``fit`` never
-            observed are zero.
+        filled : ndarray or Tensor of shape (n_samples, n_features)
+            X where observed, elsewhere what ``imputer_`` expects. Without one, the mean
+            of the K reconstructions weighted by the cluster probabilities; for samples
+            of which nothing is observed, the mean of the training samples'
+            reconstructions. Features that ``fit`` never observed are zero.
+        std : ndarray or Tensor of shape (n_samples, n_features)
+            With ``return_std``; zero where observed.
+
+        Raises
+        ------
+        ValueError
+            If ``return_std`` is asked of a mixture without an ``imputer_``.
         """
+        check_bool(return_std, "return_std")
+        data = self._validate_incomplete(X, mask)
+        if not self._fills_in:
+            if return_std:
+                raise ValueError(
+                    "return_std=True needs a mixture that was fitted with missing "
+                    "entries and missing='impute'; use LocalGaussianImputer(always="
+                    "True) on complete samples."
+                )
+            return like_input(data, self._reconstructed_where_missing(data))
+        filled = self.imputer_._filled(data)
+        filled = like_input(data, filled.clone() if filled is data.X else filled)
+        if not return_std:
+            return filled
+        return filled, like_input(
+            data, self.imputer_._standard_deviations(data, data.dtype)
+        )
+
+    def _reconstructed_where_missing(self, data: Input) -> Tensor:
         module = self._network()
 
         def expected(output: MixtureOutput):
@@ -450,7 +510,6 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
             weights = torch.softmax(-output.energies, dim=1).T.unsqueeze(-1)
             return self._uncentered(decode(module, output.codes * weights).sum(0))
 
-        data = self._validate(X, mask)
         filled = self._grown(self._compute(data, expected), data)
         if data.empty_rows is not None:
             filled[data.empty_rows] = self._mean_reconstruction(module).to(filled)
@@ -459,9 +518,18 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
             observed &= data.mask
         # Where the model is single precision, observed doubles stay as they are.
         dtype = torch.promote_types(data.dtype, filled.dtype)
-        return like_input(
-            data, torch.where(observed, data.X.to(dtype), filled.to(dtype))
-        )
+        return torch.where(observed, data.X.to(dtype), filled.to(dtype))
+
+    @property
+    def _fills_in(self) -> bool:
+        return self.imputer_ is not None and self.missing == "impute"
+
+    def _validate_incomplete(self, X, mask) -> Input:
+        return super()._validate(X, mask)
+
+    def _validate(self, X, mask) -> Input:
+        data = self._validate_incomplete(X, mask)
+        return self.imputer_._completed(data) if self._fills_in else data
 
     @plain_arithmetic
     def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:

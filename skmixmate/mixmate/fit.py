@@ -13,6 +13,7 @@ from ..base.fit import NetworkFit
 from ..base.samples import batched_outputs, scaled_samples
 from ..base.training import new_trainer
 from ..functional import dictionary_sizes
+from ..imputation import LocalGaussianImputer
 from ..initializers import has_one_start
 from ..modules import DictionaryMixture
 from ..training import (
@@ -24,6 +25,8 @@ from ..training import (
     Trainer,
 )
 from ..utils.callers import warn_user
+from ..utils.random import private_random_state
+from ..utils.validation import Input, missing_entries
 from .network import (
     Criterion,
     FittedMixture,
@@ -53,6 +56,24 @@ class MixtureFit(NetworkFit):
     earlier: FittedMixture | None
     # Where ``init`` gave atoms, as many as there are whatever the rule says.
     _n_given_atoms: int | None = None
+
+    def __init__(
+        self,
+        parameters: MixtureParameters,
+        data: Input,
+        earlier: FittedMixture | None = None,
+    ):
+        self.imputer = None if earlier is None else earlier.imputer_
+        if parameters.missing == "impute":
+            if self.imputer is None and missing_entries(data.X, data.mask) is not None:
+                self.imputer = LocalGaussianImputer(
+                    parameters.n_clusters,
+                    random_state=_seed(parameters.random_state),
+                    device=str(parameters.device),
+                )._fit(data)
+            if self.imputer is not None:
+                data = self.imputer._completed(data)
+        super().__init__(parameters, data, earlier)
 
     def first_samples(self) -> Samples:
         """See `NetworkFit.first_samples`."""
@@ -192,6 +213,7 @@ class MixtureFit(NetworkFit):
             self.parameters,
             observed_features_=self.observed_features(),
             n_atoms_=self.n_atoms,
+            imputer_=self.imputer,
             converged_=bool(converged),
         )
 
@@ -218,3 +240,8 @@ class MixtureFit(NetworkFit):
         """See `NetworkFit.joined`."""
         earlier = None if self.earlier is None else self.earlier.last
         return last if earlier is None else last.joined(earlier)
+
+
+def _seed(random_state) -> int:
+    """A number for an estimator that is kept, whatever ``random_state`` is."""
+    return int(private_random_state(random_state).randint(np.iinfo(np.int32).max))

@@ -15,9 +15,10 @@ from ..base.parameters import (
 from ..base.samples import batched_outputs
 from ..base.training import FittedAttributes, history_arrays
 from ..functional import separation_criterion
+from ..imputation import LocalGaussianImputer
 from ..modules import DictionaryMixture, MixtureOutput
 from ..training import Samples, Trainer
-from ..utils.parameter_checks import check_bool
+from ..utils.parameter_checks import check_bool, check_choice
 from ..utils.validation import Input
 
 __all__ = [
@@ -33,6 +34,10 @@ __all__ = [
 ]
 
 
+def _missing(value, name: str) -> str:
+    return check_choice(value, name, ("impute", "mask"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class MixtureParameters(NetworkParameters):
     """The checked parameters of a `MixMateClustering`."""
@@ -42,6 +47,7 @@ class MixtureParameters(NetworkParameters):
     adapt_n_atoms: Annotated[bool, check_bool]
     fit_intercept: Annotated[bool, check_bool]
     fit_weights: Annotated[bool, check_bool]
+    missing: Annotated[str, _missing]
 
     def __post_init__(self):
         group_size = self.penalty.group_size
@@ -107,6 +113,7 @@ class FittedMixture(FittedAttributes):
     weights_: np.ndarray
     center_: np.ndarray | None
     intercept_scaling_: float | None
+    imputer_: LocalGaussianImputer | None
 
     @classmethod
     def from_trainer(

@@ -9,13 +9,14 @@ from sklearn.preprocessing import FunctionTransformer, Normalizer
 
 from ..features import PartialWhitening, ScatteringTransform
 from ..features.image_shape import check_image_shape
+from ..imputation import LocalGaussianImputer
 from ..initializers import (
     Labeling,
     Labelings,
     SparseSubspaceClustering,
     spectral_labelings,
 )
-from ..mixmate import MixMateClustering, MixMateImputer, NeighborVoting
+from ..mixmate import MixMateClustering, NeighborVoting
 from ..utils.device import resolve_device
 from ..utils.parameter_checks import check_bool, check_integer
 from ..utils.random import RandomState
@@ -94,9 +95,9 @@ def make_image_clusterer(
     -----
     The steps:
 
-    - ``imputer``: missing pixels are filled in by a mixture of the pixels. There must
-      be some in ``fit`` if there are to be in ``predict``, or
-      ``set_params(imputer__always=True)``.
+    - ``imputer``: missing pixels are filled in by a `LocalGaussianImputer`, and noise
+      is taken out of the images that lack some. There must be some in ``fit`` if there
+      are to be in ``predict``, or ``set_params(imputer__always=True)``.
     - ``unit``: each image is divided by its largest magnitude, up to a power of two.
     - ``scattering``: wavelet scattering, each path divided by its largest magnitude;
       images of less than 24 pixels a side are enlarged.
@@ -138,6 +139,9 @@ def make_image_clusterer(
     resolve_device(device)
     if image_shape is not None:
         image_shape = check_image_shape(image_shape, min_val=8)
+    imputer = LocalGaussianImputer(
+        n_clusters, denoise=True, random_state=random_state, device=device
+    )
     mixmate = MixMateClustering(
         n_clusters,
         init=_starts_of_one_size if similar_sizes else _starts,
@@ -154,7 +158,7 @@ def make_image_clusterer(
     )
     return Pipeline(
         [
-            ("imputer", MixMateImputer(random_state=random_state, device=device)),
+            ("imputer", imputer),
             (
                 "unit",
                 FunctionTransformer(_in_its_unit, feature_names_out="one-to-one"),

@@ -114,6 +114,7 @@ def make_paper_clusterer(
         adapt_n_atoms=False,
         alpha=alpha,
         fit_intercept=False,
+        missing="mask",
         scale=1.0,
         init=init,
         init_size=2000,

@@ -49,6 +49,8 @@ class Input(NamedTuple):
     What X has where ``mask`` is False means nothing. ``is_tensor`` tells whether the
     user passed a tensor and expects tensors back. ``empty_rows`` (n_samples,) and
     ``empty_columns`` (n_features,) are True where nothing is observed, or None.
+    ``observed_shares`` (n_samples,) tells, if X was filled in, what share of the
+    features' variance was observed before.
     """
 
     X: Tensor
@@ -56,6 +58,7 @@ class Input(NamedTuple):
     is_tensor: bool
     empty_rows: Tensor | None = None
     empty_columns: Tensor | None = None
+    observed_shares: Tensor | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -199,7 +202,7 @@ def _split(X, na=np.nan) -> tuple:
 def _missing_refused(estimator, what: str) -> ValueError:
     return ValueError(
         f"Input X contains {what}; {type(estimator).__name__} does not accept missing "
-        "entries. Fill them in first, with MixMateImputer for example."
+        "entries. Fill them in first, with LocalGaussianImputer for example."
     )
 
 

@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmixmate import MixMateImputer, NeighborVoting
+from skmixmate import NeighborVoting
 from skmixmate.base import fit
 from skmixmate.mixmate.fit import MixtureFit
 from skmixmate.model_selection import cluster_stability
@@ -207,10 +207,9 @@ def interrupted_model():
         lambda m, X: cluster_stability(m, X, random_state=0),
         lambda m, X: make_pipeline(StandardScaler(), m).fit(X),
         lambda m, X: make_pipeline(NeighborVoting(m)).fit_predict(X),
-        lambda m, X: make_pipeline(MixMateImputer(m, always=True)).fit(X),
         lambda m, X: small_model(init=m).fit(X),
     ],
-    ids=["search", "scores", "stability", "pipeline", "voting", "imputer", "start"],
+    ids=["search", "scores", "stability", "pipeline", "voting", "start"],
 )
 def test_within_another_call_the_interrupt_goes_on(interrupted_model, call, X):
     with pytest.raises(KeyboardInterrupt):
@@ -226,18 +225,13 @@ def test_within_a_pipeline_what_was_learned_is_kept(interrupted_model, X):
     assert_array_equal(pipeline.predict(X), pipeline[-1].labels_)
 
 
-@pytest.mark.parametrize("make", [NeighborVoting, MixMateImputer])
-def test_the_outermost_fit_keeps_what_an_inner_one_learned(interrupted_model, make, X):
-    X = X.copy()
-    if make is MixMateImputer:
-        X[::2, 0] = np.nan
-    outer = make(interrupted_model)
+def test_the_outermost_fit_keeps_what_an_inner_one_learned(interrupted_model, X):
+    outer = NeighborVoting(interrupted_model)
     with pytest.warns(RuntimeWarning, match="interrupted.*the mixture") as record:
         outer.fit(X)
     assert [warning.filename for warning in record] == [__file__]
     assert outer.mixmate_.n_iter_ < 20
-    out = outer.transform(X) if make is MixMateImputer else outer.predict(X)
-    assert np.isfinite(out).all()
+    assert np.isfinite(outer.transform(X)).all()
 
 
 def test_a_function_of_the_user_is_no_library(interrupted_model, X):

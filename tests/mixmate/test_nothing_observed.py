@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmixmate import GroupSparseAutoencoder, MixMateImputer
+from skmixmate import GroupSparseAutoencoder, LocalGaussianImputer
 from skmixmate.modules import DictionaryMixture, UnfoldedEncoder
 
 from .conftest import small_model
@@ -148,7 +148,7 @@ def test_autoencoders_take_them_too(X):
 @pytest.mark.filterwarnings(ROWS)
 def test_the_imputer_fills_them(X):
     missing = with_empty_columns(with_empty_rows(X, 3), 2)
-    imputer = MixMateImputer(small_model(), random_state=0).fit(missing)
+    imputer = LocalGaussianImputer(random_state=0).fit(missing)
     filled = imputer.transform(missing)
     assert np.isfinite(filled).all()
     assert_array_equal(filled[:, 2], 0.0)

@@ -30,6 +30,7 @@ WRONG = {
     "n_fista_iter": COUNT,
     "step_size": POSITIVE,
     "fit_weights": FLAG,
+    "missing": ["drop", None, True],
     "learning_rate": POSITIVE,
     "learning_rate_schedule": ["cosine", None, 1, True, NAN, ["linear"]],
     "epsilon": POSITIVE,

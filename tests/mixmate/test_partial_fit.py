@@ -31,7 +31,7 @@ def test_more_batches_lower_the_loss():
 
 
 def test_labels_are_those_of_the_batch(X_nan):
-    model = small_model()
+    model = small_model(missing="mask")
     for batch in (X_nan[:100], X_nan[100:]):
         assert model.partial_fit(batch) is model
         assert_array_equal(model.labels_, model.predict(batch))

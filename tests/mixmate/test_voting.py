@@ -12,7 +12,7 @@ from sklearn import config_context
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import NearestNeighbors
 
-from skmixmate import MixMateClustering, MixMateImputer, NeighborVoting
+from skmixmate import LocalGaussianImputer, MixMateClustering, NeighborVoting
 from skmixmate.inspection import atom_averages
 from skmixmate.mixmate import voters as voters_module
 from skmixmate.training import Samples
@@ -286,7 +286,7 @@ def test_a_parameter_set_out_of_range_after_fit_is_named(X):
 def test_before_fit_there_is_nothing_to_predict(X):
     with pytest.raises(NotFittedError):
         NeighborVoting().predict(X)
-    for other in (NearestNeighbors().fit(X), MixMateImputer().fit(X)):
+    for other in (NearestNeighbors().fit(X), LocalGaussianImputer().fit(X)):
         with pytest.raises(TypeError, match="a NeighborVoting, a Pipeline"):
             atom_averages(other, X)
 

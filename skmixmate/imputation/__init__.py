@@ -1,0 +1,5 @@
+"""Missing entries filled in."""
+
+from .imputer import LocalGaussianImputer
+
+__all__ = ["LocalGaussianImputer"]
