@@ -6,6 +6,8 @@ dictionary, M features. ``X`` (B, M), ``D`` (K, P, M), codes ``Z`` (K, B, P).
 
 from .data_term import DataTerm, masked_term, residual_term
 from .fista import Encoded, Prox, fista, lipschitz_constant
+from .fused_check import fused_errors, fused_tile
+from .fused_fista import FusedEncoded, NormPenalty, Tile, fused_encode, why_not_fused
 from .gram_fista import gram_encode
 from .mixture import (
     dictionary_sizes,
@@ -31,14 +33,20 @@ from .tiled_fista import tiled_encode
 __all__ = [
     "DataTerm",
     "Encoded",
+    "FusedEncoded",
+    "NormPenalty",
     "Prox",
     "Scattering",
+    "Tile",
     "block_soft_threshold",
     "block_soft_threshold_backward",
     "dictionary_sizes",
     "energies",
     "expected_energy",
     "fista",
+    "fused_encode",
+    "fused_errors",
+    "fused_tile",
     "gram_encode",
     "group_norms",
     "lipschitz_constant",
@@ -56,4 +64,5 @@ __all__ = [
     "separation_criterion",
     "soft_threshold",
     "tiled_encode",
+    "why_not_fused",
 ]

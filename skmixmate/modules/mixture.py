@@ -1,5 +1,7 @@
 """The mixture of dictionaries: energies of all clusters and the training loss."""
 
+import functools
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
@@ -15,7 +17,8 @@ __all__ = ["DictionaryMixture", "MixtureOutput"]
 class MixtureOutput(NamedTuple):
     """What one forward pass of `DictionaryMixture` gives.
 
-    ``energies`` is (B, K); ``codes`` is (K, B, P), of every sample for every cluster.
+    ``energies`` is (B, K); ``codes`` is (K, B, P), of every sample for every cluster,
+    or None, which type checkers need not see, where they were not asked for.
     """
 
     energies: Tensor
@@ -40,7 +43,7 @@ class DictionaryMixture(UnfoldedEncoder):
     step_size : float or "auto", default="auto"
         FISTA's step; "auto" is the inverse of a bound on the Lipschitz constant of each
         cluster's gradient, with which the encoder cannot diverge.
-    form : {"auto", "gram", "tiled", "residual"}, default="auto"
+    form : {"auto", "fused", "gram", "tiled", "residual"}, default="auto"
         See `UnfoldedEncoder`.
     min_responsibility : float, default=0.0
         For training by `loss`: where the responsibility of a cluster for a sample is
@@ -97,7 +100,9 @@ class DictionaryMixture(UnfoldedEncoder):
         """Set the mixture weights, (n_clusters,), in place, whatever their sum."""
         self.log_weights.copy_(_log_shares(weights))
 
-    def forward(self, X: Tensor, observed: Tensor | None = None) -> MixtureOutput:
+    def forward(
+        self, X: Tensor, observed: Tensor | None = None, *, with_codes: bool = True
+    ) -> MixtureOutput:
         """Encode a batch against every dictionary and compute its energies.
 
         Parameters
@@ -106,6 +111,8 @@ class DictionaryMixture(UnfoldedEncoder):
             Finite everywhere, also where an entry is missing.
         observed : Tensor of shape (n_samples, n_features), default=None
             1 where observed, 0 where missing, in the dtype of ``X``; None if complete.
+        with_codes : bool, default=True
+            Whether codes are asked for beside energies; see `UnfoldedEncoder.encode`.
 
         Returns
         -------
@@ -118,11 +125,15 @@ class DictionaryMixture(UnfoldedEncoder):
         gram, step = self.gram_and_steps()
         may_leave_out = self.min_responsibility > 0.0 and torch.is_grad_enabled()
         leaves_out = may_leave_out and X.device.type == "cpu"
-        encode = self._encode_what_matters if leaves_out else self.encode
+        encode: Callable[..., EncoderOutput]
+        if leaves_out:
+            encode = self._encode_what_matters
+        else:
+            encode = functools.partial(self.encode, with_codes=with_codes)
         terms = encode_by_completeness(encode, X, observed, gram, step)
         return MixtureOutput(
             energies(terms.squared_residuals, terms.penalties, self.log_weights),
-            terms.codes,
+            terms.codes,  # type: ignore[arg-type]
         )
 
     def _encode_what_matters(
@@ -136,7 +147,7 @@ class DictionaryMixture(UnfoldedEncoder):
             ).T
             matters = p >= self.min_responsibility
         return EncoderOutput(
-            terms.codes.detach(),
+            terms.codes.detach(),  # type: ignore[union-attr]
             *(term.where(matters, term.detach()) for term in terms[1:]),
         )
 

@@ -1,0 +1,188 @@
+"""Whether the fused kernels are right on a device, found out at first use.
+
+A compiler may fail, or go wrong: Triton 3.6 did with a loop of ours, its interpreter
+did not. So each kernel encodes a few samples before it encodes any other, and
+is held to `gram_encode` in double precision, gradients included.
+"""
+
+import warnings
+
+import torch
+from torch import Tensor
+
+from .fista import Prox, lipschitz_constant
+from .fused_fista import NormPenalty, Tile, compiled_for, fused_encode, tiles
+from .gram_fista import gram_encode
+from .prox import (
+    block_soft_threshold,
+    group_norms,
+    nonnegative_block_soft_threshold,
+)
+
+__all__ = ["fused_errors", "fused_tile"]
+
+# Errors of products in single precision are far below, those of wrong kernels far
+# above. A gradient may lack an entry where a code is at the threshold.
+_TOLERANCES = {"values": 1e-4, "gradient": 1e-2}
+_FOUND: dict[tuple, Tile | None] = {}
+
+
+def fused_tile(
+    device: torch.device,
+    n_atoms: int,
+    penalty: NormPenalty,
+    n_iter: int,
+    *,
+    keeps_layers: bool,
+) -> Tile | None:
+    """Return the tile with which `fused_encode` is right, None if there is none.
+
+    Parameters
+    ----------
+    device : torch.device
+    n_atoms : int
+    penalty : NormPenalty
+    n_iter : int
+    keeps_layers : bool
+        Whether there are gradients.
+
+    Returns
+    -------
+    Tile or None
+        None as well while a CUDA graph is recorded, if nothing is known yet.
+
+    Warns
+    -----
+    RuntimeWarning
+        Once for what kernels are compiled for, if none is right.
+    """
+    kind = penalty._replace(alpha=0.0)
+    key = device, compiled_for(n_atoms), kind, n_iter, keeps_layers
+    if key not in _FOUND:
+        if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+            return None
+        _FOUND[key] = _first_right_tile(device, n_atoms, kind, n_iter, keeps_layers)
+    return _FOUND[key]
+
+
+def _first_right_tile(device, n_atoms, penalty, n_iter, keeps_layers) -> Tile | None:
+    failures = []
+    for tile in tiles(n_atoms, keeps_layers=keeps_layers):
+        try:
+            errors = fused_errors(
+                device, n_atoms, penalty, n_iter, tile, with_gradient=keeps_layers
+            )
+        except Exception as failure:  # Whatever a compiler does.
+            failures.append(f"{type(failure).__name__}: {failure}")
+            continue
+        # Not so if an error is not a number.
+        if all(error <= _TOLERANCES[name] for name, error in errors.items()):
+            return tile
+        failures.append(f"errors of {errors}")
+    warnings.warn(
+        f"The fused kernels for {n_atoms} atoms and {n_iter} iterations are of no use "
+        f"on {device} ({failures[-1][:300]}); the slower plain form is used. Results "
+        "are the same. Please report this with your versions of torch and triton.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return None
+
+
+def fused_errors(
+    device: torch.device,
+    n_atoms: int,
+    penalty: NormPenalty,
+    n_iter: int,
+    tile: Tile,
+    *,
+    with_gradient: bool = True,
+    n_samples: int | None = None,
+) -> dict[str, float]:
+    """Compare `fused_encode` with `gram_encode` in double precision on random numbers.
+
+    Parameters
+    ----------
+    device, n_atoms, penalty, n_iter
+        See `fused_tile`; ``alpha`` of the penalty does not count.
+    tile : Tile
+    with_gradient : bool, default=True
+    n_samples : int, default=None
+        Some more than two tiles by default.
+
+    Returns
+    -------
+    dict
+        Largest error of "values", codes included, over the largest value, and, unless
+        ``with_gradient`` is False, norm of the error of the "gradient" over its own.
+    """
+    penalty = penalty._replace(alpha=0.3)
+    n_samples = n_samples or 2 * tile.n_samples + 5
+    X, D, weights = _random_problem(n_atoms, penalty.group_size, n_samples, device)
+    # Whatever mode the caller is in.
+    with torch.inference_mode(False), torch.enable_grad():
+        X, weights = X.clone(), weights.clone()
+        exact_D = D.clone().requires_grad_(with_gradient)
+        gram = (exact_D @ exact_D.mT).detach()
+        step = lipschitz_constant(gram).reciprocal()[:, None, None]
+        codes, squares = gram_encode(X, exact_D, gram, step, _prox(penalty), n_iter)
+        norms = group_norms(codes, penalty.group_size).sum(-1)
+        exact = codes, squares, penalty.alpha * norms
+        fused_D = D.float().requires_grad_(with_gradient)
+        fused = fused_encode(
+            *(X.float(), fused_D, gram.float(), step.float(), penalty, n_iter, tile)
+        )
+        errors = {"values": max(map(_largest_error, fused, exact))}
+        if with_gradient:
+            one, other = _gradients(fused, fused_D, exact, exact_D, weights)
+            errors["gradient"] = float((one - other).norm() / other.norm())
+    return errors
+
+
+def _gradients(fused, fused_D, exact, exact_D, weights) -> tuple[Tensor, Tensor]:
+    """Gradients of the dictionaries from the same weighted sum of all outputs."""
+    of_squares, of_penalties, of_codes = weights[0], weights[1], weights[2, ..., None]
+
+    def gradient(outputs, D):
+        codes, squares, penalties = (one.to(weights.dtype) for one in outputs)
+        total = (of_squares * squares + of_penalties * penalties).sum()
+        return torch.autograd.grad(total + (of_codes * codes).sum(), D)[0]
+
+    return gradient(fused, fused_D), gradient(exact, exact_D)
+
+
+def _largest_error(one: Tensor, other: Tensor) -> float:
+    one, other = one.detach(), other.detach()
+    return float((one - other).abs().max() / other.abs().max())
+
+
+def _random_problem(n_atoms, group_size, n_samples, device) -> tuple[Tensor, ...]:
+    """Samples, two dictionaries of unequal size, weights of outputs; float64."""
+    generator = torch.Generator().manual_seed(0)
+
+    def randn(*shape):
+        values = torch.randn(*shape, dtype=torch.float64, generator=generator)
+        return values.to(device)
+
+    D = torch.nn.functional.normalize(randn(2, n_atoms, n_atoms + 9), dim=-1)
+    n_groups = n_atoms // group_size
+    D[1, (n_groups + 1) // 2 * group_size :] = 0.0
+    return 2.0 * randn(n_samples, n_atoms + 9), D, randn(3, 2, n_samples)
+
+
+def _prox(penalty: NormPenalty) -> Prox:
+    """The plain one, with its gradient by autograd."""
+    alpha, group_size, nonnegative = penalty
+    threshold = (
+        nonnegative_block_soft_threshold if nonnegative else (block_soft_threshold)
+    )
+
+    def forward(V: Tensor, step: Tensor) -> Tensor:
+        return threshold(V, alpha, group_size)
+
+    def backward(grad: Tensor, V: Tensor, step: Tensor) -> Tensor:
+        with torch.enable_grad():
+            V = V.detach().requires_grad_()
+            return torch.autograd.grad(forward(V, step), V, grad)[0]
+
+    return Prox(forward, backward)

@@ -1,0 +1,229 @@
+"""Triton kernels of the unfolded encoder of complete samples: one each way.
+
+Imported where they are used alone: Triton comes with the CUDA builds of PyTorch, and
+nothing else needs it. `fused_encode` calls them and says what they compute.
+
+Symbols as in `gram_encode`, samples last: correlations C (K, P, B), Gram matrices G
+(K, P, P), codes U in units of the step. A program has the codes of T samples for one
+dictionary, from the first layer to the last, as a tile (PP, T) with PP, a power of two,
+at least P. What is beyond P or B is zero, and stays zero.
+"""
+
+import triton
+import triton.language as tl
+
+__all__ = ["backward_kernel", "forward_kernel"]
+
+_TINY = tl.constexpr(1.1754943508222875e-38)  # the smallest normal number
+
+
+@triton.jit
+def _positive(v):
+    # What is not a number stays so: a diverged encoder has to show.
+    return tl.maximum(v, 0.0, propagate_nan=tl.PropagateNan.ALL)
+
+
+@triton.jit
+def _sums_of_groups(v, PP: tl.constexpr, GROUP: tl.constexpr, PREC: tl.constexpr):
+    """Sum over its group in each place of a tile, by a product, for any group size."""
+    group = tl.arange(0, PP) // GROUP
+    together = (group[:, None] == group[None, :]).to(tl.float32)
+    return tl.dot(together, v, input_precision=PREC)
+
+
+@triton.jit
+def _norms(v, PP: tl.constexpr, GROUP: tl.constexpr, PREC: tl.constexpr):
+    """Norm of its group in each place of a tile; can be divided by, also if zero."""
+    return tl.sqrt(tl.maximum(_sums_of_groups(v * v, PP, GROUP, PREC), _TINY))
+
+
+@triton.jit
+def _prox(
+    v,
+    alpha,
+    PP: tl.constexpr,
+    GROUP: tl.constexpr,
+    NONNEGATIVE: tl.constexpr,
+    PREC: tl.constexpr,
+):
+    if GROUP > 1:
+        if NONNEGATIVE:
+            v = _positive(v)
+        norms = _norms(v, PP, GROUP, PREC)
+        u = v * (tl.maximum(norms - alpha, 0.0) / norms)
+    else:
+        if NONNEGATIVE:
+            u = _positive(v - alpha)
+        else:
+            u = v - tl.minimum(tl.maximum(v, -alpha), alpha)
+    return u
+
+
+@triton.jit
+def _prox_backward(
+    grad,
+    v,
+    alpha,
+    PP: tl.constexpr,
+    GROUP: tl.constexpr,
+    NONNEGATIVE: tl.constexpr,
+    PREC: tl.constexpr,
+):
+    if GROUP > 1:
+        w = v
+        if NONNEGATIVE:
+            w = tl.maximum(v, 0.0)
+        norms = _norms(w, PP, GROUP, PREC)
+        along = _sums_of_groups(w * grad, PP, GROUP, PREC) / norms / norms / norms
+        along = tl.where(norms > alpha, along * alpha, 0.0)
+        result = grad * (tl.maximum(norms - alpha, 0.0) / norms) + w * along
+        if NONNEGATIVE:
+            result = tl.where(v > 0.0, result, 0.0)
+    else:
+        if NONNEGATIVE:
+            result = tl.where(v > alpha, grad, 0.0)
+        else:
+            result = tl.where(tl.abs(v) > alpha, grad, 0.0)
+    return result
+
+
+@triton.jit
+def _load_layer_matrix(G, step, k, P, PP: tl.constexpr):
+    """``I - step * G_k``, (PP, PP)."""
+    p = tl.arange(0, PP)
+    square = (p < P)[:, None] & (p < P)[None, :]
+    g = tl.load(G + k * P * P + p[:, None] * P + p[None, :], mask=square, other=0.0)
+    return (p[:, None] == p[None, :]).to(tl.float32) - step * g
+
+
+# P does not specialise a kernel, which would be compiled anew where dictionaries grow.
+# Nor does the number of atoms whose codes are kept, P or none: by the same kernel,
+# energies are the same bits.
+@triton.jit(do_not_specialize=["P", "n_kept_atoms"])
+def forward_kernel(
+    C,
+    G,
+    STEP,
+    MOMENTA,
+    SQUARES,
+    PENALTIES,
+    Z,
+    E,
+    V,
+    alpha,
+    P,
+    B,
+    n_kept_atoms,
+    L: tl.constexpr,
+    PP: tl.constexpr,
+    T: tl.constexpr,
+    GROUP: tl.constexpr,
+    NONNEGATIVE: tl.constexpr,
+    KEEPS_LAYERS: tl.constexpr,
+    PREC: tl.constexpr,
+):
+    """Penalties (K, B), ``||x - z D||^2 - ||x||^2``, codes and layers if kept."""
+    k = tl.program_id(1).to(tl.int64)
+    K = tl.num_programs(1)
+    p = tl.arange(0, PP)
+    b = tl.program_id(0) * T + tl.arange(0, T)
+    inside = (p < P)[:, None] & (b < B)[None, :]
+    at = p[:, None] * B + b[None, :]
+    step = tl.load(STEP + k)
+    a = _load_layer_matrix(G, step, k, P, PP)
+    c = tl.load(C + k * P * B + at, mask=inside, other=0.0)
+    u = _prox(c, alpha, PP, GROUP, NONNEGATIVE, PREC)
+    before = u
+    # Unrolled: as a loop, Triton 3.6 mixed up the two tiles that layers hand on.
+    for layer in tl.static_range(1, L):
+        e = u + tl.load(MOMENTA + layer) * (u - before)
+        v = c + tl.dot(a, e, input_precision=PREC)
+        before = u
+        u = _prox(v, alpha, PP, GROUP, NONNEGATIVE, PREC)
+        if KEEPS_LAYERS:
+            place = ((layer - 1) * K + k) * P * B
+            tl.store(E + place + at, e, mask=inside)
+            tl.store(V + place + at, v, mask=inside)
+    gz = u - tl.dot(a, u, input_precision=PREC)
+    z = step * u
+    squares = tl.sum(z * (gz - 2.0 * c), axis=0)
+    if GROUP > 1:
+        penalties = tl.sum(z * z / _norms(z, PP, GROUP, PREC), axis=0)
+    else:
+        penalties = tl.sum(tl.abs(z), axis=0)
+    tl.store(SQUARES + k * B + b, squares, mask=b < B)
+    tl.store(PENALTIES + k * B + b, alpha * penalties, mask=b < B)
+    is_kept = (p < n_kept_atoms)[:, None] & (b < B)[None, :]
+    tl.store(Z + k * P * B + at, z, mask=is_kept)
+
+
+@triton.jit(do_not_specialize=["P", "n_graded_atoms"])
+def backward_kernel(
+    C,
+    G,
+    STEP,
+    MOMENTA,
+    Z,
+    E,
+    V,
+    SQUARES_GRAD,
+    PENALTIES_GRAD,
+    Z_GRAD,
+    C_GRAD,
+    G_GRAD,
+    alpha,
+    P,
+    B,
+    n_graded_atoms,
+    L: tl.constexpr,
+    PP: tl.constexpr,
+    T: tl.constexpr,
+    GROUP: tl.constexpr,
+    NONNEGATIVE: tl.constexpr,
+    PREC: tl.constexpr,
+):
+    """Gradients of C, and of G for each tile of samples, (tiles, K, P, P)."""
+    tile = tl.program_id(0)
+    k = tl.program_id(1).to(tl.int64)
+    K = tl.num_programs(1)
+    p = tl.arange(0, PP)
+    b = tile * T + tl.arange(0, T)
+    inside = (p < P)[:, None] & (b < B)[None, :]
+    at = p[:, None] * B + b[None, :]
+    step = tl.load(STEP + k)
+    a = _load_layer_matrix(G, step, k, P, PP)
+    c = tl.load(C + k * P * B + at, mask=inside, other=0.0)
+    z = tl.load(Z + k * P * B + at, mask=inside, other=0.0)
+    squares_grad = tl.load(SQUARES_GRAD + k * B + b, mask=b < B, other=0.0)[None, :]
+    penalties_grad = tl.load(PENALTIES_GRAD + k * B + b, mask=b < B, other=0.0)[None, :]
+    gz = (z - tl.dot(a, z, input_precision=PREC)) / step
+    if GROUP > 1:
+        direction = z / _norms(z, PP, GROUP, PREC)
+    else:
+        direction = tl.where(z > 0.0, 1.0, tl.where(z < 0.0, -1.0, 0.0))
+    z_grad = penalties_grad * alpha * direction + 2.0 * squares_grad * (gz - c)
+    is_graded = (p < n_graded_atoms)[:, None] & (b < B)[None, :]
+    z_grad += tl.load(Z_GRAD + k * P * B + at, mask=is_graded, other=0.0)
+    u_grad = step * z_grad
+    c_grad = -2.0 * squares_grad * z
+    a_grad = tl.zeros((PP, PP), tl.float32)
+    later = tl.zeros((PP, T), tl.float32)
+    for back in tl.static_range(1, L):
+        layer = L - back
+        place = ((layer - 1) * K + k) * P * B
+        v = tl.load(V + place + at, mask=inside, other=0.0)
+        e = tl.load(E + place + at, mask=inside, other=0.0)
+        momentum = tl.load(MOMENTA + layer)
+        v_grad = _prox_backward(u_grad, v, alpha, PP, GROUP, NONNEGATIVE, PREC)
+        c_grad += v_grad
+        a_grad += tl.dot(v_grad, tl.trans(e), input_precision=PREC)
+        e_grad = tl.dot(a, v_grad, input_precision=PREC)
+        u_grad = (1.0 + momentum) * e_grad - later
+        later = momentum * e_grad
+    c_grad += _prox_backward(u_grad, c, alpha, PP, GROUP, NONNEGATIVE, PREC)
+    tl.store(C_GRAD + k * P * B + at, c_grad, mask=inside)
+    g_grad = tl.dot(squares_grad * z, tl.trans(z), input_precision=PREC)
+    square = (p < P)[:, None] & (p < P)[None, :]
+    place = (tile.to(tl.int64) * K + k) * P * P
+    at_square = p[:, None] * P + p[None, :]
+    tl.store(G_GRAD + place + at_square, g_grad - step * a_grad, mask=square)
