@@ -47,9 +47,12 @@ class NormPenalty(NamedTuple):
 
 
 class FusedEncoded(NamedTuple):
-    """Codes (K, B, P), None if not asked for, and what they cost, (K, B) each."""
+    """Codes (K, B, P), and what they cost, (K, B) each.
 
-    codes: Tensor | None
+    Codes are None where they were not asked for, which type checkers need not see.
+    """
+
+    codes: Tensor
     squared_residuals: Tensor
     penalties: Tensor
 
@@ -168,12 +171,12 @@ def fused_encode(
     """
     # Asked here, since gradients are off inside.
     keeps_layers = torch.is_grad_enabled() and D.requires_grad
-    outputs = _FusedEncoder.apply(
+    codes, *values = _FusedEncoder.apply(
         *(D, X, gram, step, penalty, n_iter, tile),
         with_codes or keeps_layers,
         keeps_layers,
     )
-    return FusedEncoded(*outputs) if with_codes else FusedEncoded(None, *outputs[1:])
+    return FusedEncoded(codes if with_codes else None, *values)  # type: ignore[arg-type]
 
 
 @functools.cache

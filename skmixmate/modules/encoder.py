@@ -29,11 +29,12 @@ __all__ = ["FORMS", "EncoderOutput", "UnfoldedEncoder", "encode_by_completeness"
 class EncoderOutput(NamedTuple):
     """Codes of B samples for K dictionaries, and what they cost.
 
-    ``codes`` is (K, B, P), or None if they were not asked for; ``squared_residuals``
-    ``||x - z D||^2`` and ``penalties`` ``alpha * Omega(z)`` are (K, B).
+    ``codes`` is (K, B, P); ``squared_residuals`` ``||x - z D||^2`` and ``penalties``
+    ``alpha * Omega(z)`` are (K, B). Codes are None, which type checkers need not see,
+    where they were not asked for and did not come about.
     """
 
-    codes: Tensor | None
+    codes: Tensor
     squared_residuals: Tensor
     penalties: Tensor
 
@@ -70,7 +71,7 @@ class _Problem(NamedTuple):
         """What the fused kernels are right with, None if they are not."""
         keeps_layers = torch.is_grad_enabled() and self.D.requires_grad
         return fused_tile(
-            *(self.X.device, self.D.shape[1], self.norm_penalty, self.n_iter),
+            *(self.X.device, self.D.shape[1], self.norm_penalty, self.n_iter),  # type: ignore[arg-type]
             keeps_layers=keeps_layers,
         )
 
@@ -137,13 +138,10 @@ def _encode_through_gram(problem: _Problem) -> EncoderOutput:
 
 
 def _encode_in_tiles(problem: _Problem) -> EncoderOutput:
-    return problem.with_penalties(
-        tiled_encode(
-            # Only incomplete samples get here.
-            *(problem.X, problem.observed),  # type: ignore[arg-type]
-            *(problem.D, problem.step, problem.prox, problem.n_iter),
-        )
-    )
+    X, observed, D, step = problem.X, problem.observed, problem.D, problem.step
+    # Only incomplete samples get here.
+    encoded = tiled_encode(X, observed, D, step, problem.prox, problem.n_iter)  # type: ignore[arg-type]
+    return problem.with_penalties(encoded)
 
 
 def _encode_through_residuals(problem: _Problem) -> EncoderOutput:

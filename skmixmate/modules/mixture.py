@@ -133,7 +133,7 @@ class DictionaryMixture(UnfoldedEncoder):
         terms = encode_by_completeness(encode, X, observed, gram, step)
         return MixtureOutput(
             energies(terms.squared_residuals, terms.penalties, self.log_weights),
-            terms.codes,  # type: ignore[arg-type]
+            terms.codes,
         )
 
     def _encode_what_matters(
@@ -147,7 +147,7 @@ class DictionaryMixture(UnfoldedEncoder):
             ).T
             matters = p >= self.min_responsibility
         return EncoderOutput(
-            terms.codes.detach(),  # type: ignore[union-attr]
+            terms.codes.detach(),
             *(term.where(matters, term.detach()) for term in terms[1:]),
         )
 
