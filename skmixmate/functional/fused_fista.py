@@ -196,7 +196,7 @@ class _FusedEncoder(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         n_samples = len(X)
         # Samples of zeros have codes, values and gradients of zero.
-        X = torch.nn.functional.pad(X, (0, 0, 0, -n_samples % _MULTIPLE))
+        X = _padded(X.T, -n_samples % _MULTIPLE).T
         (K, P, _), B = D.shape, len(X)
         C = (D.flatten(0, 1) @ X.T).view(K, P, B)
         gram, step = gram.contiguous(), step.contiguous()
@@ -238,8 +238,7 @@ class _FusedEncoder(torch.autograd.Function):
             """A gradient (..., n_samples) as the kernel reads it, (..., B)."""
             if grad is None:
                 return C.new_zeros(K, B)
-            grad = torch.nn.functional.pad(grad, (0, B - n_samples))
-            return grad.contiguous()
+            return _padded(grad, B - n_samples).contiguous()
 
         # Codes have none in training; by the same kernel, which then reads no gradient.
         Z_grad = Z if codes_grad is None else whole(codes_grad.mT)
@@ -258,6 +257,11 @@ class _FusedEncoder(torch.autograd.Function):
         D_grad = (G_grad + G_grad.mT) @ D
         D_grad.flatten(0, 1).addmm_(C_grad.flatten(0, 1), X)
         return D_grad, *(None,) * 8
+
+
+def _padded(values: Tensor, n_zeros: int) -> Tensor:
+    """Values (..., n) with zeros behind them; not copied if there are none."""
+    return torch.nn.functional.pad(values, (0, n_zeros)) if n_zeros else values
 
 
 def _kernels() -> Any:
