@@ -62,7 +62,12 @@ def make_trainer(
     )
     return Trainer(
         module,
-        torch.optim.Adam([module.dictionaries], lr=1e-3, fused=True),
+        torch.optim.Adam(
+            [module.dictionaries],
+            lr=torch.tensor(1e-3, device=device),
+            fused=True,
+            capturable=device.type == "cuda",
+        ),
         Samples(images, mask, scale=255.0 * SCALE, device=device),
         max_iter=n_epochs,
         batch_size=BATCH_SIZE,
@@ -83,10 +88,9 @@ def step_row(images, form: str, repeats: int, n_atoms: int = 50) -> dict:
         "step_ms": round(epoch / n_steps, 4),
         "epoch_ms": epoch,
     }
-    recording = getattr(trainer.loss_gradient, "recording", None)
-    if recording is not None:
-        replay = milliseconds(recording.replay, repeats, each=100)
-        row["loss_gradient_graph_ms"] = replay
+    if trainer.recorded_step is not None:
+        replay = trainer.recorded_step.recording.replay
+        row["graph_ms"] = milliseconds(replay, repeats, each=100)
     return row | errors_against_double_precision(images, n_atoms, form)
 
 
