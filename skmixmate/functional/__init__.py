@@ -8,6 +8,7 @@ from .data_term import DataTerm, masked_term, residual_term
 from .fista import Encoded, Prox, fista, lipschitz_constant
 from .fused_check import fused_errors, fused_tile
 from .fused_fista import FusedEncoded, NormPenalty, Tile, fused_encode, why_not_fused
+from .fused_lipschitz import fused_lipschitz_constant
 from .gram_fista import gram_encode
 from .mixture import (
     dictionary_sizes,
@@ -46,6 +47,7 @@ __all__ = [
     "fista",
     "fused_encode",
     "fused_errors",
+    "fused_lipschitz_constant",
     "fused_tile",
     "gram_encode",
     "group_norms",

@@ -6,6 +6,7 @@ is held to `gram_encode` in double precision, gradients included.
 """
 
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -19,12 +20,14 @@ from .prox import (
     nonnegative_block_soft_threshold,
 )
 
-__all__ = ["fused_errors", "fused_tile"]
+__all__ = ["fused_errors", "fused_tile", "is_right"]
 
 # Errors of products in single precision are far below, those of wrong kernels far
 # above. A gradient may lack an entry where a code is at the threshold.
 _TOLERANCES = {"values": 1e-4, "gradient": 1e-2}
+# What is known: the tile of each encoder, and whether other kernels are right.
 _FOUND: dict[tuple, Tile | None] = {}
+_TESTED: dict[tuple, bool] = {}
 
 
 def fused_tile(
@@ -59,10 +62,14 @@ def fused_tile(
     kind = penalty._replace(alpha=0.0)
     key = device, compiled_for(n_atoms), kind, n_iter, keeps_layers
     if key not in _FOUND:
-        if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+        if _is_recording(device):
             return None
         _FOUND[key] = _first_right_tile(device, n_atoms, kind, n_iter, keeps_layers)
     return _FOUND[key]
+
+
+def _is_recording(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
 
 
 def _first_right_tile(device, n_atoms, penalty, n_iter, keeps_layers) -> Tile | None:
@@ -79,14 +86,52 @@ def _first_right_tile(device, n_atoms, penalty, n_iter, keeps_layers) -> Tile | 
         if all(error <= _TOLERANCES[name] for name, error in errors.items()):
             return tile
         failures.append(f"errors of {errors}")
-    warnings.warn(
-        f"The fused kernels for {n_atoms} atoms and {n_iter} iterations are of no use "
-        f"on {device} ({failures[-1][:300]}); the slower plain form is used. Results "
-        "are the same. Please report this with your versions of torch and triton.",
-        RuntimeWarning,
-        stacklevel=2,
-    )
+    _warn(f"kernels for {n_atoms} atoms and {n_iter} iterations", device, failures[-1])
     return None
+
+
+def is_right(
+    key: tuple, name: str, device: torch.device, test: Callable[[], bool]
+) -> bool:
+    """Whether another kernel is right on a device, tested once.
+
+    Parameters
+    ----------
+    key : tuple
+        What the kernel is compiled for.
+    name : str
+        For the warning if it is not.
+    device : torch.device
+    test : callable
+        Whether it is, or an exception.
+
+    Returns
+    -------
+    bool
+        False as well while a CUDA graph is recorded, if nothing is known yet.
+    """
+    key = device, *key
+    if key not in _TESTED:
+        if _is_recording(device):
+            return False
+        failure = "errors are too large"
+        try:
+            _TESTED[key] = test()
+        except Exception as error:  # Whatever a compiler does.
+            _TESTED[key], failure = False, f"{type(error).__name__}: {error}"
+        if not _TESTED[key]:
+            _warn(name, device, failure)
+    return _TESTED[key]
+
+
+def _warn(name: str, device: torch.device, failure: str) -> None:
+    warnings.warn(
+        f"The fused {name} are of no use on {device} ({failure[:300]}); the slower "
+        "plain form is used. Results are the same. Please report this with your "
+        "versions of torch and triton.",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 def fused_errors(

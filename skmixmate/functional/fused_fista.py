@@ -20,6 +20,8 @@ __all__ = [
     "Tile",
     "compiled_for",
     "fused_encode",
+    "fused_kernels",
+    "has_triton",
     "tiles",
     "why_not_fused",
 ]
@@ -116,13 +118,14 @@ def why_not_fused(
         and n_tiles * n_clusters * n_atoms**2 > _MAX_GRADIENT_NUMBERS
     ):
         return "takes smaller batches for gradients"
-    if not _has_triton():
+    if not has_triton():
         return "needs the package triton"
     return None
 
 
 @functools.cache
-def _has_triton() -> bool:
+def has_triton() -> bool:
+    """Whether there is the package, which comes with PyTorch's CUDA builds."""
     return importlib.util.find_spec("triton") is not None
 
 
@@ -192,7 +195,7 @@ def momenta_on(device: torch.device, n_iter: int) -> Tensor:
 class _FusedEncoder(torch.autograd.Function):
     @staticmethod
     def forward(ctx, D, X, gram, step, penalty, n_iter, tile, with_codes, keeps_layers):
-        kernels = _kernels()
+        kernels = fused_kernels()
         ctx.set_materialize_grads(False)
         n_samples = len(X)
         # Samples of zeros have codes, values and gradients of zero.
@@ -247,7 +250,7 @@ class _FusedEncoder(torch.autograd.Function):
         # Of each tile, and added up in order: the same bits each time.
         G_grad = C.new_empty(grid[0], K, P, P)
         with torch.cuda.device_of(C):
-            _kernels().backward_kernel[grid](
+            fused_kernels().backward_kernel[grid](
                 *(C, gram, step, momenta_on(C.device, options["L"]), Z, E, V),
                 *(whole(squares_grad), whole(penalties_grad), Z_grad, C_grad, G_grad),
                 *(alpha, P, B, n_graded_atoms),
@@ -264,11 +267,11 @@ def _padded(values: Tensor, n_zeros: int) -> Tensor:
     return torch.nn.functional.pad(values, (0, n_zeros)) if n_zeros else values
 
 
-def _kernels() -> Any:
+def fused_kernels() -> Any:
     """Return the kernels, whose module needs Triton."""
-    from . import fused_kernels
+    from . import fused_kernels as kernels
 
-    return fused_kernels
+    return kernels
 
 
 def _options(

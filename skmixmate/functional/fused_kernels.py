@@ -1,7 +1,8 @@
-"""Triton kernels of the unfolded encoder of complete samples: one each way.
+"""Triton kernels of the unfolded encoder of complete samples, one each way, and steps.
 
 Imported where they are used alone: Triton comes with the CUDA builds of PyTorch, and
-nothing else needs it. `fused_encode` calls them and says what they compute.
+nothing else needs it. `fused_encode` and `fused_lipschitz_constant` call them and say
+what they compute.
 
 Symbols as in `gram_encode`, samples last: correlations C (K, P, B), Gram matrices G
 (K, P, P), codes U in units of the step. A program has the codes of T samples for one
@@ -12,7 +13,7 @@ at least P. What is beyond P or B is zero, and stays zero.
 import triton
 import triton.language as tl
 
-__all__ = ["backward_kernel", "forward_kernel"]
+__all__ = ["backward_kernel", "forward_kernel", "lipschitz_kernel"]
 
 _TINY = tl.constexpr(1.1754943508222875e-38)  # the smallest normal number
 
@@ -227,3 +228,39 @@ def backward_kernel(
     place = (tile.to(tl.int64) * K + k) * P * P
     at_square = p[:, None] * P + p[None, :]
     tl.store(G_GRAD + place + at_square, g_grad - step * a_grad, mask=square)
+
+
+@triton.jit
+def _trace(matrix, PP: tl.constexpr):
+    p = tl.arange(0, PP)
+    diagonal = tl.where(p[:, None] == p[None, :], matrix, 0.0)
+    return tl.sum(tl.sum(diagonal, axis=1), axis=0)
+
+
+@triton.jit(do_not_specialize=["P"])
+def lipschitz_kernel(
+    G,
+    BOUNDS,
+    slack,
+    P,
+    N_SQUARINGS: tl.constexpr,
+    PP: tl.constexpr,
+    PREC: tl.constexpr,
+):
+    """``trace(G^q)^(1/q)`` of each Gram matrix, (K,), with q a power of two."""
+    k = tl.program_id(0).to(tl.int64)
+    p = tl.arange(0, PP)
+    square = (p < P)[:, None] & (p < P)[None, :]
+    g = tl.load(G + k * P * P + p[:, None] * P + p[None, :], mask=square, other=0.0)
+    scale = _trace(g, PP)
+    power = g / tl.maximum(scale, _TINY)
+    log_trace = tl.zeros((), tl.float32)
+    for n_squared in tl.static_range(1, N_SQUARINGS + 1):
+        power = tl.dot(power, power, input_precision=PREC)
+        # Two squarings of a matrix of trace one stay in range.
+        if n_squared % 2 == 0 or n_squared == N_SQUARINGS:
+            trace = tl.maximum(_trace(power, PP), _TINY)
+            log_trace += tl.log(trace) / (1 << n_squared)
+            power = power / trace
+    bound = tl.where(scale < _TINY, 1.0, scale * tl.exp(log_trace) * slack)
+    tl.store(BOUNDS + k, bound)

@@ -13,9 +13,9 @@ from ..functional import (
     Tile,
     fista,
     fused_encode,
+    fused_lipschitz_constant,
     fused_tile,
     gram_encode,
-    lipschitz_constant,
     masked_term,
     residual_term,
     tiled_encode,
@@ -271,7 +271,7 @@ class UnfoldedEncoder(nn.Module):
         if self._steps is not None:
             step = self._steps
         elif self.step_size == "auto":
-            step = lipschitz_constant(gram).reciprocal()[:, None, None]
+            step = fused_lipschitz_constant(gram).reciprocal()[:, None, None]
         else:
             step = gram.new_full((len(gram), 1, 1), self.step_size)
         return gram, step

@@ -15,6 +15,7 @@ from skmixmate.functional import (
     fused_encode,
     fused_errors,
     fused_fista,
+    fused_lipschitz,
     fused_tile,
     lipschitz_constant,
     why_not_fused,
@@ -143,12 +144,22 @@ def test_what_speaks_against_it():
     assert "samples" in why_not_fused(X[:0], D, penalty, 15)
 
 
+@pytest.mark.parametrize("n_atoms", [1, 5, 50])
+def test_lipschitz_constants(n_atoms):
+    assert fused_lipschitz.lipschitz_error(n_atoms, DEVICE) < 1e-5
+    _, D, *_ = problem(n_atoms=n_atoms)
+    gram = (D @ D.mT).detach()
+    bounds = fused_lipschitz.lipschitz_by_kernel(gram)
+    assert (bounds >= torch.linalg.eigvalsh(gram.double())[:, -1]).all()
+
+
 class TestFirstUse:
     """A kernel is tried once, and not used if it is wrong."""
 
     @pytest.fixture(autouse=True)
     def _nothing_known(self, monkeypatch):
         monkeypatch.setattr(fused_check, "_FOUND", {})
+        monkeypatch.setattr(fused_check, "_TESTED", {})
 
     @staticmethod
     def tile(n_atoms=5):
@@ -178,6 +189,19 @@ class TestFirstUse:
         monkeypatch.setattr(fused_check, "fused_encode", fails)
         with pytest.warns(RuntimeWarning, match="OSError: no compiler"):
             assert self.tile() is None
+
+    def test_another_kernel_is_tried_once(self):
+        def is_right(name, *answers):
+            answers = list(answers)
+            return fused_check.is_right((name,), "numbers", DEVICE, answers.pop)
+
+        assert is_right("right", True)
+        assert is_right("right")
+        with pytest.warns(RuntimeWarning, match=r"numbers are of no use .*too large"):
+            assert not is_right("wrong", False)
+        with pytest.warns(RuntimeWarning, match="IndexError: pop from empty list"):
+            assert not is_right("failing")
+        assert not is_right("wrong")
 
     def test_another_tile_is_tried(self, monkeypatch):
         first, second = fused_fista.tiles(5, keeps_layers=False)
