@@ -9,6 +9,7 @@ from .fista import Encoded, Prox, fista, lipschitz_constant
 from .fused_check import fused_errors, fused_tile
 from .fused_fista import FusedEncoded, NormPenalty, Tile, fused_encode, why_not_fused
 from .fused_lipschitz import fused_lipschitz_constant
+from .fused_loss import fused_expected_energy
 from .gram_fista import gram_encode
 from .mixture import (
     dictionary_sizes,
@@ -47,6 +48,7 @@ __all__ = [
     "fista",
     "fused_encode",
     "fused_errors",
+    "fused_expected_energy",
     "fused_lipschitz_constant",
     "fused_tile",
     "gram_encode",

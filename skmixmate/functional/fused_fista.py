@@ -72,11 +72,11 @@ def tiles(n_atoms: int, *, keeps_layers: bool) -> tuple[Tile, ...]:
     Small batches, as those of training, are to be spread over a whole GPU, and the
     backward pass holds more on the chip.
     """
-    if n_atoms > 64:
-        return Tile(32, 8), Tile(16, 8)
+    n_warps = 4 if n_atoms <= 64 else 8
     if keeps_layers:
-        return (Tile(16, 4),)
-    return Tile(64, 4), Tile(32, 4)
+        return (Tile(16, n_warps),)
+    largest = 64 if n_atoms <= 64 else 32
+    return Tile(largest, n_warps), Tile(largest // 2, n_warps)
 
 
 def compiled_for(n_atoms: int) -> int:

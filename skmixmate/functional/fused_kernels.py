@@ -1,8 +1,8 @@
-"""Triton kernels of the unfolded encoder of complete samples, one each way, and steps.
+"""Triton kernels: the unfolded encoder of complete samples each way, steps, the loss.
 
 Imported where they are used alone: Triton comes with the CUDA builds of PyTorch, and
-nothing else needs it. `fused_encode` and `fused_lipschitz_constant` call them and say
-what they compute.
+nothing else needs it. `fused_encode`, `fused_lipschitz_constant` and
+`fused_expected_energy` call them and say what they compute.
 
 Symbols as in `gram_encode`, samples last: correlations C (K, P, B), Gram matrices G
 (K, P, P), codes U in units of the step. A program has the codes of T samples for one
@@ -13,7 +13,7 @@ at least P. What is beyond P or B is zero, and stays zero.
 import triton
 import triton.language as tl
 
-__all__ = ["backward_kernel", "forward_kernel", "lipschitz_kernel"]
+__all__ = ["backward_kernel", "forward_kernel", "lipschitz_kernel", "loss_kernel"]
 
 _TINY = tl.constexpr(1.1754943508222875e-38)  # the smallest normal number
 
@@ -264,3 +264,37 @@ def lipschitz_kernel(
             power = power / trace
     bound = tl.where(scale < _TINY, 1.0, scale * tl.exp(log_trace) * slack)
     tl.store(BOUNDS + k, bound)
+
+
+@triton.jit(do_not_specialize=["B", "K"])
+def loss_kernel(
+    ENERGIES,
+    LOSS,
+    GRADIENT,
+    largest_gap,
+    B,
+    K,
+    stride_of_samples,
+    stride_of_clusters,
+    T: tl.constexpr,
+    KK: tl.constexpr,
+):
+    """Expected energies (B,) and their gradient (B, K)."""
+    b = tl.program_id(0) * T + tl.arange(0, T)
+    k = tl.arange(0, KK)
+    inside = (b < B)[:, None] & (k < K)[None, :]
+    at = b.to(tl.int64)[:, None] * stride_of_samples + k[None, :] * stride_of_clusters
+    energies = tl.load(ENERGIES + at, mask=inside, other=0.0)
+    lowest = tl.min(tl.where((k < K)[None, :], energies, float("inf")), axis=1)
+    gaps = energies - lowest[:, None]
+    is_finite = tl.abs(energies) < float("inf")
+    # Of no weight, but for those that are infinite, which have to show.
+    is_left_out = (is_finite & (gaps > largest_gap)) | (k >= K)[None, :]
+    weights = tl.where(is_left_out, 0.0, tl.exp(-gaps))
+    p = weights / tl.sum(weights, axis=1)[:, None]
+    energies = tl.where(is_left_out, 0.0, energies)
+    loss = tl.sum(p * energies, axis=1)
+    tl.store(LOSS + b, loss, mask=b < B)
+    gradient = p * (1.0 + loss[:, None] - energies)
+    where = b.to(tl.int64)[:, None] * K + k[None, :]
+    tl.store(GRADIENT + where, gradient, mask=inside)

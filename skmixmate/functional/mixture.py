@@ -58,7 +58,7 @@ def responsibilities(energies: Tensor) -> Tensor:
 
 
 # Beyond this gap to the lowest energy, a responsibility is less than 2e-22.
-_LARGEST_GAP = 50.0
+LARGEST_GAP = 50.0
 
 
 def expected_energy(energies: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ def expected_energy(energies: Tensor) -> Tensor:
     # subnormal numbers, with which a CPU is many times slower. Infinite energies stay,
     # so that a diverged encoder shows.
     gaps = energies.detach() - energies.detach().amin(-1, keepdim=True)
-    hopeless = (gaps > _LARGEST_GAP) & energies.isfinite()
+    hopeless = (gaps > LARGEST_GAP) & energies.isfinite()
     p = responsibilities(energies.masked_fill(hopeless, torch.inf))
     return (p * energies.masked_fill(hopeless, 0.0)).sum(-1)
 

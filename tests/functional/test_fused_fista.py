@@ -16,6 +16,7 @@ from skmixmate.functional import (
     fused_errors,
     fused_fista,
     fused_lipschitz,
+    fused_loss,
     fused_tile,
     lipschitz_constant,
     why_not_fused,
@@ -151,6 +152,20 @@ def test_lipschitz_constants(n_atoms):
     gram = (D @ D.mT).detach()
     bounds = fused_lipschitz.lipschitz_by_kernel(gram)
     assert (bounds >= torch.linalg.eigvalsh(gram.double())[:, -1]).all()
+
+
+@pytest.mark.parametrize("n_clusters", [1, 3, 40])
+def test_losses(n_clusters):
+    assert fused_loss.loss_error(n_clusters, DEVICE) < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+@pytest.mark.parametrize("value", [torch.inf, torch.nan])
+def test_losses_show_what_is_not_finite(value):
+    energies = torch.ones(3, 4, device=DEVICE)
+    energies[1, 2] = value
+    loss = fused_loss._ExpectedEnergy.apply(energies)
+    assert loss.isfinite().tolist() == [True, False, True]
 
 
 class TestFirstUse:
