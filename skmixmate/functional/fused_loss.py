@@ -9,7 +9,7 @@ from .mixture import LARGEST_GAP, expected_energy
 
 __all__ = ["fused_expected_energy"]
 
-_MAX_CLUSTERS, _TOLERANCE = 1024, 1e-5
+_MAX_CLUSTERS, _TOLERANCE = 1024, 1e-4
 
 
 def fused_expected_energy(energies: Tensor) -> Tensor:
