@@ -10,7 +10,8 @@ against the textbook in double precision. A row that fails leaves the others. St
 
 ``--check`` holds the fused kernels to the plain form instead, for all penalties and
 many sizes, by several processes that compile; it leaves them compiled for later calls.
-``--tiles`` measures the fused step with other tiles. ``--small`` is a rehearsal in
+``--tiles`` measures the fused step with other tiles, ``--profile`` prints the kernels of
+a step and what each takes. ``--small`` is a rehearsal in
 small sizes, without a GPU too, that stores nothing.
 """
 
@@ -58,6 +59,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--tiles", action="store_true")
+    parser.add_argument("--profile", action="store_true")
     parser.add_argument("--small", action="store_true")
     arguments = parse(parser)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -75,6 +77,10 @@ def main():
         images, _, _ = rows.images_and_classes(n_images)
         measured = steps.tile_rows(torch.from_numpy(images).to(device), 3)
         _store(f"gpu/{name}_tiles", {"tiles": measured}, arguments, " --tiles")
+        return
+    if arguments.profile:
+        images, _, _ = rows.images_and_classes(n_images)
+        steps.print_profile(torch.from_numpy(images).to(device), "auto")
         return
     measured = {}
     all_rows = table(n_images, device, arguments.repeats, arguments.small)

@@ -88,9 +88,10 @@ def step_row(images, form: str, repeats: int, n_atoms: int = 50) -> dict:
         "step_ms": round(epoch / n_steps, 4),
         "epoch_ms": epoch,
     }
-    if trainer.recorded_step is not None:
-        replay = trainer.recorded_step.recording.replay
-        row["graph_ms"] = milliseconds(replay, repeats, each=100)
+    recording = trainer.recorded_step and trainer.recorded_step.recording
+    row["is_recorded"] = recording is not None
+    if recording is not None:
+        row["graph_ms"] = milliseconds(recording.replay, repeats, each=100)
     return row | errors_against_double_precision(images, n_atoms, form)
 
 
@@ -111,6 +112,23 @@ def errors_against_double_precision(images, n_atoms: int, form: str) -> dict:
         "value_error": float(((ours[0] - exact[0]).abs() / exact[0].abs()).max()),
         "gradient_error": float((ours[1] - exact[1]).norm() / exact[1].norm()),
     }
+
+
+def print_profile(images, form: str) -> None:
+    """Which kernels a recorded step has, and how long each takes."""
+    trainer = make_trainer(images, 50, form).run()
+    replay = trainer.recorded_step.recording.replay
+    activities = [torch.profiler.ProfilerActivity.CUDA]
+    with torch.profiler.profile(activities=activities) as profile:
+        for _ in range(20):
+            replay()
+        synchronize()
+    averages = profile.key_averages()
+    print(
+        averages.table(
+            sort_by="cuda_time_total", row_limit=60, max_name_column_width=70
+        )
+    )
 
 
 def tile_rows(images, repeats: int, tiles=None) -> list[dict]:

@@ -34,7 +34,7 @@ class RecordedStep:
         On a CUDA device, with a `GraphedLossGradient`, whose first batches warm up.
     """
 
-    def __init__(self, trainer):
+    def __init__(self, trainer) -> None:
         self.trainer = trainer
         self.can_record = can_be_recorded(trainer)
         self.recording: _Recording | None = None
