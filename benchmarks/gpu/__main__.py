@@ -10,9 +10,9 @@ against the textbook in double precision. A row that fails leaves the others. St
 
 ``--check`` holds the fused kernels to the plain form instead, for all penalties and
 many sizes, by several processes that compile; it leaves them compiled for later calls.
-``--tiles`` measures the fused step with other tiles, ``--profile`` prints the kernels of
-a step and what each takes. ``--small`` is a rehearsal in
-small sizes, without a GPU too, that stores nothing.
+``--tiles`` measures the fused step with other tiles, ``--profile`` prints the kernels
+of a step and what each takes. ``--small`` is a rehearsal in small sizes, without a GPU
+too, that stores nothing.
 """
 
 import functools

@@ -126,7 +126,7 @@ def print_profile(images, form: str) -> None:
     averages = profile.key_averages()
     print(
         averages.table(
-            sort_by="cuda_time_total", row_limit=60, max_name_column_width=70
+            sort_by="device_time_total", row_limit=60, max_name_column_width=70
         )
     )
 
