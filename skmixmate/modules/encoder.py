@@ -16,6 +16,7 @@ from ..functional import (
     fused_lipschitz_constant,
     fused_tile,
     gram_encode,
+    lipschitz_constant,
     masked_term,
     residual_term,
     tiled_encode,
@@ -271,7 +272,9 @@ class UnfoldedEncoder(nn.Module):
         if self._steps is not None:
             step = self._steps
         elif self.step_size == "auto":
-            step = fused_lipschitz_constant(gram).reciprocal()[:, None, None]
+            on_cuda = gram.device.type == "cuda"
+            bound = fused_lipschitz_constant if on_cuda else lipschitz_constant
+            step = bound(gram).reciprocal()[:, None, None]
         else:
             step = gram.new_full((len(gram), 1, 1), self.step_size)
         return gram, step

@@ -7,7 +7,12 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..functional import energies, fused_expected_energy, responsibilities
+from ..functional import (
+    energies,
+    expected_energy,
+    fused_expected_energy,
+    responsibilities,
+)
 from ..penalties import Penalty
 from .encoder import EncoderOutput, UnfoldedEncoder, encode_by_completeness
 
@@ -153,7 +158,9 @@ class DictionaryMixture(UnfoldedEncoder):
 
     def loss(self, output: MixtureOutput) -> Tensor:
         """Mean expected energy of a batch, the training loss (eq. 8), a scalar."""
-        return fused_expected_energy(output.energies).mean()
+        on_cuda = output.energies.device.type == "cuda"
+        expected = fused_expected_energy if on_cuda else expected_energy
+        return expected(output.energies).mean()
 
 
 def _log_shares(weights: Tensor) -> Tensor:
