@@ -293,7 +293,7 @@ class TestMixture:
         X, D, *_ = problem(40)
 
         def trained(form):
-            module = DictionaryMixture(D, form=form)
+            module = DictionaryMixture(D, form=form, n_fista_iter=3)
             return Trainer(
                 module,
                 torch.optim.Adam([module.dictionaries], lr=0.01),
