@@ -1,12 +1,13 @@
 """What a GPU takes: ``python -m benchmarks.gpu``.
 
 Rows, each the median of repeats on the device to its end: a training step by the
-trainer and by its graph alone, fused, plain and by the textbook; the paper's 50 epochs;
-energies of a million generated images beside the one product with all atoms; an epoch
+trainer and by its graph alone, fused, plain and by the textbook; Adam's share of it; the
+paper's 50 epochs; energies of a million generated images beside the one product with all atoms; an epoch
 with missing pixels and a complete one; pixels to labels; scattering. On MNIST if the
 folder SKMIXMATE_DATA has it, else on generated images of its size. Errors are those
 against the textbook in double precision. A row that fails leaves the others. Stores
-``benchmarks/results/gpu/DEVICE.json``.
+``benchmarks/results/gpu/DEVICE.json``; ``--only ROW ...`` measures some rows again and
+leaves the others there.
 
 ``--check`` holds the fused kernels to the plain form instead, for all penalties and
 many sizes, by several processes that compile; it leaves them compiled for later calls.
@@ -23,7 +24,7 @@ import traceback
 
 import torch
 
-from ..common import machine, make_parser, parse, store
+from ..common import machine, make_parser, parse, read, store
 from . import check, rows, steps
 
 
@@ -41,6 +42,7 @@ def table(n_images: int, device: str, repeats: int, is_small: bool) -> dict:
             )
             for form in forms
         },
+        "update": lambda: steps.update_row(on_device, repeats),
         "energies": lambda: rows.inference_row(
             images, device, 20_000 if is_small else 1_000_000, repeats
         ),
@@ -95,6 +97,13 @@ def main():
             measured[row] = {"failure": traceback.format_exc()[-400:]}
         took = time.perf_counter() - started
         print(f"{row:22s} ({took:5.1f} s) {measured[row]}", flush=True)
+    if arguments.only:
+        stored = read(f"gpu/{name}") or {"rows": {}}
+        measured = {
+            row: (stored["rows"] | measured)[row]
+            for row in all_rows
+            if row in stored["rows"] or row in measured
+        }
     _store(f"gpu/{name}", {"rows": measured}, arguments)
 
 
@@ -102,8 +111,6 @@ def _store(name: str, result: dict, arguments, options: str = "") -> None:
     if arguments.small:
         return
     command = f"python -m benchmarks.gpu{options}"
-    if arguments.only:
-        command += f" --only {' '.join(arguments.only)}"
     store(name, {"command": command, **result, "machine": machine()})
 
 

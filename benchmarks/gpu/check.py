@@ -9,6 +9,7 @@ import warnings
 import torch
 
 from skmixmate.functional import NormPenalty, fused_errors
+from skmixmate.functional.fused_adam import adam_error
 from skmixmate.functional.fused_fista import compiled_for, tiles
 from skmixmate.functional.fused_lipschitz import lipschitz_error
 from skmixmate.functional.fused_loss import loss_error
@@ -84,6 +85,13 @@ def check(device: str, n_processes: int, is_small: bool) -> dict:
     others = {
         "lipschitz": {P: lipschitz_error(P, torch.device(device)) for P in (5, 30, 64)},
         "loss": {K: loss_error(K, torch.device(device)) for K in (1, 10, 300)},
+        "adam": {
+            M: max(
+                adam_error(M, torch.device(device), normalizes=normalizes)
+                for normalizes in (False, True)
+            )
+            for M in (5, 784, 1000, 8192)
+        },
     }
     print(others, flush=True)
     errors = [error for result in results for error in result["errors"]]

@@ -10,6 +10,8 @@ from skmixmate.functional import fused_check, fused_fista
 from skmixmate.functional.fused_fista import Tile
 from skmixmate.modules import DictionaryMixture
 from skmixmate.training import DeadAtomReseeding, Samples, Trainer
+from skmixmate.training.fused_update import fused_update
+from skmixmate.training.gradients import captured
 
 from ..paper.recipe import observed_pixels
 
@@ -93,6 +95,25 @@ def step_row(images, form: str, repeats: int, n_atoms: int = 50) -> dict:
     if recording is not None:
         row["graph_ms"] = milliseconds(recording.replay, repeats, each=100)
     return row | errors_against_double_precision(images, n_atoms, form)
+
+
+def update_row(images, repeats: int) -> dict:
+    """What Adam and the scaling of atoms take of a step, by a kernel and without."""
+    trainer = make_trainer(images, 50, "auto").run()
+    on_gpu = images.device.type == "cuda"
+
+    def plain():
+        trainer.optimizer.step()
+        trainer.module.normalize_()
+
+    row = {}
+    fused = fused_update(trainer.optimizer, trainer.module)
+    for name, update in (("fused", fused), ("plain", plain)):
+        if update is not None:
+            if on_gpu:
+                update, _ = captured(update, trainer.loss_gradient.stream)
+            row[f"{name}_ms"] = milliseconds(update, repeats, each=100)
+    return row
 
 
 def errors_against_double_precision(images, n_atoms: int, form: str) -> dict:

@@ -6,6 +6,7 @@ dictionary, M features. ``X`` (B, M), ``D`` (K, P, M), codes ``Z`` (K, B, P).
 
 from .data_term import DataTerm, masked_term, residual_term
 from .fista import Encoded, Prox, fista, lipschitz_constant
+from .fused_adam import AdamNumbers, adam_by_kernel, adam_is_fused
 from .fused_check import fused_errors, fused_tile
 from .fused_fista import FusedEncoded, NormPenalty, Tile, fused_encode, why_not_fused
 from .fused_lipschitz import fused_lipschitz_constant
@@ -33,6 +34,7 @@ from .scattering_operators import scattering_operators
 from .tiled_fista import tiled_encode
 
 __all__ = [
+    "AdamNumbers",
     "DataTerm",
     "Encoded",
     "FusedEncoded",
@@ -40,6 +42,8 @@ __all__ = [
     "Prox",
     "Scattering",
     "Tile",
+    "adam_by_kernel",
+    "adam_is_fused",
     "block_soft_threshold",
     "block_soft_threshold_backward",
     "dictionary_sizes",

@@ -215,12 +215,12 @@ class _FusedEncoder(torch.autograd.Function):
         with torch.cuda.device_of(C):
             kernels.forward_kernel[grid](
                 *(C, gram, step, momenta_on(C.device, n_iter)),
+                torch.linalg.vector_norm(X, dim=1),
                 *(squared_residuals, penalties, Z, E, V),
                 *(alpha, P, B, P if with_codes else 0),
                 KEEPS_LAYERS=keeps_layers,
                 **options,
             )
-        squared_residuals += torch.linalg.vector_norm(X, dim=1).square()
         if keeps_layers:
             ctx.save_for_backward(D, X, C, gram, step, Z, E, V)
         ctx.arguments = alpha, n_samples, grid, options

@@ -1,8 +1,8 @@
-"""Triton kernels: the unfolded encoder of complete samples each way, steps, the loss.
+"""Triton kernels: the encoder of complete samples each way, steps, the loss, Adam.
 
 Imported where they are used alone: Triton comes with the CUDA builds of PyTorch, and
-nothing else needs it. `fused_encode`, `fused_lipschitz_constant` and
-`fused_expected_energy` call them and say what they compute.
+nothing else needs it. `fused_encode`, `fused_lipschitz_constant`,
+`fused_expected_energy` and `adam_by_kernel` call them and say what they compute.
 
 Symbols as in `gram_encode`, samples last: correlations C (K, P, B), Gram matrices G
 (K, P, P), codes U in units of the step. A program has the codes of T samples for one
@@ -13,7 +13,13 @@ at least P. What is beyond P or B is zero, and stays zero.
 import triton
 import triton.language as tl
 
-__all__ = ["backward_kernel", "forward_kernel", "lipschitz_kernel", "loss_kernel"]
+__all__ = [
+    "adam_kernel",
+    "backward_kernel",
+    "forward_kernel",
+    "lipschitz_kernel",
+    "loss_kernel",
+]
 
 _TINY = tl.constexpr(1.1754943508222875e-38)  # the smallest normal number
 
@@ -106,6 +112,7 @@ def forward_kernel(
     G,
     STEP,
     MOMENTA,
+    NORMS,
     SQUARES,
     PENALTIES,
     Z,
@@ -123,7 +130,7 @@ def forward_kernel(
     KEEPS_LAYERS: tl.constexpr,
     PREC: tl.constexpr,
 ):
-    """Penalties (K, B), ``||x - z D||^2 - ||x||^2``, codes and layers if kept."""
+    """Squared residuals, penalties (K, B), codes and layers if kept; of norms (B,)."""
     k = tl.program_id(1).to(tl.int64)
     K = tl.num_programs(1)
     p = tl.arange(0, PP)
@@ -147,7 +154,8 @@ def forward_kernel(
             tl.store(V + place + at, v, mask=inside)
     gz = u - tl.dot(a, u, input_precision=PREC)
     z = step * u
-    squares = tl.sum(z * (gz - 2.0 * c), axis=0)
+    norms_of_samples = tl.load(NORMS + b, mask=b < B, other=0.0)
+    squares = norms_of_samples * norms_of_samples + tl.sum(z * (gz - 2.0 * c), axis=0)
     if GROUP > 1:
         penalties = tl.sum(z * z / _norms(z, PP, GROUP, PREC), axis=0)
     else:
@@ -279,7 +287,7 @@ def loss_kernel(
     T: tl.constexpr,
     KK: tl.constexpr,
 ):
-    """Expected energies (B,) and their gradient (B, K)."""
+    """Expected energies (B,) and their gradient, as (K, B)."""
     b = tl.program_id(0) * T + tl.arange(0, T)
     k = tl.arange(0, KK)
     inside = (b < B)[:, None] & (k < K)[None, :]
@@ -296,5 +304,56 @@ def loss_kernel(
     loss = tl.sum(p * energies, axis=1)
     tl.store(LOSS + b, loss, mask=b < B)
     gradient = p * (1.0 + loss[:, None] - energies)
-    where = b.to(tl.int64)[:, None] * K + k[None, :]
+    where = k.to(tl.int64)[None, :] * B + b[:, None]
     tl.store(GRADIENT + where, gradient, mask=inside)
+
+
+@triton.jit
+def _share(n_steps, log_decay):
+    """``1 - decay^n_steps``, by its series where the difference would lose digits."""
+    x = n_steps * log_decay
+    series = 1.0 + x / 5.0 * (1.0 + x / 6.0 * (1.0 + x / 7.0))
+    series = 1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * series))
+    return tl.where(x > -0.5, -x * series, 1.0 - tl.exp(x))
+
+
+@triton.jit
+def adam_kernel(
+    D,
+    GRADIENT,
+    MEAN,
+    MEAN_SQUARE,
+    STEP,
+    RATE,
+    decay,
+    rest,
+    log_decay,
+    decay_of_squares,
+    rest_of_squares,
+    log_decay_of_squares,
+    eps,
+    M,
+    MM: tl.constexpr,
+    NORMALIZES: tl.constexpr,
+):
+    """A step of Adam, in place, an atom (M,) each program; then to unit norm."""
+    m = tl.arange(0, MM)
+    inside = m < M
+    at = tl.program_id(0).to(tl.int64) * M + m
+    n_steps = tl.load(STEP)
+    rate = tl.load(RATE) / _share(n_steps, log_decay)
+    root_of_share = tl.sqrt(_share(n_steps, log_decay_of_squares))
+    gradient = tl.load(GRADIENT + at, mask=inside, other=0.0)
+    mean = tl.load(MEAN + at, mask=inside, other=0.0)
+    mean_square = tl.load(MEAN_SQUARE + at, mask=inside, other=0.0)
+    mean = decay * mean + rest * gradient
+    mean_square = decay_of_squares * mean_square + rest_of_squares * gradient * gradient
+    tl.store(MEAN + at, mean, mask=inside)
+    tl.store(MEAN_SQUARE + at, mean_square, mask=inside)
+    change = rate * mean / (tl.sqrt(mean_square) / root_of_share + eps)
+    # Places beyond M may have no number there.
+    d = tl.load(D + at, mask=inside, other=0.0) - tl.where(inside, change, 0.0)
+    if NORMALIZES:
+        norm = tl.sqrt(tl.sum(d * d, axis=0))
+        d = d / tl.maximum(norm, _TINY, propagate_nan=tl.PropagateNan.ALL)
+    tl.store(D + at, d, mask=inside)

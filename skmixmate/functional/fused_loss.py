@@ -52,7 +52,8 @@ class _ExpectedEnergy(torch.autograd.Function):
         B, K = energies.shape
         n_places = compiled_for(K)
         n_rows = max(1, 1024 // n_places)
-        loss, gradient = energies.new_empty(B), energies.new_empty(B, K)
+        # As the encoder reads it: dictionaries first.
+        loss, gradient = energies.new_empty(B), energies.new_empty(K, B).T
         with torch.cuda.device_of(energies):
             fused_kernels().loss_kernel[(-(-B // n_rows),)](
                 *(energies, loss, gradient, LARGEST_GAP, B, K, *energies.stride()),

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from .callbacks import Callback
+from .fused_update import fused_update
 from .gradients import LossGradient, captured, reads_no_numbers
 
 __all__ = ["RecordedStep"]
@@ -69,13 +70,15 @@ class RecordedStep:
     def _record(self, indices, callbacks, tensors) -> _Recording | None:
         trainer, indices = self.trainer, indices.clone()
         gradient = LossGradient(trainer.module)
+        # Tried before anything is recorded.
+        update = fused_update(trainer.optimizer, trainer.module)
 
         def step():
             output, loss = gradient(trainer.samples.batch(indices))
             output = output._make(
                 one if one is None else one.detach() for one in output
             )
-            trainer.after_gradients(indices, output, loss, callbacks)
+            trainer.after_gradients(indices, output, loss, callbacks, update)
             return output
 
         try:

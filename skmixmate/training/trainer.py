@@ -1,7 +1,7 @@
 """The training loop."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -147,6 +147,7 @@ class Trainer:
         output: Any,
         loss: torch.Tensor,
         callbacks: Sequence[Callback],
+        update: Callable[[], None] | None = None,
     ) -> None:
         """Do what follows the gradients of a batch in a step.
 
@@ -157,9 +158,14 @@ class Trainer:
         loss : Tensor of shape ()
         callbacks : sequence of Callback
             Those that are to hear of it.
+        update : callable, default=None
+            What changes the parameters in place of the optimiser and ``normalize_``.
         """
-        self.optimizer.step()
-        self.module.normalize_()
+        if update is None:
+            self.optimizer.step()
+            self.module.normalize_()
+        else:
+            update()
         self._total += loss * len(indices)
         for callback in callbacks:
             callback.on_batch_end(self, indices, output)

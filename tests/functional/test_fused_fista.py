@@ -290,7 +290,7 @@ class TestMixture:
         assert mixed.energies.shape == (10, 2)
 
     def test_training_is_the_same(self):
-        X, D, *_ = problem(40)
+        X, D, *_ = problem(20)
 
         def trained(form):
             module = DictionaryMixture(D, form=form, n_fista_iter=3)
