@@ -41,9 +41,7 @@ def fused_update(
     return lambda: adam_by_kernel(D, D.grad, numbers, normalizes=normalizes)  # type: ignore[arg-type]
 
 
-def _numbers(
-    optimizer: torch.optim.Optimizer, module: nn.Module
-) -> AdamNumbers | None:
+def _numbers(optimizer: torch.optim.Optimizer, module: nn.Module) -> AdamNumbers | None:
     """What the kernel takes of an optimiser, None if that is not all."""
     if (
         type(optimizer) is not torch.optim.Adam

@@ -73,7 +73,9 @@ def trained_once(module, **options):
     module.to(DEVICE)
     parameters = [one for one in module.parameters() if one.requires_grad]
     options = {"lr": torch.tensor(0.1, device=DEVICE), **options}
-    optimizer = torch.optim.Adam(parameters, capturable=DEVICE.type == "cuda", **options)
+    optimizer = torch.optim.Adam(
+        parameters, capturable=DEVICE.type == "cuda", **options
+    )
     for step in range(2):
         LossGradient(module)(Batch(X, None))
         if step == 0:
