@@ -13,6 +13,7 @@ from skmixmate.functional.fused_adam import adam_error
 from skmixmate.functional.fused_fista import compiled_for, tiles
 from skmixmate.functional.fused_lipschitz import lipschitz_error
 from skmixmate.functional.fused_loss import loss_error
+from skmixmate.functional.fused_usage import usage_error
 
 # The l1 norm and groups of two sizes; the slowest to compile first.
 PENALTIES = [
@@ -85,6 +86,11 @@ def check(device: str, n_processes: int, is_small: bool) -> dict:
     others = {
         "lipschitz": {P: lipschitz_error(P, torch.device(device)) for P in (5, 30, 64)},
         "loss": {K: loss_error(K, torch.device(device)) for K in (1, 10, 300)},
+        # Interpreted, the last takes minutes.
+        "usage": {
+            K: usage_error(K, torch.device(device))
+            for K in ((1, 10) if is_small else (1, 10, 300))
+        },
         "adam": {
             M: max(
                 adam_error(M, torch.device(device), normalizes=normalizes)

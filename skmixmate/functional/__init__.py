@@ -11,6 +11,7 @@ from .fused_check import fused_errors, fused_tile
 from .fused_fista import FusedEncoded, NormPenalty, Tile, fused_encode, why_not_fused
 from .fused_lipschitz import fused_lipschitz_constant
 from .fused_loss import fused_expected_energy
+from .fused_usage import Usage, add_usage
 from .gram_fista import gram_encode
 from .mixture import (
     dictionary_sizes,
@@ -42,8 +43,10 @@ __all__ = [
     "Prox",
     "Scattering",
     "Tile",
+    "Usage",
     "adam_by_kernel",
     "adam_is_fused",
+    "add_usage",
     "block_soft_threshold",
     "block_soft_threshold_backward",
     "dictionary_sizes",

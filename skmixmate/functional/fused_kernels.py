@@ -1,8 +1,9 @@
-"""Triton kernels: the encoder of complete samples each way, steps, the loss, Adam.
+"""Triton kernels: the encoder of complete samples each way, and the rest of a step.
 
 Imported where they are used alone: Triton comes with the CUDA builds of PyTorch, and
 nothing else needs it. `fused_encode`, `fused_lipschitz_constant`,
-`fused_expected_energy` and `adam_by_kernel` call them and say what they compute.
+`fused_expected_energy`, `adam_by_kernel` and `add_usage` call them and say what they
+compute.
 
 Symbols as in `gram_encode`, samples last: correlations C (K, P, B), Gram matrices G
 (K, P, P), codes U in units of the step. A program has the codes of T samples for one
@@ -19,6 +20,7 @@ __all__ = [
     "forward_kernel",
     "lipschitz_kernel",
     "loss_kernel",
+    "usage_kernel",
 ]
 
 _TINY = tl.constexpr(1.1754943508222875e-38)  # the smallest normal number
@@ -357,3 +359,67 @@ def adam_kernel(
         norm = tl.sqrt(tl.sum(d * d, axis=0))
         d = d / tl.maximum(norm, _TINY, propagate_nan=tl.PropagateNan.ALL)
     tl.store(D + at, d, mask=inside)
+
+
+# Neither sizes nor strides: a batch of another size is no other kernel.
+@triton.jit(
+    do_not_specialize=[
+        *("B", "K", "P", "sample_of_energies", "cluster_of_energies"),
+        *("cluster_of_codes", "sample_of_codes", "atom_of_codes"),
+    ]
+)
+def usage_kernel(
+    ENERGIES,
+    CODES,
+    INDICES,
+    USAGE,
+    ENERGY,
+    LABEL,
+    B,
+    K,
+    P,
+    sample_of_energies,
+    cluster_of_energies,
+    cluster_of_codes,
+    sample_of_codes,
+    atom_of_codes,
+    PP: tl.constexpr,
+    T: tl.constexpr,
+    KK: tl.constexpr,
+):
+    """Usage of PP atoms of a dictionary; of samples energy and cluster, by one program.
+
+    Names of strides say along what they go.
+    """
+    k = tl.program_id(0)
+    p = tl.program_id(1) * PP + tl.arange(0, PP)
+    clusters = tl.arange(0, KK)
+    n_written = tl.where(k + tl.program_id(1) == 0, B, 0)
+    usage = tl.zeros((PP,), tl.float32)
+    for start in range(0, B, T):
+        b = start + tl.arange(0, T)
+        samples = b.to(tl.int64)
+        at = samples[:, None] * sample_of_energies
+        at += clusters.to(tl.int64)[None, :] * cluster_of_energies
+        inside = (b < B)[:, None] & (clusters < K)[None, :]
+        energies = tl.load(ENERGIES + at, mask=inside, other=0.0)
+        energies = tl.where((clusters < K)[None, :], energies, float("inf"))
+        lowest = tl.min(energies, axis=1)
+        weights = tl.exp(lowest[:, None] - energies)
+        own = tl.sum(tl.where((clusters == k)[None, :], weights, 0.0), axis=1)
+        own = own / tl.sum(weights, axis=1)
+        at = (
+            p.to(tl.int64)[:, None] * atom_of_codes + samples[None, :] * sample_of_codes
+        )
+        inside = (p < P)[:, None] & (b < B)[None, :]
+        place = k.to(tl.int64) * cluster_of_codes
+        codes = tl.load(CODES + place + at, mask=inside, other=0.0)
+        usage += tl.sum(tl.abs(codes) * own[None, :], axis=1)
+        is_written = b < n_written
+        index = tl.load(INDICES + b, mask=is_written, other=0)
+        tl.store(ENERGY + index, lowest, mask=is_written)
+        label = tl.argmin(energies, axis=1).to(tl.int64)
+        tl.store(LABEL + index, label, mask=is_written)
+    place = k.to(tl.int64) * P + p
+    usage += tl.load(USAGE + place, mask=p < P, other=0.0)
+    tl.store(USAGE + place, usage, mask=p < P)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ..functional import Usage, add_usage
 from ..utils.device import to_device
 from .callbacks import Callback
 
@@ -59,10 +60,9 @@ class DeadAtomReseeding(Callback):
     def on_batch_end(self, trainer, indices: Tensor, output) -> None:
         """Add up usage; nothing leaves the device."""
         energies = output.energies.detach()
-        weights = torch.softmax(-energies, dim=-1).T.unsqueeze(1)
-        self.usage += (weights @ self._codes(output).abs()).squeeze(1)
+        total = Usage(self.usage, self.energy, self.label)
         indices = to_device(indices, energies.device)
-        self.energy[indices], self.label[indices] = energies.min(dim=-1)
+        add_usage(total, energies, self._codes(output), indices)
 
     @torch.no_grad()
     def on_epoch_end(self, trainer) -> None:

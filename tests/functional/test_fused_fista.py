@@ -18,6 +18,7 @@ from skmixmate.functional import (
     fused_lipschitz,
     fused_loss,
     fused_tile,
+    fused_usage,
     lipschitz_constant,
     why_not_fused,
 )
@@ -166,6 +167,12 @@ def test_losses_show_what_is_not_finite(value):
     energies[1, 2] = value
     loss = fused_loss._ExpectedEnergy.apply(energies)
     assert loss.isfinite().tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("n_clusters", [1, 17])
+def test_usages(n_clusters):
+    """With samples and atoms that fill no program."""
+    assert fused_usage.usage_error(n_clusters, DEVICE) < 1e-6
 
 
 class TestFirstUse:

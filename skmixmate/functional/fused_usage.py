@@ -1,0 +1,115 @@
+"""What a training step keeps of its samples as one GPU kernel, of eight otherwise."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .fused_check import is_right
+from .fused_fista import compiled_for, fused_kernels, has_triton
+
+__all__ = ["Usage", "add_usage", "usage_error"]
+
+_MAX_CLUSTERS, _TOLERANCE = 1024, 1e-5
+# Atoms and samples of a program, samples times clusters at most.
+_N_ATOMS, _N_SAMPLES, _N_ENERGIES = 16, 64, 4096
+
+
+class Usage(NamedTuple):
+    """Of each atom the usage, (K, P); of each sample energy and cluster, (N,)."""
+
+    usage: Tensor
+    energy: Tensor
+    label: Tensor
+
+
+@torch.no_grad()
+def add_usage(total: Usage, energies: Tensor, codes: Tensor, indices: Tensor) -> None:
+    """Add the usage of atoms by a batch, and note energy and cluster of its samples.
+
+    Parameters
+    ----------
+    total : Usage
+        Changed in place.
+    energies : Tensor of shape (B, K)
+    codes : Tensor of shape (K, B, P)
+    indices : Tensor of shape (B,)
+        Of the samples, on the device of all.
+
+    Notes
+    -----
+    The usage of an atom is the sum of its codes' magnitudes, each times the
+    responsibility of its dictionary for the sample.
+    """
+    n_clusters = energies.shape[1]
+    if (
+        energies.device.type == "cuda"
+        and len(energies) > 0
+        and n_clusters <= _MAX_CLUSTERS
+        and all(one.is_contiguous() for one in (*total, indices))
+        and all(one.dtype == torch.float32 for one in (energies, codes, *total[:2]))
+        and has_triton()
+        and is_right(
+            ("usage", compiled_for(n_clusters)),
+            f"usages of {n_clusters} clusters",
+            energies.device,
+            lambda: usage_error(n_clusters, energies.device) <= _TOLERANCE,
+        )
+    ):
+        _add_by_kernel(total, energies, codes, indices)
+        return
+    _add(total, energies, codes, indices)
+
+
+def _add(total: Usage, energies: Tensor, codes: Tensor, indices: Tensor) -> None:
+    usage, energy, label = total
+    weights = torch.softmax(-energies, dim=-1).T.unsqueeze(1)
+    usage += (weights @ codes.abs()).squeeze(1)
+    energy[indices], label[indices] = energies.min(dim=-1)
+
+
+def _add_by_kernel(
+    total: Usage, energies: Tensor, codes: Tensor, indices: Tensor
+) -> None:
+    n_clusters, n_samples, n_atoms = codes.shape
+    n_places = compiled_for(n_clusters)
+    with torch.cuda.device_of(energies):
+        fused_kernels().usage_kernel[(n_clusters, -(-n_atoms // _N_ATOMS))](
+            *(energies, codes, indices, *total),
+            *(n_samples, n_clusters, n_atoms, *energies.stride(), *codes.stride()),
+            PP=_N_ATOMS,
+            T=min(_N_SAMPLES, _N_ENERGIES // n_places),
+            KK=n_places,
+        )
+
+
+def usage_error(n_clusters: int, device: torch.device) -> float:
+    """Largest error of two batches, over the largest number; infinite by a label."""
+    generator = torch.Generator().manual_seed(0)
+    n_atoms, n_samples = 21, 150
+    totals = []
+    with torch.inference_mode(False), torch.no_grad():
+        for function, dtype in ((_add_by_kernel, torch.float32), (_add, torch.float64)):
+            generator.manual_seed(0)
+            total = Usage(
+                torch.ones(n_clusters, n_atoms, dtype=dtype, device=device),
+                torch.zeros(n_samples, dtype=dtype, device=device),
+                torch.zeros(n_samples, dtype=torch.long, device=device),
+            )
+            order = torch.randperm(n_samples, generator=generator).to(device)
+            for indices in order.split(80):
+                # As in training: samples last in memory.
+                E = torch.randn(n_clusters, len(indices), generator=generator)
+                Z = torch.randn(n_clusters, n_atoms, len(indices), generator=generator)
+                function(
+                    total, 5.0 * E.T.to(device, dtype), Z.mT.to(device, dtype), indices
+                )
+            totals.append(total)
+    ours, exact = totals
+    if not torch.equal(ours.label, exact.label):
+        return float("inf")
+    errors = [
+        float((one - other).abs().max() / other.abs().max())
+        for one, other in zip(ours[:2], exact[:2], strict=True)
+    ]
+    return float("nan") if any(error != error for error in errors) else max(errors)
