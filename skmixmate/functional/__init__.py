@@ -11,9 +11,11 @@ from .fused_check import fused_errors, fused_tile
 from .fused_fista import FusedEncoded, NormPenalty, Tile, fused_encode, why_not_fused
 from .fused_lipschitz import fused_lipschitz_constant
 from .fused_loss import fused_expected_energy
-from .fused_usage import Usage, add_usage
+from .fused_usage import fused_add_usage
 from .gram_fista import gram_encode
 from .mixture import (
+    Usage,
+    add_usage,
     dictionary_sizes,
     energies,
     expected_energy,
@@ -53,6 +55,7 @@ __all__ = [
     "energies",
     "expected_energy",
     "fista",
+    "fused_add_usage",
     "fused_encode",
     "fused_errors",
     "fused_expected_energy",

@@ -99,7 +99,7 @@ def adam_by_kernel(
     with torch.cuda.device_of(D):
         fused_kernels().adam_kernel[(D.numel() // n_features,)](
             *(D, gradient.contiguous(), *numbers[:4]),
-            *(*of_betas[0], *of_betas[1], numbers.eps, n_features),
+            *(*of_betas[0], *of_betas[1], float(numbers.eps), n_features),
             MM=n_places,
             NORMALIZES=normalizes,
             num_warps=4 if n_places <= 2048 else 8,

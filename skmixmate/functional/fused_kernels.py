@@ -2,8 +2,8 @@
 
 Imported where they are used alone: Triton comes with the CUDA builds of PyTorch, and
 nothing else needs it. `fused_encode`, `fused_lipschitz_constant`,
-`fused_expected_energy`, `adam_by_kernel` and `add_usage` call them and say what they
-compute.
+`fused_expected_energy`, `adam_by_kernel` and `fused_add_usage` call them and say what
+they compute.
 
 Symbols as in `gram_encode`, samples last: correlations C (K, P, B), Gram matrices G
 (K, P, P), codes U in units of the step. A program has the codes of T samples for one

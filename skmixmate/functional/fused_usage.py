@@ -1,31 +1,24 @@
 """What a training step keeps of its samples as one GPU kernel, of eight otherwise."""
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
 from .fused_check import is_right
 from .fused_fista import compiled_for, fused_kernels, has_triton
+from .mixture import Usage, add_usage
 
-__all__ = ["Usage", "add_usage", "usage_error"]
+__all__ = ["fused_add_usage", "usage_error"]
 
 _MAX_CLUSTERS, _TOLERANCE = 1024, 1e-5
 # Atoms and samples of a program, samples times clusters at most.
 _N_ATOMS, _N_SAMPLES, _N_ENERGIES = 16, 64, 4096
 
 
-class Usage(NamedTuple):
-    """Of each atom the usage, (K, P); of each sample energy and cluster, (N,)."""
-
-    usage: Tensor
-    energy: Tensor
-    label: Tensor
-
-
 @torch.no_grad()
-def add_usage(total: Usage, energies: Tensor, codes: Tensor, indices: Tensor) -> None:
-    """Add the usage of atoms by a batch, and note energy and cluster of its samples.
+def fused_add_usage(
+    total: Usage, energies: Tensor, codes: Tensor, indices: Tensor
+) -> None:
+    """`add_usage`, by a kernel where there is one.
 
     Parameters
     ----------
@@ -35,11 +28,6 @@ def add_usage(total: Usage, energies: Tensor, codes: Tensor, indices: Tensor) ->
     codes : Tensor of shape (K, B, P)
     indices : Tensor of shape (B,)
         Of the samples, on the device of all.
-
-    Notes
-    -----
-    The usage of an atom is the sum of its codes' magnitudes, each times the
-    responsibility of its dictionary for the sample.
     """
     n_clusters = energies.shape[1]
     if (
@@ -58,14 +46,7 @@ def add_usage(total: Usage, energies: Tensor, codes: Tensor, indices: Tensor) ->
     ):
         _add_by_kernel(total, energies, codes, indices)
         return
-    _add(total, energies, codes, indices)
-
-
-def _add(total: Usage, energies: Tensor, codes: Tensor, indices: Tensor) -> None:
-    usage, energy, label = total
-    weights = torch.softmax(-energies, dim=-1).T.unsqueeze(1)
-    usage += (weights @ codes.abs()).squeeze(1)
-    energy[indices], label[indices] = energies.min(dim=-1)
+    add_usage(total, energies, codes, indices)
 
 
 def _add_by_kernel(
@@ -89,7 +70,10 @@ def usage_error(n_clusters: int, device: torch.device) -> float:
     n_atoms, n_samples = 21, 150
     totals = []
     with torch.inference_mode(False), torch.no_grad():
-        for function, dtype in ((_add_by_kernel, torch.float32), (_add, torch.float64)):
+        for function, dtype in (
+            (_add_by_kernel, torch.float32),
+            (add_usage, torch.float64),
+        ):
             generator.manual_seed(0)
             total = Usage(
                 torch.ones(n_clusters, n_atoms, dtype=dtype, device=device),

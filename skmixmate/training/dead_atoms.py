@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..functional import Usage, add_usage
+from ..functional import Usage, add_usage, fused_add_usage
 from ..utils.device import to_device
 from .callbacks import Callback
 
@@ -62,7 +62,8 @@ class DeadAtomReseeding(Callback):
         energies = output.energies.detach()
         total = Usage(self.usage, self.energy, self.label)
         indices = to_device(indices, energies.device)
-        add_usage(total, energies, self._codes(output), indices)
+        add = fused_add_usage if energies.device.type == "cuda" else add_usage
+        add(total, energies, self._codes(output), indices)
 
     @torch.no_grad()
     def on_epoch_end(self, trainer) -> None:

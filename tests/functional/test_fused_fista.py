@@ -172,7 +172,7 @@ def test_losses_show_what_is_not_finite(value):
 @pytest.mark.parametrize("n_clusters", [1, 17])
 def test_usages(n_clusters):
     """With samples and atoms that fill no program."""
-    assert fused_usage.usage_error(n_clusters, DEVICE) < 1e-6
+    assert fused_usage.usage_error(n_clusters, DEVICE) < 5e-6
 
 
 class TestFirstUse:
