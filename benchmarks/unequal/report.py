@@ -97,7 +97,11 @@ def draw(results: dict) -> None:
             linewidth=2.0 if is_ours else 0.8,
             label=label,
         )
-    labels = [f"{name.replace('_', ' ')}\n{sets[name][0]:.0f}:1" for name in names]
+    # The data on a line of their own, or names of neighbours run into each other.
+    labels = [
+        "\n".join([*name.split("_", 1), f"{sets[name][0]:.0f}:1"]).replace("_", " ")
+        for name in names
+    ]
     ax.set_xticks(range(len(names)), labels, fontsize="small")
     ax.set_ylabel("ACC")
     ax.set_xlabel("largest class : smallest class")

@@ -1,16 +1,20 @@
 """Clusters of a graph that are merged, and labellings that differ."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
 from scipy import sparse
+from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics.cluster import contingency_matrix
 
 __all__ = ["Labeling", "Labelings", "mean_conductance", "merged_clusters"]
 
-# Adjusted Rand index above which two labellings are one.
-_THE_SAME = 0.95
+# Two labellings are one if each cluster has this share of its samples in common with
+# its counterpart: a tenth of a cluster on either side may be drawn otherwise.
+_THE_SAME = 0.8
 # With which finalists are compared; see `Labelings.best`.
 _EFFORT = 4
 # Finalists whose criterion is no more than so many times the lowest may be right too,
@@ -26,12 +30,12 @@ class Labeling(NamedTuple):
     """Labels (n_samples,), and how a choice is to take them.
 
     ``handicap`` is what their criterion is multiplied by, ``conductance`` their
-    `mean_conductance` in the graph that they come from, zero if unknown.
+    `mean_conductance` in the graph that they come from, NaN if unknown.
     """
 
     labels: np.ndarray
     handicap: float = 1.0
-    conductance: float = 0.0
+    conductance: float = math.nan
 
 
 class Choice(NamedTuple):
@@ -56,10 +60,10 @@ class Labelings(list[Labeling]):
     """
 
     def add(
-        self, labels: np.ndarray, handicap: float = 1.0, conductance: float = 0.0
+        self, labels: np.ndarray, handicap: float = 1.0, conductance: float = math.nan
     ) -> None:
         """Append labels unless they are next to the same as earlier ones."""
-        if all(adjusted_rand_score(labels, one.labels) <= _THE_SAME for one in self):
+        if all(_smallest_overlap(labels, one.labels) <= _THE_SAME for one in self):
             self.append(Labeling(labels, handicap, conductance))
 
     def relabeled(self, function: Callable[[np.ndarray], np.ndarray]) -> Self:
@@ -86,6 +90,30 @@ class Labelings(list[Labeling]):
         close = _CLOSE * min(values.values())
         rivals = [self[i].labels for i in places if values[i] <= close]
         return Choice(self[chosen].labels, self[chosen].conductance, rivals)
+
+    def least_cut(self) -> Choice:
+        """Choose the labels with the lowest conductance, if any are known.
+
+        For samples that a model explains alike whatever their labels. No handicap
+        counts: it is one of the model's criterion.
+        """
+        # The first of equals, as where all clusters are components of the graph.
+        chosen = min(self, key=lambda one: np.nan_to_num(one.conductance, nan=math.inf))
+        return Choice(chosen.labels, chosen.conductance)
+
+
+def _smallest_overlap(labels, others) -> float:
+    """Smallest Jaccard index of a cluster and its counterpart in another labelling.
+
+    Every cluster counts alike, small ones too, to which the adjusted Rand index of many
+    samples is blind. Zero if a cluster has no counterpart.
+    """
+    counts = contingency_matrix(labels, others).astype(float)
+    unions = counts.sum(axis=1, keepdims=True) + counts.sum(axis=0) - counts
+    overlaps = counts / unions
+    if len(overlaps) != len(overlaps.T):
+        return 0.0
+    return overlaps[linear_sum_assignment(overlaps, maximize=True)].min()
 
 
 def mean_conductance(affinity, labels) -> float:

@@ -86,6 +86,7 @@ def first_atoms(
     center: Tensor | None = None,
     group_size: int = 1,
     is_auto: bool = False,
+    may_be_idle: bool = False,
     sizes: Callable[[np.ndarray], np.ndarray] | None = None,
     criterion: Callable[[np.ndarray, int], float] | None = None,
     warn: bool = True,
@@ -110,20 +111,25 @@ def first_atoms(
     is_auto : bool, default=False
         Whether ``n_atoms`` is a rule's and not the user's, so that atoms that are given
         may be another number.
+    may_be_idle : bool, default=False
+        Whether zeros at the end of the atoms of a cluster that are given are
+        idle places, as those of ``dictionaries_`` are; then ``n_atoms`` is no bound.
     sizes : callable, default=None
         From the number of members of each cluster, (n_clusters,), to that of its atoms;
         None gives ``n_atoms`` to all.
     criterion : callable, default=None
         From atoms, as they are returned, and a number of epochs to a number, that after
-        so much training; the lowest one chooses among several labellings. None takes
-        the first.
+        so much training; the lowest one chooses among several labellings. Where atoms
+        are as many as features, any dictionary explains all samples and no criterion
+        tells; then the least conductance of the labels in their graph chooses. None
+        takes the first.
     warn : bool, default=True
         Whether to warn of clusters with fewer members than atoms.
 
     Returns
     -------
     ndarray of shape (n_clusters, n_atoms, n_features)
-        Neither centred nor scaled; NaN in places that ``sizes`` leaves idle.
+        Neither centred nor scaled; NaN in idle places.
 
     Raises
     ------
@@ -141,7 +147,7 @@ def first_atoms(
     """
     shape = (n_clusters, None if is_auto else n_atoms, X.shape[1])
     if has_one_start(init):
-        return _checked_atoms(init, shape, group_size)
+        return _checked_atoms(init, shape, group_size, may_be_idle)
     if not _needs_no_clusters(init) and len(X) < n_clusters:
         raise ValueError(
             f"init={reprlib.repr(init)} needs a sample for each of {n_clusters} "
@@ -153,7 +159,7 @@ def first_atoms(
         origin = center.cpu().numpy()
     found = _found(init, X - origin, n_clusters, n_atoms, random_state)
     if not isinstance(found, Labelings) and _n_dimensions(found) > 1:
-        return _checked_atoms(found, shape, group_size) + origin
+        return _checked_atoms(found, shape, group_size, may_be_idle) + origin
     if not isinstance(found, Labelings):
         found = Labelings([Labeling(found)])
 
@@ -171,11 +177,12 @@ def first_atoms(
     if criterion is not None and len(found) > 1:
         # With a draw of their own, so that what is kept depends on no other.
         seed = random_state.randint(np.iinfo(np.int32).max)
-        choice = found.best(
-            lambda labels, n_epochs: criterion(
-                atoms_of(labels, np.random.RandomState(seed)), n_epochs
-            )
-        )
+
+        def after_training(labels, n_epochs):
+            return criterion(atoms_of(labels, np.random.RandomState(seed)), n_epochs)
+
+        explains_all = n_atoms >= X.shape[1]
+        choice = found.least_cut() if explains_all else found.best(after_training)
         # Of fewer samples a graph tells little.
         labels = choice.labels
         if len(X) >= _N_TO_DOUBT * n_clusters and choice.is_doubtful():
@@ -218,7 +225,7 @@ def _found(init, X, n_clusters, n_atoms, random_state):
     )
 
 
-def _checked_atoms(atoms, shape, group_size: int) -> np.ndarray:
+def _checked_atoms(atoms, shape, group_size: int, may_be_idle: bool) -> np.ndarray:
     """First atoms that the user gave, (n_clusters, n_atoms, n_features).
 
     ``shape`` is what they must have; None stands for any number of atoms.
@@ -233,18 +240,36 @@ def _checked_atoms(atoms, shape, group_size: int) -> np.ndarray:
         given, atoms = reprlib.repr(atoms), np.empty(0)
     if atoms.ndim == 2 and len(atoms) % n_clusters == 0:
         atoms = atoms.reshape(n_clusters, -1, atoms.shape[1])
+    is_idle = np.zeros(atoms.shape[:2], dtype=bool)
+    if may_be_idle and atoms.ndim == 3:
+        is_idle = _idle_places(atoms, group_size)
     if not np.isfinite(atoms).all():
         given += " with NaN or infinity"
     elif (
         atoms.ndim == 3
         and atoms.size > 0
-        and atoms.shape == (n_clusters, n_atoms or atoms.shape[1], n_features)
+        and atoms.shape[::2] == (n_clusters, n_features)
+        # With idle places the largest of several numbers, and no mean.
+        and (n_atoms is None or atoms.shape[1] == n_atoms or is_idle.any())
         and atoms.shape[1] % group_size == 0
     ):
-        return atoms
+        return np.where(is_idle[..., None], np.nan, atoms)
     raise ValueError(
         "init must be a finite array of atoms of each cluster or group, (clusters, "
         f"atoms, n_features) = ({n_clusters}, {n_atoms or 'any number'}, "
         f"{n_features}), or of as many rows; the number of atoms must be a multiple of "
         f"the penalty's group_size={group_size}. Got {given}."
     )
+
+
+def _idle_places(atoms: np.ndarray, group_size: int) -> np.ndarray:
+    """Which atoms (K, P, M) at the end of a cluster are zero, in whole groups, (K, P).
+
+    None of a cluster without other atoms.
+    """
+    is_atom = atoms.any(axis=2)
+    n_places = atoms.shape[1]
+    place = np.arange(1, n_places + 1)
+    last = (place * is_atom).max(axis=1, initial=0)
+    last[last == 0] = n_places
+    return place > (-(-last // group_size) * group_size)[:, None]

@@ -67,14 +67,19 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
     scale : float or "auto", default="auto"
         What X is divided by. "auto" makes the mean squared norm of a sample 100, so
         that ``alpha`` and the sharpness of the probabilities do not depend on the unit
-        of X. The paper's model is ``scale=1.0`` on pixels in [0, 1].
+        of X; or, with an intercept, more where clusters lie so far apart that they
+        would be points: the mean squared distance of samples to the nearest centre of
+        k-means is one then.
+        The paper's model is ``scale=1.0`` on pixels in [0, 1].
     init : str, clusterer, callable or array-like, default="spectral"
         Where the first dictionaries come from: members of first clusters, found on
         ``init_size`` samples without missing entries.
 
         - "spectral": spectral clustering of the nearest-neighbour graph in several
           ways, for clusters of about one size and of very unequal ones; a few epochs of
-          training on these samples tell which partition to begin with;
+          training on these samples tell which partition to begin with, or, where
+          ``n_atoms`` is as large as the number of features, so that any dictionary
+          explains all samples, the graph itself;
         - "ssc": `SparseSubspaceClustering`;
         - "k-means";
         - "data", or "random": samples, whatever cluster they may be of;
@@ -83,8 +88,9 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         - a callable ``(X, n_clusters, random_state)`` that gives labels, or first atoms
           as an array;
         - first atoms, (n_clusters, n_atoms, n_features) or those of the clusters one
-          after another in rows. They are points in the space of X, as samples are; to
-          go on from a fitted estimator, use ``warm_start``.
+          after another in rows; zeros at the end of a cluster are idle places, so that
+          dictionaries may differ in size from the start. They are points in the space
+          of X, as samples are; to go on from a fitted estimator, use ``warm_start``.
     init_size : int, default=5000
         Largest number of samples that the first clusters are found on.
     n_init : int, default=1

@@ -13,6 +13,7 @@ from ..base.fit import NetworkFit
 from ..base.samples import batched_outputs, scaled_samples
 from ..base.training import new_trainer
 from ..functional import dictionary_sizes
+from ..initializers import has_one_start
 from ..modules import DictionaryMixture
 from ..training import (
     BackwardChoice,
@@ -31,6 +32,7 @@ from .network import (
     build_network,
     last_pass,
 )
+from .resolution import resolved_samples
 
 __all__ = ["MixtureFit"]
 
@@ -59,12 +61,16 @@ class MixtureFit(NetworkFit):
             raise ValueError(
                 f"n_samples={n_samples} must be at least n_clusters={n_clusters}."
             )
-        return scaled_samples(
+        samples = scaled_samples(
             self.data,
             self.parameters,
             _SCALED_SQUARED_NORM,
             has_intercept=self.parameters.fit_intercept,
         )
+        # Without an intercept clusters are cones, and have no width about a centre.
+        if self.parameters.scale is None and self.parameters.fit_intercept:
+            return resolved_samples(samples, n_clusters)
+        return samples
 
     def start_shape(self) -> dict:
         """See `NetworkFit.start_shape`."""
@@ -73,6 +79,7 @@ class MixtureFit(NetworkFit):
             "n_clusters": self.parameters.n_clusters,
             "n_atoms": self.n_atoms,
             "is_auto": is_auto,
+            "may_be_idle": True,
             "sizes": self._start_sizes if self.parameters.adapt_n_atoms else None,
             # A rule's number, not the user's: nothing to tell of few members.
             "warn": not is_auto,
@@ -92,6 +99,13 @@ class MixtureFit(NetworkFit):
         group_size = self.parameters.penalty.group_size
         n_groups = math.ceil(min(n_atoms, _LARGEST_AUTO_N_ATOMS) / group_size)
         return max(1, n_groups) * group_size
+
+    def _mean_of(self, sizes: Tensor) -> int:
+        """Mean number of atoms of dictionaries that were given, in whole groups."""
+        if self.parameters.n_atoms is not None:
+            return self.parameters.n_atoms
+        group_size = self.parameters.penalty.group_size
+        return max(1, round(float(sizes.double().mean()) / group_size)) * group_size
 
     def _sizes(self, counts: Tensor) -> Tensor:
         return dictionary_sizes(
@@ -140,8 +154,9 @@ class MixtureFit(NetworkFit):
 
     def network(self, atoms: Tensor) -> DictionaryMixture:
         """See `NetworkFit.network`."""
-        if bool((atoms != 0.0).any(-1).all()):
-            self._n_given_atoms = atoms.shape[1]
+        is_atom = (atoms != 0.0).any(-1)
+        if has_one_start(self.parameters.init) or bool(is_atom.all()):
+            self._n_given_atoms = self._mean_of(is_atom.sum(-1))
         return self._trainable(atoms, None)
 
     def earlier_network(self) -> DictionaryMixture:

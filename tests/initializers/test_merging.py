@@ -65,6 +65,16 @@ def test_conductance_by_hand():
     assert found.best(lambda labels, effort: 1.0).is_doubtful()
 
 
+def test_the_least_cut_of_those_that_are_known():
+    labels = [np.arange(12) % 3, np.arange(12) // 4, np.arange(12) // 5]
+    found = Labelings([Labeling(labels[0])])
+    found.add(labels[1], 1.04, 0.2)
+    found.add(labels[2], 1.0, 0.3)
+    assert found.least_cut().labels is labels[1]
+    assert Labelings(found[:1]).least_cut().labels is labels[0]
+    assert not Labelings(found[:1]).least_cut().is_doubtful()
+
+
 def test_equal_labellings_are_one():
     labels = np.repeat([0, 1, 2], 10)
     found = Labelings([Labeling(labels)])
@@ -72,6 +82,25 @@ def test_equal_labellings_are_one():
     assert len(found) == 1
     found.add(np.arange(30) % 3, 1.1)
     assert [one.handicap for one in found] == [1.0, 1.1]
+
+
+def test_labellings_that_differ_in_a_small_cluster_are_two():
+    labels = np.repeat([0, 1, 2, 3], [1000, 1000, 30, 30])
+    other = labels.copy()
+    other[-30:] = 2
+    other[:30] = 3
+    assert adjusted_rand_score(labels, other) > 0.95
+    found = Labelings([Labeling(labels)])
+    found.add(other)
+    assert len(found) == 2
+    # A few samples at the border of a cluster make no other labelling, one cluster less
+    # does.
+    other = labels.copy()
+    other[-2:] = 1
+    found.add(other)
+    assert len(found) == 2
+    found.add(np.minimum(labels, 2))
+    assert len(found) == 3
 
 
 @pytest.mark.parametrize(("value", "chosen"), [(0.97, 0), (0.9, 1)])

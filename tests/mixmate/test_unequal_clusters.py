@@ -39,6 +39,39 @@ def test_blobs_far_apart_are_found_whatever_their_sizes(sizes, n_features):
     assert adjusted_rand_score(y, model.labels_) == 1.0
 
 
+@pytest.mark.parametrize("n_features", [2, 3, 10])
+@pytest.mark.parametrize("sizes", [(150, 150, 150, 150), (600, 60, 40, 20)])
+def test_neighbors_among_blobs_far_away_stay_apart(sizes, n_features):
+    # Two blobs ten standard deviations apart, and two a hundred times as far.
+    y = np.repeat(np.arange(4), sizes)
+    centers = np.zeros((4, n_features))
+    centers[:, 0] = 0.0, 10.0, 1000.0, 0.0
+    centers[3, 1] = 1000.0
+    X = centers[y] + np.random.RandomState(0).normal(size=(len(y), n_features))
+    model = MixMateClustering(4, random_state=0).fit(X)
+    assert adjusted_rand_score(y, model.labels_) == 1.0
+
+
+def test_the_unit_resolves_clusters_and_leaves_wide_ones_alone():
+    rng = np.random.RandomState(0)
+    y = np.repeat([0, 1, 2], 200)
+    for size, is_finer in ((0.02, True), (3.0, False)):
+        X = 10.0 * np.eye(3)[y] + size * rng.normal(size=(600, 3))
+        model = MixMateClustering(3, random_state=0, max_iter=0).fit(X)
+        squared_norm = np.square(X).sum(axis=1).mean() / model.scale_**2
+        if is_finer:
+            centers = np.stack([X[y == c].mean(axis=0) for c in range(3)])
+            scatter = np.square(X - centers[y]).sum(axis=1).mean()
+            assert_allclose(scatter, model.scale_**2, rtol=1e-4)
+            assert_allclose(model.intercept_scaling_**2, squared_norm, rtol=1e-4)
+        else:
+            assert_allclose(squared_norm, 100.0, rtol=1e-4)
+    # Copies of three points have no width at all.
+    model = MixMateClustering(3, random_state=0).fit(10.0 * np.eye(3)[y])
+    assert_allclose(model.scale_, 0.01)
+    assert adjusted_rand_score(y, model.labels_) == 1.0
+
+
 def test_subspaces_of_unequal_size():
     random_state = np.random.RandomState(0)
     y = np.repeat([0, 1, 2, 3], (400, 60, 40, 40))
@@ -129,6 +162,39 @@ def test_a_fit_moves_atoms_to_clusters_that_grow():
     assert model.dictionary_sizes_[0] > 25 > 15 > model.dictionary_sizes_[2]
     fixed = small_model(init=given, n_atoms=20, adapt_n_atoms=False).fit(X)
     assert_array_equal(fixed.dictionary_sizes_, [20, 20, 20])
+
+
+@pytest.mark.filterwarnings("error:.* initial atoms are zero")
+@pytest.mark.parametrize("as_rows", [False, True])
+@pytest.mark.parametrize("adapts", [False, True])
+def test_fitted_dictionaries_as_first_atoms_keep_their_sizes(unequal, adapts, as_rows):
+    model, X, _ = unequal
+    given = model.dictionaries_
+    assert len(set(model.dictionary_sizes_)) > 1
+    given = given.reshape(-1, given.shape[2]) if as_rows else given
+    parameters = {"adapt_n_atoms": adapts, "max_iter": 0}
+    again = MixMateClustering(3, init=given, **parameters).fit(X)
+    assert_array_equal(again.dictionary_sizes_, model.dictionary_sizes_)
+    assert again.n_atoms_ == round(model.dictionary_sizes_.mean())
+    again = MixMateClustering(3, init=given, n_atoms=7, **parameters).fit(X)
+    assert_array_equal(again.dictionary_sizes_, model.dictionary_sizes_)
+    assert again.n_atoms_ == 7
+
+
+def test_idle_places_are_whole_groups_at_the_end():
+    X, y = unequal_blobs((480, 80, 40))
+    given = np.stack([X[y == c][:8] for c in range(3)])
+    given[0, 3:], given[1, 2] = 0.0, 0.0
+    model = MixMateClustering(
+        3, init=given, penalty=GroupL2(group_size=4), max_iter=0
+    ).fit(X)
+    assert_array_equal(model.dictionary_sizes_, [4, 8, 8])
+    assert model.n_atoms_ == 8
+    # A cluster of zeros has a dictionary all the same, and a hole becomes noise.
+    given[2] = 0.0
+    with pytest.warns(InitializationWarning, match="9 initial atoms are zero"):
+        model = MixMateClustering(3, init=given, fit_intercept=False, max_iter=0).fit(X)
+    assert_array_equal(model.dictionary_sizes_, [3, 8, 8])
 
 
 @pytest.mark.filterwarnings("ignore:.* initial atoms are zero")
