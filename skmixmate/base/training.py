@@ -72,7 +72,9 @@ def new_trainer(
     on_cuda = samples.device.type == "cuda"
     if on_cuda:
         # Where a recorded step reads it, whatever it is by then.
-        learning_rate = torch.tensor(learning_rate, device=samples.device)
+        learning_rate = torch.tensor(
+            float(learning_rate), dtype=torch.float32, device=samples.device
+        )
     optimizer = torch.optim.Adam(
         [p for p in module.parameters() if p.requires_grad],
         lr=learning_rate,

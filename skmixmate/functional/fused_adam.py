@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .fused_check import is_right
+from .fused_check import is_right, largest_error
 from .fused_fista import compiled_for, fused_kernels, has_triton
 
 __all__ = ["AdamNumbers", "adam_by_kernel", "adam_error", "adam_is_fused"]
@@ -115,7 +115,7 @@ def adam_error(
     is zero, and of both moments.
     """
     generator = torch.Generator().manual_seed(0)
-    errors = []
+    pairs = []
     # Inference mode may be on.
     with torch.inference_mode(False), torch.no_grad():
         for first_step in (0.0, 700.0):
@@ -130,8 +130,8 @@ def adam_error(
             adam = torch.optim.Adam([exact], lr=0.01, foreach=False)
             numbers = AdamNumbers(
                 *(0.3 * gradients[0].float(), 0.2 * gradients[0].float().square()),
-                torch.tensor(first_step, device=device),
-                torch.tensor(0.01, device=device),
+                torch.tensor(first_step, dtype=torch.float32, device=device),
+                torch.tensor(0.01, dtype=torch.float32, device=device),
             )
             adam.state[exact] = {
                 "step": torch.tensor(first_step),
@@ -147,14 +147,10 @@ def adam_error(
                     norms = torch.linalg.vector_norm(exact, dim=-1, keepdim=True)
                     exact.div_(norms.clamp(min=1e-30))
             state = adam.state[exact]
-            errors += [
-                float((one - other).abs().max() / other.abs().max())
-                for one, other in (
-                    (ours, exact),
-                    (numbers.exp_avg, state["exp_avg"]),
-                    (numbers.exp_avg_sq, state["exp_avg_sq"]),
-                    (numbers.step, state["step"].to(device)),
-                )
+            pairs += [
+                (ours, exact),
+                (numbers.exp_avg, state["exp_avg"]),
+                (numbers.exp_avg_sq, state["exp_avg_sq"]),
+                (numbers.step, state["step"].to(device)),
             ]
-    # The largest of numbers of which one is none may be another.
-    return max(errors) if all(map(math.isfinite, errors)) else math.inf
+    return largest_error(pairs)

@@ -5,8 +5,10 @@ did not. So each kernel encodes a few samples before it encodes any other, and
 is held to `gram_encode` in double precision, gradients included.
 """
 
+import subprocess
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -20,7 +22,7 @@ from .prox import (
     nonnegative_block_soft_threshold,
 )
 
-__all__ = ["fused_errors", "fused_tile", "is_right"]
+__all__ = ["fused_errors", "fused_tile", "is_right", "largest_error"]
 
 # Errors of products in single precision are far below, those of wrong kernels far
 # above. A gradient may lack an entry where a code is at the threshold.
@@ -28,6 +30,10 @@ _TOLERANCES = {"values": 1e-4, "gradient": 1e-2}
 # What is known: the tile of each encoder, and whether other kernels are right.
 _FOUND: dict[tuple, Tile | None] = {}
 _TESTED: dict[tuple, bool] = {}
+# Failures that there was a warning of: on one GPU, kernels often fail for one reason.
+_WARNED: set[tuple] = set()
+# Of Triton: where there is none, no kernel starts.
+_NO_COMPILER = "no C compiler"
 
 
 def fused_tile(
@@ -64,6 +70,7 @@ def fused_tile(
     if key not in _FOUND:
         if _is_recording(device):
             return None
+        _FOUND[key] = None  # Also if a warning is an error.
         _FOUND[key] = _first_right_tile(device, n_atoms, kind, n_iter, keeps_layers)
     return _FOUND[key]
 
@@ -80,7 +87,7 @@ def _first_right_tile(device, n_atoms, penalty, n_iter, keeps_layers) -> Tile | 
                 device, n_atoms, penalty, n_iter, tile, with_gradient=keeps_layers
             )
         except Exception as failure:  # Whatever a compiler does.
-            failures.append(f"{type(failure).__name__}: {failure}")
+            failures.append(_described(failure))
             continue
         # Not so if an error is not a number.
         if all(error <= _TOLERANCES[name] for name, error in errors.items()):
@@ -116,22 +123,59 @@ def is_right(
             return False
         failure = "errors are too large"
         try:
-            _TESTED[key] = test()
+            with _plain_arithmetic(device):
+                _TESTED[key] = test()
         except Exception as error:  # Whatever a compiler does.
-            _TESTED[key], failure = False, f"{type(error).__name__}: {error}"
+            _TESTED[key], failure = False, _described(error)
         if not _TESTED[key]:
             _warn(name, device, failure)
     return _TESTED[key]
 
 
+@contextmanager
+def _plain_arithmetic(device: torch.device) -> Iterator[None]:
+    """Compute the same whatever modes a caller has set."""
+    with (
+        torch.inference_mode(False),
+        torch.autocast(device.type, enabled=False),
+        torch.device("cpu"),
+    ):
+        yield
+
+
+def _described(failure: Exception) -> str:
+    """What failed; the same text of all kernels if they lack a compiler."""
+    if isinstance(
+        failure, (subprocess.CalledProcessError, FileNotFoundError)
+    ) or "C compiler" in str(failure):
+        return _NO_COMPILER
+    return f"{type(failure).__name__}: {failure}"
+
+
 def _warn(name: str, device: torch.device, failure: str) -> None:
-    warnings.warn(
-        f"The fused {name} are of no use on {device} ({failure[:300]}); the slower "
-        "plain form is used. Results are the same. Please report this with your "
-        "versions of torch and triton.",
-        RuntimeWarning,
-        stacklevel=3,
-    )
+    """Warn of what fails, once if it is the same of many kernels."""
+    lacks_compiler = failure == _NO_COMPILER
+    if failure.startswith("errors"):
+        key: tuple = (name, device)
+    else:
+        key = (failure,) if lacks_compiler else (failure, device)
+    if key in _WARNED:
+        return
+    _WARNED.add(key)
+    if lacks_compiler:
+        message = (
+            "Triton found no C compiler that works, which the fused kernels need to "
+            "start on a GPU; slower plain forms are used. Results are the same. "
+            "Install gcc and the headers of Python (on Debian and Ubuntu, gcc and "
+            "python3-dev), or set the environment variable CC to a compiler."
+        )
+    else:
+        message = (
+            f"The fused {name} are of no use on {device} ({failure[:300]}); the slower "
+            "plain form is used. Results are the same. Please report this with your "
+            "versions of torch and triton."
+        )
+    warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
 def fused_errors(
@@ -163,10 +207,9 @@ def fused_errors(
     """
     penalty = penalty._replace(alpha=0.3)
     n_samples = n_samples or 2 * tile.n_samples + 5
-    X, D, weights = _random_problem(n_atoms, penalty.group_size, n_samples, device)
     # Whatever mode the caller is in.
-    with torch.inference_mode(False), torch.enable_grad():
-        X, weights = X.clone(), weights.clone()
+    with _plain_arithmetic(device), torch.enable_grad():
+        X, D, weights = _random_problem(n_atoms, penalty.group_size, n_samples, device)
         exact_D = D.clone().requires_grad_(with_gradient)
         gram = (exact_D @ exact_D.mT).detach()
         step = lipschitz_constant(gram).reciprocal()[:, None, None]
@@ -177,7 +220,7 @@ def fused_errors(
         fused = fused_encode(
             *(X.float(), fused_D, gram.float(), step.float(), penalty, n_iter, tile)
         )
-        errors = {"values": max(map(_largest_error, fused, exact))}
+        errors = {"values": largest_error(zip(fused, exact, strict=True))}
         if with_gradient:
             one, other = _gradients(fused, fused_D, exact, exact_D, weights)
             errors["gradient"] = float((one - other).norm() / other.norm())
@@ -196,13 +239,33 @@ def _gradients(fused, fused_D, exact, exact_D, weights) -> tuple[Tensor, Tensor]
     return gradient(fused, fused_D), gradient(exact, exact_D)
 
 
-def _largest_error(one: Tensor, other: Tensor) -> float:
-    one, other = one.detach(), other.detach()
-    return float((one - other).abs().max() / other.abs().max())
+def largest_error(pairs: Iterable[tuple[Tensor, Tensor]]) -> float:
+    """Largest difference within each pair over the largest number of its second.
+
+    Parameters
+    ----------
+    pairs : iterable of (Tensor, Tensor)
+        What is computed, and what it should be.
+
+    Returns
+    -------
+    float
+        Of all pairs the largest; not a number if one of them has none.
+    """
+    errors = [
+        (one.detach() - other.detach()).abs().max() / other.detach().abs().max()
+        for one, other in pairs
+    ]
+    # Of Python's numbers, the largest is any where one is none.
+    return float(torch.stack([error.double() for error in errors]).max())
 
 
 def _random_problem(n_atoms, group_size, n_samples, device) -> tuple[Tensor, ...]:
-    """Samples, two dictionaries of unequal size, weights of outputs; float64."""
+    """Samples, two dictionaries of unequal size, weights of outputs; float64.
+
+    Samples and dictionaries have few digits: their products are the same under TF32,
+    which is the caller's choice and says nothing of a kernel.
+    """
     generator = torch.Generator().manual_seed(0)
 
     def randn(*shape):
@@ -212,7 +275,8 @@ def _random_problem(n_atoms, group_size, n_samples, device) -> tuple[Tensor, ...
     D = torch.nn.functional.normalize(randn(2, n_atoms, n_atoms + 9), dim=-1)
     n_groups = n_atoms // group_size
     D[1, (n_groups + 1) // 2 * group_size :] = 0.0
-    return 2.0 * randn(n_samples, n_atoms + 9), D, randn(3, 2, n_samples)
+    X = 2.0 * randn(n_samples, n_atoms + 9)
+    return X.bfloat16().double(), D.bfloat16().double(), randn(3, 2, n_samples)
 
 
 def _prox(penalty: NormPenalty) -> Prox:

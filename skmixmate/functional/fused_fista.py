@@ -106,11 +106,13 @@ def why_not_fused(
     n_tiles = -(-len(X) // _MULTIPLE)
     if X.dtype != torch.float32 or D.dtype != torch.float32:
         return "is for single precision"
+    if torch.is_autocast_enabled(X.device.type):
+        return "is not for autocast"
     if penalty is None or n_atoms % penalty.group_size:
         return "knows no such penalty"
     if n_atoms > _MAX_ATOMS or n_iter > _MAX_ITER:
         return f"takes at most {_MAX_ATOMS} atoms and {_MAX_ITER} iterations"
-    if not 0 < n_clusters < 2**16 or not 0 < n_atoms * len(X) < 2**31:
+    if not 0 < n_clusters < 2**16 or not (0 < n_atoms * n_tiles * _MULTIPLE < 2**31):
         return "takes no such number of samples or dictionaries"
     if (
         torch.is_grad_enabled()
@@ -189,7 +191,8 @@ def momenta_on(device: torch.device, n_iter: int) -> Tensor:
     Made once and before a CUDA graph is recorded: recording copies nothing from a host.
     """
     with torch.inference_mode(False):
-        return torch.tensor([0.0, *momenta(n_iter)][:n_iter], device=device)
+        values = [0.0, *momenta(n_iter)][:n_iter]
+        return torch.tensor(values, dtype=torch.float32, device=device)
 
 
 class _FusedEncoder(torch.autograd.Function):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .fused_check import is_right
+from .fused_check import is_right, largest_error
 from .fused_fista import compiled_for, fused_kernels, has_triton
 from .mixture import LARGEST_GAP, expected_energy
 
@@ -76,7 +76,7 @@ def loss_error(n_clusters: int, device: torch.device) -> float:
     shape = n_clusters, 37
     # Transposed as in training, some differences beyond the largest gap.
     E = 20.0 * torch.randn(shape, generator=generator, dtype=torch.float64).T
-    pairs = []
+    results = []
     with torch.inference_mode(False), torch.enable_grad():
         for function, dtype in (
             (_ExpectedEnergy.apply, torch.float32),
@@ -85,8 +85,5 @@ def loss_error(n_clusters: int, device: torch.device) -> float:
             energies = E.to(device, dtype, copy=True).requires_grad_()
             loss = function(energies)
             (gradient,) = torch.autograd.grad(loss.square().sum(), energies)
-            pairs.append((loss.detach(), gradient))
-    return max(
-        float((one - other).abs().max() / other.abs().max())
-        for one, other in zip(*pairs, strict=True)
-    )
+            results.append((loss, gradient))
+    return largest_error(zip(*results, strict=True))

@@ -135,7 +135,8 @@ class Trainer:
         )
         order = to_device(order, self.samples.X.device)
         for indices in order.split(self.batch_size):
-            if self.recorded_step is not None and self.recorded_step.take(indices):
+            recorded_step = self.recorded_step
+            if recorded_step is not None and recorded_step.take(self, indices):
                 continue
             output, loss = self.loss_gradient(self.samples.batch(indices))
             self.after_gradients(indices, output, loss, self.callbacks)

@@ -4,6 +4,7 @@ On a CPU, Triton interprets them; on a GPU, they are compiled.
 """
 
 import dataclasses
+import subprocess
 
 import pytest
 import torch
@@ -144,6 +145,8 @@ def test_what_speaks_against_it():
     assert "iterations" in why_not_fused(X, D, penalty, 65)
     assert "128 atoms" in why_not_fused(X, D.repeat(1, 26, 1), penalty, 15)
     assert "samples" in why_not_fused(X[:0], D, penalty, 15)
+    with torch.autocast(DEVICE.type, torch.bfloat16):
+        assert "autocast" in why_not_fused(X, D, penalty, 15)
 
 
 @pytest.mark.parametrize("n_atoms", [1, 5, 50])
@@ -182,11 +185,17 @@ class TestFirstUse:
     def _nothing_known(self, monkeypatch):
         monkeypatch.setattr(fused_check, "_FOUND", {})
         monkeypatch.setattr(fused_check, "_TESTED", {})
+        monkeypatch.setattr(fused_check, "_WARNED", set())
 
     @staticmethod
     def tile(n_atoms=5):
         penalty = NormPenalty(ALPHA)
         return fused_tile(DEVICE, n_atoms, penalty, 2, keeps_layers=False)
+
+    def of_three(self, test):
+        """What is found out about two encoders, and another kernel by its test."""
+        is_right = fused_check.is_right(("one",), "numbers", DEVICE, test)
+        return [self.tile(), self.tile(n_atoms=50), is_right]
 
     def test_a_right_kernel_is_tried_once(self, monkeypatch):
         assert self.tile() == fused_fista.tiles(5, keeps_layers=False)[0]
@@ -211,6 +220,54 @@ class TestFirstUse:
         monkeypatch.setattr(fused_check, "fused_encode", fails)
         with pytest.warns(RuntimeWarning, match="OSError: no compiler"):
             assert self.tile() is None
+
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            RuntimeError("Failed to find C compiler. Please specify via CC."),
+            subprocess.CalledProcessError(1, ["gcc", "/tmp/another_each_time/main.c"]),
+            FileNotFoundError(2, "No such file or directory", "cc"),
+        ],
+        ids=["none", "no_headers", "no_such_file"],
+    )
+    def test_one_warning_says_that_there_is_no_compiler(self, monkeypatch, failure):
+        def fails(*arguments):
+            raise failure
+
+        monkeypatch.setattr(fused_check, "fused_encode", fails)
+        with pytest.warns(RuntimeWarning, match="Install gcc .*CC") as warned:
+            assert self.of_three(fails) == [None, None, False]
+        assert len(warned) == 1
+
+    def test_one_warning_of_one_reason(self, monkeypatch):
+        def fails(*arguments):
+            raise NotImplementedError("this GPU is too old")
+
+        monkeypatch.setattr(fused_check, "fused_encode", fails)
+        with pytest.warns(RuntimeWarning, match="too old") as warned:
+            assert self.of_three(fails) == [None, None, False]
+        assert len(warned) == 1
+
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_no_number_is_an_error(self, monkeypatch, place):
+        def wrong(*arguments):
+            encoded = list(fused_encode(*arguments))
+            encoded[place] = torch.full_like(encoded[place], torch.nan)
+            return fused_fista.FusedEncoded(*encoded)
+
+        monkeypatch.setattr(fused_check, "fused_encode", wrong)
+        with pytest.warns(RuntimeWarning, match="errors of"):
+            assert self.tile() is None
+
+    def test_modes_of_the_caller_do_not_matter(self):
+        def is_right():
+            return not torch.is_autocast_enabled(DEVICE.type) and (
+                torch.randn(3, generator=torch.Generator()).device.type == "cpu"
+            )
+
+        with torch.autocast(DEVICE.type, torch.bfloat16), torch.device("meta"):
+            assert fused_check.is_right(("one",), "numbers", DEVICE, is_right)
+            assert self.tile() is not None
 
     def test_another_kernel_is_tried_once(self):
         def is_right(name, *answers):

@@ -1,5 +1,8 @@
 """A recorded step does what the steps of a trainer do; recording it does nothing."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -21,6 +24,12 @@ class Warm(LossGradient):
     """Ready to be recorded, but for a GPU."""
 
     n_warm_up, can_record, stream = 0, True, None
+
+
+@pytest.fixture
+def with_rate(make_trainer):
+    """Return `make_trainer` with a learning rate that a graph can read."""
+    return lambda **options: make_trainer(learning_rate=torch.tensor(1e-2), **options)
 
 
 @pytest.fixture
@@ -84,9 +93,9 @@ class Begin(Callback):
     ],
     ids=["none", "recorded", "on_host"],
 )
-def test_recorded_steps_train_the_same(make_trainer, pretend, callbacks):
+def test_recorded_steps_train_the_same(with_rate, pretend, callbacks):
     """200 samples are three full batches an epoch, and one of eight."""
-    plain, recorded = (make_trainer(callbacks=[*callbacks(), Begin()]) for _ in "12")
+    plain, recorded = (with_rate(callbacks=[*callbacks(), Begin()]) for _ in "12")
     calls = pretend(recorded)
     plain.run()
     recorded.run()
@@ -111,13 +120,92 @@ class Summing(Callback):
         return (self.sum,)
 
 
-def test_what_is_replaced_is_recorded_again(make_trainer, pretend):
-    plain, recorded = (make_trainer(callbacks=[Summing(), Begin()]) for _ in "12")
+def test_what_is_replaced_is_recorded_again(with_rate, pretend):
+    plain, recorded = (with_rate(callbacks=[Summing(), Begin()]) for _ in "12")
     calls = pretend(recorded)
     plain.run()
     recorded.run()
     assert calls == 3 * ["record", *3 * ["replay"]]
     assert torch.equal(recorded.callbacks[0].sum, plain.callbacks[0].sum)
+
+
+class Rates(Callback):
+    """Change the learning rate of the third epoch, in one of three ways."""
+
+    def __init__(self, way):
+        self.way = way
+
+    def on_epoch_begin(self, trainer):
+        (group,) = trainer.optimizer.param_groups
+        if trainer.epoch == 2 and self.way == "filled":
+            group["lr"].fill_(0.5)
+        elif trainer.epoch == 2:
+            group["lr"] = torch.tensor(0.5) if self.way == "replaced" else 0.5
+
+
+@pytest.mark.parametrize(
+    ("way", "expected"),
+    [
+        ("filled", ["record", *9 * ["replay"]]),
+        ("replaced", ["record", *3 * ["replay"], "record", *6 * ["replay"]]),
+        ("number", ["record", *3 * ["replay"]]),
+    ],
+)
+def test_the_learning_rate_may_change(with_rate, pretend, way, expected):
+    plain, recorded = (with_rate(callbacks=[Rates(way), Begin()]) for _ in "12")
+    calls = pretend(recorded)
+    plain.run()
+    recorded.run()
+    assert calls == expected
+    assert recorded.history["loss"] == plain.history["loss"]
+
+
+class Forgetting(Callback):
+    """Let Adam begin again."""
+
+    def on_epoch_begin(self, trainer):
+        if trainer.epoch == 2:
+            trainer.optimizer.state.clear()
+
+
+def test_adam_may_begin_again(with_rate, pretend):
+    """Not within a recorded step, each of which would set its moments to zero."""
+    plain, recorded = (with_rate(callbacks=[Forgetting(), Begin()]) for _ in "12")
+    pretend(recorded)
+    plain.run()
+    recorded.run()
+    assert recorded.history["loss"] == plain.history["loss"]
+
+
+class CountingWeights(MixtureWeights):
+    """Does more in a step than the class that says what it changes."""
+
+    seen = 0
+
+    def on_batch_end(self, trainer, indices, output):
+        super().on_batch_end(trainer, indices, output)
+        self.seen += len(indices)
+
+
+def test_a_part_that_a_subclass_changed_is_not_recorded(with_rate, pretend):
+    trainer = with_rate(callbacks=[CountingWeights(), Begin()])
+    pretend(trainer)
+    trainer.run()
+    assert trainer.callbacks[0].seen == 4 * 200
+
+
+def test_a_trainer_is_gone_when_it_is_not_used(with_rate):
+    """And with it the memory of its graph and its samples."""
+    trainer = with_rate(callbacks=[DeadAtomReseeding()])
+    trainer.recorded_step = RecordedStep(trainer)
+    trainer.run()
+    is_gone = weakref.ref(trainer)
+    gc.disable()
+    try:
+        del trainer
+        assert is_gone() is None
+    finally:
+        gc.enable()
 
 
 class Counting(Callback):
@@ -129,15 +217,15 @@ class Counting(Callback):
         self.seen += int(output.energies.isfinite().all()) * len(indices)
 
 
-def test_other_callbacks_hear_of_every_step(make_trainer, pretend):
-    trainer = make_trainer(callbacks=[Counting(), Begin()])
+def test_other_callbacks_hear_of_every_step(with_rate, pretend):
+    trainer = with_rate(callbacks=[Counting(), Begin()])
     pretend(trainer)
     trainer.run()
     assert trainer.callbacks[0].seen == 4 * 200
 
 
-def test_what_cannot_be_recorded_is_tried_once(make_trainer, pretend, monkeypatch):
-    plain, recorded = (make_trainer(callbacks=[Begin()]) for _ in "12")
+def test_what_cannot_be_recorded_is_tried_once(with_rate, pretend, monkeypatch):
+    plain, recorded = (with_rate(callbacks=[Begin()]) for _ in "12")
     pretend(recorded)
     tried = []
 
