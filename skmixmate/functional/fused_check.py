@@ -34,6 +34,8 @@ _TESTED: dict[tuple, bool] = {}
 _WARNED: set[tuple] = set()
 # Of Triton: where there is none, no kernel starts.
 _NO_COMPILER = "no C compiler"
+# Its directory, as one that cannot be written to; messages name a file of the kernel.
+_NOT_OF_KERNELS = ("OSError", "PermissionError")
 
 
 def fused_tile(
@@ -92,7 +94,7 @@ def _first_right_tile(device, n_atoms, penalty, n_iter, keeps_layers) -> Tile | 
         # Not so if an error is not a number.
         if all(error <= _TOLERANCES[name] for name, error in errors.items()):
             return tile
-        failures.append(f"errors of {errors}")
+        failures.append(f"errors of {_listed(errors)}")
     _warn(f"kernels for {n_atoms} atoms and {n_iter} iterations", device, failures[-1])
     return None
 
@@ -132,6 +134,10 @@ def is_right(
     return _TESTED[key]
 
 
+def _listed(errors: dict[str, float]) -> str:
+    return ", ".join(f"{error:.1e} of the {name}" for name, error in errors.items())
+
+
 @contextmanager
 def _plain_arithmetic(device: torch.device) -> Iterator[None]:
     """Compute the same whatever modes a caller has set."""
@@ -144,30 +150,33 @@ def _plain_arithmetic(device: torch.device) -> Iterator[None]:
 
 
 def _described(failure: Exception) -> str:
-    """What failed; the same text of all kernels if they lack a compiler."""
-    if isinstance(
-        failure, (subprocess.CalledProcessError, FileNotFoundError)
-    ) or "C compiler" in str(failure):
-        return _NO_COMPILER
-    return f"{type(failure).__name__}: {failure}"
+    """What failed, and whether for want of a compiler."""
+    lacks_compiler = isinstance(
+        failure, subprocess.CalledProcessError | FileNotFoundError
+    ) or "C compiler" in str(failure)
+    return f"{_NO_COMPILER if lacks_compiler else type(failure).__name__}: {failure}"
 
 
 def _warn(name: str, device: torch.device, failure: str) -> None:
     """Warn of what fails, once if it is the same of many kernels."""
-    lacks_compiler = failure == _NO_COMPILER
-    if failure.startswith("errors"):
-        key: tuple = (name, device)
+    reason, _, details = failure.partition(": ")
+    if reason == _NO_COMPILER:
+        key: tuple = (reason,)
+    elif reason in _NOT_OF_KERNELS:
+        key = (reason, device)
     else:
-        key = (failure,) if lacks_compiler else (failure, device)
+        # Of wrong numbers, each kernel has its own.
+        key = (failure, device) if details else (name, device)
     if key in _WARNED:
         return
     _WARNED.add(key)
-    if lacks_compiler:
+    if reason == _NO_COMPILER:
         message = (
             "Triton found no C compiler that works, which the fused kernels need to "
-            "start on a GPU; slower plain forms are used. Results are the same. "
-            "Install gcc and the headers of Python (on Debian and Ubuntu, gcc and "
-            "python3-dev), or set the environment variable CC to a compiler."
+            f"start on a GPU ({details[:300]}); slower plain forms are used. Results "
+            "are the same. Install gcc and the headers of Python (on Debian and "
+            "Ubuntu, gcc and python3-dev), or set the environment variable CC to a "
+            "compiler."
         )
     else:
         message = (

@@ -29,6 +29,8 @@ def fused_expected_energy(energies: Tensor) -> Tensor:
     With L for what is returned, the gradient of ``E_k`` is ``p_k (1 + L - E_k)``.
     """
     n_clusters = energies.shape[1]
+    # Kernels are compiled for such strides and others.
+    is_aligned = energies.stride(1) % 16 == 0
     if (
         energies.device.type == "cuda"
         and energies.dtype == torch.float32
@@ -36,10 +38,13 @@ def fused_expected_energy(energies: Tensor) -> Tensor:
         and 0 < n_clusters <= _MAX_CLUSTERS
         and has_triton()
         and is_right(
-            ("loss", compiled_for(n_clusters)),
+            ("loss", compiled_for(n_clusters), is_aligned),
             f"losses of {n_clusters} clusters",
             energies.device,
-            lambda: loss_error(n_clusters, energies.device) <= _TOLERANCE,
+            lambda: (
+                loss_error(n_clusters, energies.device, 48 if is_aligned else 37)
+                <= _TOLERANCE
+            ),
         )
     ):
         return _ExpectedEnergy.apply(energies)
@@ -70,10 +75,10 @@ class _ExpectedEnergy(torch.autograd.Function):
         return loss_grad.unsqueeze(1) * gradient
 
 
-def loss_error(n_clusters: int, device: torch.device) -> float:
+def loss_error(n_clusters: int, device: torch.device, n_samples: int) -> float:
     """Largest error of the loss and its gradient, over the largest number of each."""
     generator = torch.Generator().manual_seed(0)
-    shape = n_clusters, 37
+    shape = n_clusters, n_samples
     # Transposed as in training, some differences beyond the largest gap.
     E = 20.0 * torch.randn(shape, generator=generator, dtype=torch.float64).T
     results = []

@@ -45,6 +45,7 @@ class Callback:
 
         A GPU may then record it with the rest of a step. None, as here, if it does more
         than that, or reads numbers on the host: it is called after each step.
+        A subclass whose `on_batch_end` is another says it anew, or counts as None.
         """
         return None
 

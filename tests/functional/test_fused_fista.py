@@ -4,6 +4,7 @@ On a CPU, Triton interprets them; on a GPU, they are compiled.
 """
 
 import dataclasses
+import itertools
 import subprocess
 
 import pytest
@@ -159,8 +160,9 @@ def test_lipschitz_constants(n_atoms):
 
 
 @pytest.mark.parametrize("n_clusters", [1, 3, 40])
-def test_losses(n_clusters):
-    assert fused_loss.loss_error(n_clusters, DEVICE) < 1e-5
+@pytest.mark.parametrize("n_samples", [37, 48])
+def test_losses(n_clusters, n_samples):
+    assert fused_loss.loss_error(n_clusters, DEVICE, n_samples) < 1e-5
 
 
 @pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
@@ -239,9 +241,19 @@ class TestFirstUse:
             assert self.of_three(fails) == [None, None, False]
         assert len(warned) == 1
 
-    def test_one_warning_of_one_reason(self, monkeypatch):
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            lambda _: NotImplementedError("this GPU is too old"),
+            lambda place: PermissionError(13, "denied", f"too old/{place}"),
+        ],
+        ids=["gpu", "directory"],
+    )
+    def test_one_warning_of_one_reason(self, monkeypatch, failure):
+        places = itertools.count()
+
         def fails(*arguments):
-            raise NotImplementedError("this GPU is too old")
+            raise failure(next(places))
 
         monkeypatch.setattr(fused_check, "fused_encode", fails)
         with pytest.warns(RuntimeWarning, match="too old") as warned:
