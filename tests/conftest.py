@@ -4,8 +4,12 @@ import os
 import re
 
 import pytest
+import torch
 from hypothesis import settings
 
+# Before Triton is imported: without a GPU, its kernels run in Python.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 # Before anything computes: the processes of pytest-xdist share the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

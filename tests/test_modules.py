@@ -279,7 +279,7 @@ def test_a_form_that_cannot_is_an_error_with_its_name():
     ):
         with pytest.raises(ValueError, match=f"form='{form}' .*{message}"):
             DictionaryMixture(D, form=form)(*arguments)
-    with pytest.raises(ValueError, match="form must be 'auto' or one of 'gram'"):
+    with pytest.raises(ValueError, match="form must be 'auto' or one of 'fused'"):
         DictionaryMixture(D, form="masked")
 
 

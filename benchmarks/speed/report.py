@@ -1,11 +1,11 @@
 """Tables of speed for the docs: ``python -m benchmarks.speed.report``.
 
 Writes docs/tables/speed*.csv from ``threads_1.json`` and ``online_em_DATASET.json`` of
-``benchmarks/results/speed``.
+``benchmarks/results/speed``, and from what `benchmarks.gpu` stored of a GPU.
 """
 
 from ..common import DATASETS, SCORES, make_parser, mean_and_std, read, write_table
-from . import gpu_counts
+from . import gpu_counts, gpu_measured
 
 # What was aimed at: name, key of the measured ratio, bound, whether it is a least one.
 GOALS = (
@@ -119,6 +119,11 @@ def main():
             "of starting kernels",
         ],
         gpu_counts.rows(),
+    )
+    write_table(
+        "speed_gpu_measured",
+        ["work", "one thread of a CPU", "H200", "goal on a GPU", ""],
+        gpu_measured.rows(),
     )
     write_table(
         "speed_em",

@@ -247,18 +247,21 @@ class NetworkEstimatorMixin(
         return validate_samples(self, X, mask, reset=False)
 
     @plain_arithmetic
-    def _compute(self, data: Input, function: Callable) -> Tensor:
-        """Apply ``function`` to the outputs, batch by batch, on the device of X."""
+    def _compute(self, data: Input, function: Callable, **options) -> Tensor:
+        """Apply ``function`` to the outputs, batch by batch, on the device of X.
+
+        Options are those of the network's forward pass.
+        """
         fitted, parameters = self._fitted_state()
         left_out = fitted.left_out(data)
         network = fitted.network(parameters, left_out)
         samples = fitted.samples(data, parameters.device, left_out)
-        return compute_in_batches(network, samples, function, data.X.device)
+        return compute_in_batches(network, samples, function, data.X.device, **options)
 
-    def _map(self, X, mask, function: Callable):
+    def _map(self, X, mask, function: Callable, **options):
         """Validate, compute and return what the user gave: an array or a tensor."""
         data = self._validate(X, mask)
-        return like_input(data, self._compute(data, function))
+        return like_input(data, self._compute(data, function, **options))
 
     def __sklearn_is_fitted__(self):
         """Whether there is a model; ``n_features_in_`` may be left of a failed fit."""

@@ -34,6 +34,10 @@ _SLACK = 2.0
 # Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
 # products, small enough to stay near the processor.
 _CODES_PER_BATCH = 2**19
+# Of complete samples on a GPU, where what counts is how few kernels are started: codes,
+# and the numbers that they decode to for all clusters. Samples that are not complete
+# have as many residuals, several times over.
+_CODES_PER_GPU_BATCH, _DECODED_PER_GPU_BATCH = 2**24, 2**28
 
 
 def scaled_samples(
@@ -250,18 +254,25 @@ def _complete_and_empty_rows(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
 
 
 def batched_outputs(
-    module: UnfoldedEncoder, samples: Samples
+    module: UnfoldedEncoder, samples: Samples, **options
 ) -> Iterator[tuple[slice, Any]]:
     """Yield the slice and the forward pass of all samples, in order.
 
-    The batches depend on the shape of the model alone, so that the same samples give
-    the same numbers whoever asks.
+    The batches depend on the shape of the model alone, on a GPU also on whether entries
+    are missing, so that the same samples give the same numbers whoever asks. Options
+    are those of the forward pass.
     """
-    n_dictionaries, n_atoms, _ = module.dictionaries.shape
-    batch_size = max(16, _CODES_PER_BATCH // (n_dictionaries * n_atoms))
+    n_dictionaries, n_atoms, n_features = module.dictionaries.shape
+    n_codes = n_dictionaries * n_atoms
+    batch_size = _CODES_PER_BATCH // n_codes
+    if samples.device.type == "cuda" and not samples.has_missing:
+        batch_size = min(
+            _CODES_PER_GPU_BATCH // n_codes,
+            _DECODED_PER_GPU_BATCH // (n_dictionaries * n_features),
+        )
     with torch.no_grad():
-        for index in samples.slices(batch_size):
-            yield index, module(*samples.batch(index))
+        for index in samples.slices(max(16, batch_size)):
+            yield index, module(*samples.batch(index), **options)
 
 
 def compute_in_batches(
@@ -269,8 +280,11 @@ def compute_in_batches(
     samples: Samples,
     function: Callable,
     device: torch.device,
+    **options,
 ) -> Tensor:
     """Apply ``function`` to the output of each batch; return all on ``device``.
+
+    Options are those of the forward pass.
 
     Raises
     ------
@@ -280,7 +294,7 @@ def compute_in_batches(
     result: Any = None
     # Looked at once in the end, for a GPU would have to wait.
     is_finite = torch.ones((), dtype=torch.bool, device=samples.device)
-    for index, output in batched_outputs(module, samples):
+    for index, output in batched_outputs(module, samples, **options):
         values = function(output)
         if result is None:
             shape = (len(samples), *values.shape[1:])

@@ -68,11 +68,19 @@ def new_trainer(
     max_iter: int,
 ) -> Trainer:
     """A `Trainer` by Adam in single precision, as the parameters ask for."""
+    learning_rate: float | Tensor = parameters.learning_rate
+    on_cuda = samples.device.type == "cuda"
+    if on_cuda:
+        # Where a recorded step reads it, whatever it is by then.
+        learning_rate = torch.tensor(
+            float(learning_rate), dtype=torch.float32, device=samples.device
+        )
     optimizer = torch.optim.Adam(
         [p for p in module.parameters() if p.requires_grad],
-        lr=parameters.learning_rate,
+        lr=learning_rate,
         eps=parameters.epsilon,
         fused=True,
+        capturable=on_cuda,
     )
     return Trainer(
         module,

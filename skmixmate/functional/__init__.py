@@ -7,8 +7,16 @@ dictionary, M features. ``X`` (B, M), ``D`` (K, P, M), codes ``Z`` (K, B, P).
 from .conditional import conditional_means, conditional_variances, smoother
 from .data_term import DataTerm, masked_term, residual_term
 from .fista import Encoded, Prox, fista, lipschitz_constant
+from .fused_adam import AdamNumbers, adam_by_kernel, adam_is_fused
+from .fused_check import fused_errors, fused_tile
+from .fused_fista import FusedEncoded, NormPenalty, Tile, fused_encode, why_not_fused
+from .fused_lipschitz import fused_lipschitz_constant
+from .fused_loss import fused_expected_energy
+from .fused_usage import fused_add_usage
 from .gram_fista import gram_encode
 from .mixture import (
+    Usage,
+    add_usage,
     dictionary_sizes,
     energies,
     expected_energy,
@@ -30,10 +38,18 @@ from .scattering_operators import scattering_operators
 from .tiled_fista import tiled_encode
 
 __all__ = [
+    "AdamNumbers",
     "DataTerm",
     "Encoded",
+    "FusedEncoded",
+    "NormPenalty",
     "Prox",
     "Scattering",
+    "Tile",
+    "Usage",
+    "adam_by_kernel",
+    "adam_is_fused",
+    "add_usage",
     "block_soft_threshold",
     "block_soft_threshold_backward",
     "conditional_means",
@@ -42,6 +58,12 @@ __all__ = [
     "energies",
     "expected_energy",
     "fista",
+    "fused_add_usage",
+    "fused_encode",
+    "fused_errors",
+    "fused_expected_energy",
+    "fused_lipschitz_constant",
+    "fused_tile",
     "gram_encode",
     "group_norms",
     "lipschitz_constant",
@@ -60,4 +82,5 @@ __all__ = [
     "smoother",
     "soft_threshold",
     "tiled_encode",
+    "why_not_fused",
 ]

@@ -1,6 +1,7 @@
 """From the terms of the model to energies, responsibilities, loss and criterion."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,7 +59,7 @@ def responsibilities(energies: Tensor) -> Tensor:
 
 
 # Beyond this gap to the lowest energy, a responsibility is less than 2e-22.
-_LARGEST_GAP = 50.0
+LARGEST_GAP = 50.0
 
 
 def expected_energy(energies: Tensor) -> Tensor:
@@ -81,7 +82,7 @@ def expected_energy(energies: Tensor) -> Tensor:
     # subnormal numbers, with which a CPU is many times slower. Infinite energies stay,
     # so that a diverged encoder shows.
     gaps = energies.detach() - energies.detach().amin(-1, keepdim=True)
-    hopeless = (gaps > _LARGEST_GAP) & energies.isfinite()
+    hopeless = (gaps > LARGEST_GAP) & energies.isfinite()
     p = responsibilities(energies.masked_fill(hopeless, torch.inf))
     return (p * energies.masked_fill(hopeless, 0.0)).sum(-1)
 
@@ -163,3 +164,35 @@ def dictionary_sizes(
     units = (shares * (len(counts) * n_atoms / multiple)).round().clamp(min=1.0)
     sizes = (units * multiple).long()
     return sizes if largest is None else sizes.clamp(max=largest)
+
+
+class Usage(NamedTuple):
+    """Of each atom the usage, (K, P); of each sample energy and cluster, (N,)."""
+
+    usage: Tensor
+    energy: Tensor
+    label: Tensor
+
+
+@torch.no_grad()
+def add_usage(total: Usage, energies: Tensor, codes: Tensor, indices: Tensor) -> None:
+    """Add the usage of atoms by a batch, and note energy and cluster of its samples.
+
+    Parameters
+    ----------
+    total : Usage
+        Changed in place.
+    energies : Tensor of shape (B, K)
+    codes : Tensor of shape (K, B, P)
+    indices : Tensor of shape (B,)
+        Of the samples, on the device of all.
+
+    Notes
+    -----
+    The usage of an atom is the sum of its codes' magnitudes, each times the
+    responsibility of its dictionary for the sample.
+    """
+    usage, energy, label = total
+    weights = torch.softmax(-energies, dim=-1).T.unsqueeze(1)
+    usage += (weights @ codes.abs()).squeeze(1)
+    energy[indices], label[indices] = energies.min(dim=-1)

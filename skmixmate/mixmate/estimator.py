@@ -1,5 +1,6 @@
 """The MixMate estimator."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -314,7 +315,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         ndarray or Tensor of shape (n_samples,), int
             Labels 0 to ``n_clusters - 1``.
         """
-        return self._map(X, mask, lambda out: out.energies.argmin(dim=1))
+        return self._from_energies(X, mask, lambda E: E.argmin(dim=1))
 
     def predict_proba(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """Probability of each cluster, ``softmax(-E)`` (eq. 7).
@@ -349,11 +350,11 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         ndarray or Tensor of shape (n_samples, n_clusters)
             In units of ``scale_`` squared.
         """
-        return self._map(X, mask, lambda out: out.energies)
+        return self._from_energies(X, mask, lambda E: E)
 
     @plain_arithmetic
     def _probabilities(self, data: Input) -> Tensor:
-        energies = self._compute(data, lambda out: out.energies)
+        energies = self._compute(data, lambda out: out.energies, with_codes=False)
         if data.observed_shares is not None:
             # Guesses are no evidence; weights are what is known without any.
             weights = torch.as_tensor(self.weights_).to(energies).log()
@@ -380,7 +381,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         ndarray or Tensor of shape (n_samples,)
             The higher, the better explained.
         """
-        return self._map(X, mask, lambda out: torch.logsumexp(-out.energies, dim=1))
+        return self._from_energies(X, mask, lambda E: torch.logsumexp(-E, dim=1))
 
     def encode(
         self,
@@ -581,6 +582,10 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
             X = decode_by_label(module, codes, torch.from_numpy(y))
             X = self._uncentered(X)
         return X.numpy(), y
+
+    def _from_energies(self, X, mask, function: Callable):
+        """`_map` of a function of the energies, which needs no codes."""
+        return self._map(X, mask, lambda out: function(out.energies), with_codes=False)
 
     @plain_arithmetic
     def _network(self) -> DictionaryMixture:

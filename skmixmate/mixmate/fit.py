@@ -165,7 +165,8 @@ class MixtureFit(NetworkFit):
             found = Criterion(
                 trainer.module, adapts_n_atoms=self.parameters.adapt_n_atoms
             )
-            for _, output in batched_outputs(trainer.module, samples):
+            outputs = batched_outputs(trainer.module, samples, with_codes=False)
+            for _, output in outputs:
                 found.add(output)
             value = found.value()
             return value if math.isfinite(value) else math.inf

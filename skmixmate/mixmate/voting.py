@@ -315,7 +315,7 @@ class NeighborVoting(
 
 def _energies(mixmate: MixMateClustering, data: Input) -> Tensor:
     """Energies, not by `transform`, whose output may be a data frame."""
-    return mixmate._compute(data, lambda output: output.energies)
+    return mixmate._compute(data, lambda output: output.energies, with_codes=False)
 
 
 def _samples(mixmate: MixMateClustering, data: Input, energies: Tensor) -> Samples:

@@ -8,15 +8,21 @@ from torch import Tensor, nn
 
 from ..functional import (
     Encoded,
+    NormPenalty,
     Prox,
+    Tile,
     fista,
+    fused_encode,
+    fused_lipschitz_constant,
+    fused_tile,
     gram_encode,
     lipschitz_constant,
     masked_term,
     residual_term,
     tiled_encode,
+    why_not_fused,
 )
-from ..penalties import L1, Penalty
+from ..penalties import L1, GroupL2, Penalty
 
 __all__ = ["FORMS", "EncoderOutput", "UnfoldedEncoder", "encode_by_completeness"]
 
@@ -24,8 +30,9 @@ __all__ = ["FORMS", "EncoderOutput", "UnfoldedEncoder", "encode_by_completeness"
 class EncoderOutput(NamedTuple):
     """Codes of B samples for K dictionaries, and what they cost.
 
-    ``codes`` is (K, B, P), ``squared_residuals`` ``||x - z D||^2`` and ``penalties``
-    ``alpha * Omega(z)`` are (K, B).
+    ``codes`` is (K, B, P); ``squared_residuals`` ``||x - z D||^2`` and ``penalties``
+    ``alpha * Omega(z)`` are (K, B). Codes are None, which type checkers need not see,
+    where they were not asked for and did not come about.
     """
 
     codes: Tensor
@@ -41,22 +48,55 @@ class _Problem(NamedTuple):
     D: Tensor
     gram: Tensor
     step: Tensor
-    prox: Prox
+    penalty: Penalty
+    alpha: float
     n_iter: int
     few_matter: bool
+    with_codes: bool
+
+    @property
+    def prox(self) -> Prox:
+        return prox_in_steps(self.penalty, self.alpha)
+
+    @property
+    def norm_penalty(self) -> NormPenalty | None:
+        """The penalty as the fused kernels have it, None if they have not."""
+        # A subclass may have another prox.
+        if type(self.penalty) not in (L1, GroupL2):
+            return None
+        nonnegative = self.penalty.nonnegative  # type: ignore[attr-defined]
+        return NormPenalty(float(self.alpha), self.penalty.group_size, nonnegative)
+
+    @property
+    def tile(self) -> Tile | None:
+        """What the fused kernels are right with, None if they are not."""
+        keeps_layers = torch.is_grad_enabled() and self.D.requires_grad
+        return fused_tile(
+            *(self.X.device, self.D.shape[1], self.norm_penalty, self.n_iter),  # type: ignore[arg-type]
+            keeps_layers=keeps_layers,
+        )
+
+    def with_penalties(self, encoded: Encoded) -> EncoderOutput:
+        return EncoderOutput(*encoded, self.alpha * self.penalty.value(encoded.codes))
+
+
+def _nothing(problem: _Problem) -> None:
+    return None
 
 
 class Form(NamedTuple):
     """A way to compute the encoder: all give the same numbers where they can be used.
 
     ``takes`` says what samples it encodes, ``gives_gradients_of_samples`` whether more
-    than the dictionaries get gradients, ``device`` where alone it is of use.
+    than the dictionaries get gradients, ``device`` where alone it is of use, and
+    ``also_lacks`` what else speaks against it.
     """
 
-    encode: Callable[[_Problem], Encoded]
+    encode: Callable[[_Problem], EncoderOutput]
     takes: Literal["complete samples", "incomplete samples", "all samples"]
     gives_gradients_of_samples: bool = False
     device: str | None = None
+    also_lacks: Callable[[_Problem], str | None] = _nothing
 
     def lacks(self, problem: _Problem) -> str | None:
         """What speaks against encoding these samples like this, None if nothing."""
@@ -67,36 +107,64 @@ class Form(NamedTuple):
             return "gives no gradients of the samples"
         if self.device not in (None, problem.X.device.type):
             return f"is for device={self.device!r}"
-        return None
+        return self.also_lacks(problem)
 
 
-def _encode_through_gram(problem: _Problem) -> Encoded:
-    X, _, D, gram, step, prox, n_iter, few_matter = problem
-    return gram_encode(X, D, gram, step, prox, n_iter, few_matter=few_matter)
+def _encode_fused(problem: _Problem) -> EncoderOutput:
+    return EncoderOutput(
+        *fused_encode(
+            *(problem.X, problem.D, problem.gram, problem.step),
+            *(problem.norm_penalty, problem.n_iter, problem.tile),  # type: ignore[arg-type]
+            with_codes=problem.with_codes,
+        )
+    )
 
 
-def _encode_in_tiles(problem: _Problem) -> Encoded:
-    X, observed, D, _, step, prox, n_iter, _ = problem
+def _fused_lacks(problem: _Problem) -> str | None:
+    X, D = problem.X, problem.D
+    lack = why_not_fused(X, D, problem.norm_penalty, problem.n_iter)
+    if lack is None and problem.tile is None:
+        lack = "is of no use on this GPU"
+    return lack
+
+
+def _encode_through_gram(problem: _Problem) -> EncoderOutput:
+    return problem.with_penalties(
+        gram_encode(
+            *(problem.X, problem.D, problem.gram, problem.step),
+            *(problem.prox, problem.n_iter),
+            few_matter=problem.few_matter,
+        )
+    )
+
+
+def _encode_in_tiles(problem: _Problem) -> EncoderOutput:
+    X, observed, D, step = problem.X, problem.observed, problem.D, problem.step
     # Only incomplete samples get here.
-    return tiled_encode(X, observed, D, step, prox, n_iter)  # type: ignore[arg-type]
+    encoded = tiled_encode(X, observed, D, step, problem.prox, problem.n_iter)  # type: ignore[arg-type]
+    return problem.with_penalties(encoded)
 
 
-def _encode_through_residuals(problem: _Problem) -> Encoded:
+def _encode_through_residuals(problem: _Problem) -> EncoderOutput:
     """The plain loop, which autograd differentiates."""
-    X, observed, D, _, step, prox, n_iter, _ = problem
+    X, observed, D, step = problem.X, problem.observed, problem.D, problem.step
     if observed is None:
         term = residual_term(X, D, step)
     else:
         term = masked_term(X, D, step, observed)
+    prox = problem.prox
     # FISTA runs on codes in units of the step size; see `DataTerm`.
     codes = step * fista(
-        term.gradient_step, lambda V: prox.forward(V, step), None, n_iter
+        term.gradient_step, lambda V: prox.forward(V, step), None, problem.n_iter
     )
-    return Encoded(codes, term.value(codes))
+    return problem.with_penalties(Encoded(codes, term.value(codes)))
 
 
 # The first that lacks nothing is used. The tiles suit the cache of a CPU.
 FORMS = {
+    "fused": Form(
+        _encode_fused, "complete samples", device="cuda", also_lacks=_fused_lacks
+    ),
     "gram": Form(_encode_through_gram, "complete samples"),
     "tiled": Form(_encode_in_tiles, "incomplete samples", device="cpu"),
     "residual": Form(
@@ -121,9 +189,12 @@ class UnfoldedEncoder(nn.Module):
     step_size : float or "auto", default="auto"
         FISTA's step; "auto" is the inverse of a bound on the Lipschitz constant of each
         dictionary's gradient, with which the encoder cannot diverge.
-    form : {"auto", "gram", "tiled", "residual"}, default="auto"
-        How samples are encoded; all give the same numbers. "gram" goes through Gram
-        matrices and takes complete samples, by `skmixmate.functional.gram_encode`;
+    form : {"auto", "fused", "gram", "tiled", "residual"}, default="auto"
+        How samples are encoded; all give the same numbers. "fused" takes complete
+        samples on a CUDA GPU in single precision and the norms of the package, by one
+        kernel each way, `skmixmate.functional.fused_encode`, and needs Triton. "gram"
+        goes through Gram matrices and takes complete samples, by
+        `skmixmate.functional.gram_encode`;
         "tiled" takes incomplete ones on a CPU, by
         `skmixmate.functional.tiled_encode`; "residual" is the plain reference. "auto"
         takes the first of these that can. Gradients of the samples come from the plain
@@ -201,7 +272,9 @@ class UnfoldedEncoder(nn.Module):
         if self._steps is not None:
             step = self._steps
         elif self.step_size == "auto":
-            step = lipschitz_constant(gram).reciprocal()[:, None, None]
+            on_cuda = gram.device.type == "cuda"
+            bound = fused_lipschitz_constant if on_cuda else lipschitz_constant
+            step = bound(gram).reciprocal()[:, None, None]
         else:
             step = gram.new_full((len(gram), 1, 1), self.step_size)
         return gram, step
@@ -214,6 +287,7 @@ class UnfoldedEncoder(nn.Module):
         step: Tensor,
         *,
         few_matter: bool = False,
+        with_codes: bool = True,
     ) -> EncoderOutput:
         """Encode samples against every dictionary.
 
@@ -228,6 +302,8 @@ class UnfoldedEncoder(nn.Module):
         few_matter : bool, default=False
             Whether most samples will have a gradient of zero for most dictionaries; see
             `gram_encode`.
+        with_codes : bool, default=True
+            Whether codes are asked for; on a GPU, they may stay on the chip if not.
 
         Returns
         -------
@@ -242,17 +318,17 @@ class UnfoldedEncoder(nn.Module):
         ----------
         MixMate (ICASSP 2022), eq. 4.
         """
-        prox = prox_in_steps(self.penalty, self.alpha)
-        D, n_iter = self.dictionaries, self.n_fista_iter
-        problem = _Problem(X, observed, D, gram, step, prox, n_iter, few_matter)
+        problem = _Problem(
+            *(X, observed, self.dictionaries, gram, step),
+            *(self.penalty, self.alpha, self.n_fista_iter, few_matter, with_codes),
+        )
         if self.form == "auto":
             form = next(f for f in FORMS.values() if f.lacks(problem) is None)
         else:
             form = FORMS[self.form]
             if lack := form.lacks(problem):
                 raise ValueError(f"form={self.form!r} {lack}; use form='auto'.")
-        encoded = form.encode(problem)
-        return EncoderOutput(*encoded, self.alpha * self.penalty.value(encoded.codes))
+        return form.encode(problem)
 
 
 def prox_in_steps(penalty: Penalty, alpha: float) -> Prox:
@@ -323,5 +399,8 @@ def encode_by_completeness(
     )
     order = torch.cat([complete, incomplete]).argsort()
     return EncoderOutput(
-        *(torch.cat(pair, dim=1)[:, order] for pair in zip(*parts, strict=True))
+        *(
+            None if pair[0] is None else torch.cat(pair, dim=1)[:, order]
+            for pair in zip(*parts, strict=True)
+        )
     )

@@ -1,11 +1,18 @@
 """The mixture of dictionaries: energies of all clusters and the training loss."""
 
+import functools
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ..functional import energies, expected_energy, responsibilities
+from ..functional import (
+    energies,
+    expected_energy,
+    fused_expected_energy,
+    responsibilities,
+)
 from ..penalties import Penalty
 from .encoder import EncoderOutput, UnfoldedEncoder, encode_by_completeness
 
@@ -15,7 +22,8 @@ __all__ = ["DictionaryMixture", "MixtureOutput"]
 class MixtureOutput(NamedTuple):
     """What one forward pass of `DictionaryMixture` gives.
 
-    ``energies`` is (B, K); ``codes`` is (K, B, P), of every sample for every cluster.
+    ``energies`` is (B, K); ``codes`` is (K, B, P), of every sample for every cluster,
+    or None, which type checkers need not see, where they were not asked for.
     """
 
     energies: Tensor
@@ -40,7 +48,7 @@ class DictionaryMixture(UnfoldedEncoder):
     step_size : float or "auto", default="auto"
         FISTA's step; "auto" is the inverse of a bound on the Lipschitz constant of each
         cluster's gradient, with which the encoder cannot diverge.
-    form : {"auto", "gram", "tiled", "residual"}, default="auto"
+    form : {"auto", "fused", "gram", "tiled", "residual"}, default="auto"
         See `UnfoldedEncoder`.
     min_responsibility : float, default=0.0
         For training by `loss`: where the responsibility of a cluster for a sample is
@@ -97,7 +105,9 @@ class DictionaryMixture(UnfoldedEncoder):
         """Set the mixture weights, (n_clusters,), in place, whatever their sum."""
         self.log_weights.copy_(_log_shares(weights))
 
-    def forward(self, X: Tensor, observed: Tensor | None = None) -> MixtureOutput:
+    def forward(
+        self, X: Tensor, observed: Tensor | None = None, *, with_codes: bool = True
+    ) -> MixtureOutput:
         """Encode a batch against every dictionary and compute its energies.
 
         Parameters
@@ -106,6 +116,8 @@ class DictionaryMixture(UnfoldedEncoder):
             Finite everywhere, also where an entry is missing.
         observed : Tensor of shape (n_samples, n_features), default=None
             1 where observed, 0 where missing, in the dtype of ``X``; None if complete.
+        with_codes : bool, default=True
+            Whether codes are asked for beside energies; see `UnfoldedEncoder.encode`.
 
         Returns
         -------
@@ -118,7 +130,11 @@ class DictionaryMixture(UnfoldedEncoder):
         gram, step = self.gram_and_steps()
         may_leave_out = self.min_responsibility > 0.0 and torch.is_grad_enabled()
         leaves_out = may_leave_out and X.device.type == "cpu"
-        encode = self._encode_what_matters if leaves_out else self.encode
+        encode: Callable[..., EncoderOutput]
+        if leaves_out:
+            encode = self._encode_what_matters
+        else:
+            encode = functools.partial(self.encode, with_codes=with_codes)
         terms = encode_by_completeness(encode, X, observed, gram, step)
         return MixtureOutput(
             energies(terms.squared_residuals, terms.penalties, self.log_weights),
@@ -142,7 +158,9 @@ class DictionaryMixture(UnfoldedEncoder):
 
     def loss(self, output: MixtureOutput) -> Tensor:
         """Mean expected energy of a batch, the training loss (eq. 8), a scalar."""
-        return expected_energy(output.energies).mean()
+        on_cuda = output.energies.device.type == "cuda"
+        expected = fused_expected_energy if on_cuda else expected_energy
+        return expected(output.energies).mean()
 
 
 def _log_shares(weights: Tensor) -> Tensor:

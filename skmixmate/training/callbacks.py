@@ -40,6 +40,15 @@ class Callback:
         On a GPU the next one may be in the same memory; clone what is to be kept.
         """
 
+    def recorded_tensors(self) -> tuple[torch.Tensor, ...] | None:
+        """Return the tensors that `on_batch_end` changes in place, if it does no more.
+
+        A GPU may then record it with the rest of a step. None, as here, if it does more
+        than that, or reads numbers on the host: it is called after each step.
+        A subclass whose `on_batch_end` is another says it anew, or counts as None.
+        """
+        return None
+
     def on_epoch_end(self, trainer) -> bool | None:
         """Run after each epoch; True stops.
 
@@ -143,11 +152,19 @@ class MixtureWeights(Callback):
     def __init__(self, earlier: torch.Tensor | None = None):
         self.earlier = earlier
 
+    def on_train_begin(self, trainer) -> None:
+        """Forget an earlier run."""
+        self.total = torch.ones_like(trainer.module.log_weights)
+
     def on_epoch_begin(self, trainer) -> None:
         """Begin to count."""
-        self.total = torch.ones_like(trainer.module.log_weights)
+        self.total.fill_(1.0)
         if self.earlier is not None:
             self.total += self.earlier.to(self.total)
+
+    def recorded_tensors(self) -> tuple[torch.Tensor, ...]:
+        """Return the sums."""
+        return (self.total,)
 
     @torch.no_grad()
     def on_batch_end(self, trainer, indices, output) -> None:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ..functional import Usage, add_usage, fused_add_usage
 from ..utils.device import to_device
 from .callbacks import Callback
 
@@ -42,22 +43,27 @@ class DeadAtomReseeding(Callback):
         self.already_reseeded = torch.zeros(
             D.shape[:2], dtype=torch.bool, device=D.device
         )
-        self._begin_epoch(trainer)
-
-    def _begin_epoch(self, trainer) -> None:
-        D, n_samples = trainer.module.dictionaries, len(trainer.samples)
         self.usage = torch.zeros(D.shape[:2], dtype=D.dtype, device=D.device)
+        n_samples = len(trainer.samples)
         self.energy = torch.zeros(n_samples, dtype=D.dtype, device=D.device)
         self.label = torch.zeros(n_samples, dtype=torch.long, device=D.device)
+
+    def _begin_epoch(self) -> None:
+        for values in self.recorded_tensors():
+            values.zero_()
+
+    def recorded_tensors(self) -> tuple[Tensor, ...]:
+        """Return usage of atoms, and energy and cluster of each sample."""
+        return self.usage, self.energy, self.label
 
     @torch.no_grad()
     def on_batch_end(self, trainer, indices: Tensor, output) -> None:
         """Add up usage; nothing leaves the device."""
         energies = output.energies.detach()
-        weights = torch.softmax(-energies, dim=-1).T.unsqueeze(1)
-        self.usage += (weights @ self._codes(output).abs()).squeeze(1)
+        total = Usage(self.usage, self.energy, self.label)
         indices = to_device(indices, energies.device)
-        self.energy[indices], self.label[indices] = energies.min(dim=-1)
+        add = fused_add_usage if energies.device.type == "cuda" else add_usage
+        add(total, energies, self._codes(output), indices)
 
     @torch.no_grad()
     def on_epoch_end(self, trainer) -> None:
@@ -73,7 +79,7 @@ class DeadAtomReseeding(Callback):
             )
             self.already_reseeded |= dead
         trainer.history["n_reseeded_atoms"].append(n_reseeded)
-        self._begin_epoch(trainer)
+        self._begin_epoch()
 
     def _idle(self, trainer) -> Tensor:
         """Places without an atom, (K, P), bool."""

@@ -83,7 +83,9 @@ class DictionarySizes(DeadAtomReseeding):
             is_kept = torch.arange(n_wanted, device=values.device) < n_kept
             return result * is_kept.view(*is_kept.shape, *(1,) * (values.ndim - 2))
 
-        self.usage = moved(self.usage)
+        usage = moved(self.usage)
+        is_alike = usage.shape == self.usage.shape
+        self.usage = self.usage.copy_(usage) if is_alike else usage
         self.already_reseeded = moved(self.already_reseeded)
         _replace_dictionaries(trainer, moved)
         grown = (wanted > sizes).nonzero().flatten().tolist()

@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 from .samples import Batch
 
-__all__ = ["GraphedLossGradient", "LossGradient", "loss_gradient"]
+__all__ = [
+    "GraphedLossGradient",
+    "LossGradient",
+    "captured",
+    "loss_gradient",
+    "reads_no_numbers",
+]
 
 # Full batches that are taken step by step before one is recorded, which takes longer
 # than a step. Short runs do without.
@@ -119,7 +125,7 @@ class GraphedLossGradient(LossGradient):
             return super().__call__(batch)
         if self.recording is None:
             try:
-                self.can_record = _reads_no_numbers(self.module, batch.X)
+                self.can_record = reads_no_numbers(self.module, batch.X)
                 if self.can_record:
                     self.recording = self._record(batch.X.clone())
             except RuntimeError:
@@ -136,7 +142,7 @@ class GraphedLossGradient(LossGradient):
 
     def _record(self, X: Tensor) -> _Recording:
         # Samples are read where X is, and results written where they come to lie now.
-        replay, (output, loss) = _captured(
+        replay, (output, loss) = captured(
             lambda: super(GraphedLossGradient, self).__call__(Batch(X, None)),
             self.stream,
         )
@@ -146,7 +152,7 @@ class GraphedLossGradient(LossGradient):
         return _Recording(X, replay, output, loss, gradients)
 
 
-def _captured(function: Callable, stream) -> tuple[Callable[[], None], Any]:
+def captured(function: Callable, stream) -> tuple[Callable[[], None], Any]:
     """Record the kernels of a call; return what runs them, and the call's result."""
     graph = torch.cuda.CUDAGraph()
     # What other threads do on the GPU is no concern of the recording.
@@ -162,7 +168,7 @@ def _stream(device: torch.device):
     return torch.cuda.Stream(device)
 
 
-def _reads_no_numbers(module: nn.Module, X: Tensor) -> bool:
+def reads_no_numbers(module: nn.Module, X: Tensor) -> bool:
     """Whether a batch can be computed without its numbers, as recording it has to.
 
     Found out without a GPU, for which a recording that fails has consequences.

@@ -1,7 +1,7 @@
 """The training loop."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from ..utils.callers import warn_user
 from ..utils.device import to_device
 from .callbacks import Callback
 from .gradients import loss_gradient
+from .recorded_step import RecordedStep
 from .samples import Samples
 
 __all__ = ["Trainer"]
@@ -40,6 +41,8 @@ class Trainer:
         what callbacks add.
     loss_gradient : LossGradient
         What computes the loss of a batch and its gradients.
+    recorded_step : RecordedStep or None
+        On a CUDA GPU, what takes whole steps where it can.
     epoch : int
         Number of completed epochs.
     stopped : bool
@@ -69,6 +72,8 @@ class Trainer:
         self.batch_size = batch_size
         self.generator = generator
         self.callbacks = callbacks
+        # Added up in place, as all that a recorded step changes.
+        self._total = torch.zeros((), device=samples.device)
         self.renew_loss_gradient()
         self.history: dict[str, list] = {"loss": [], "seconds": []}
         self.epoch = 0
@@ -101,6 +106,8 @@ class Trainer:
         self.loss_gradient = loss_gradient(
             self.module, self.samples.device, self.batch_size
         )
+        on_cuda = self.samples.device.type == "cuda"
+        self.recorded_step = RecordedStep(self) if on_cuda else None
 
     def _run_epoch(self) -> bool:
         """Run one epoch and return whether to stop."""
@@ -122,19 +129,47 @@ class Trainer:
 
     def _pass_over_samples(self) -> torch.Tensor:
         """Take one optimiser step a batch and return the mean loss, on the device."""
-        total = torch.zeros((), device=self.samples.device)
+        self._total.zero_()
         order = torch.randperm(
             len(self.samples), generator=self.generator, device="cpu"
         )
         order = to_device(order, self.samples.X.device)
         for indices in order.split(self.batch_size):
+            recorded_step = self.recorded_step
+            if recorded_step is not None and recorded_step.take(self, indices):
+                continue
             output, loss = self.loss_gradient(self.samples.batch(indices))
+            self.after_gradients(indices, output, loss, self.callbacks)
+        return self._total / len(self.samples)
+
+    def after_gradients(
+        self,
+        indices: torch.Tensor,
+        output: Any,
+        loss: torch.Tensor,
+        callbacks: Sequence[Callback],
+        update: Callable[[], None] | None = None,
+    ) -> None:
+        """Do what follows the gradients of a batch in a step.
+
+        Parameters
+        ----------
+        indices : Tensor of shape (B,)
+        output : named tuple of Tensor
+        loss : Tensor of shape ()
+        callbacks : sequence of Callback
+            Those that are to hear of it.
+        update : callable, default=None
+            What changes the parameters in place of the optimiser and ``normalize_``.
+        """
+        if update is None:
             self.optimizer.step()
             self.module.normalize_()
-            total += loss * len(indices)
-            for callback in self.callbacks:
-                callback.on_batch_end(self, indices, output)
-        return total / len(self.samples)
+        else:
+            update()
+        self._total += loss * len(indices)
+        for callback in callbacks:
+            callback.on_batch_end(self, indices, output)
 
     @torch.no_grad()
     def _restore(self, parameters: list[torch.Tensor]) -> None:

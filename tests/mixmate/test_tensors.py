@@ -163,3 +163,12 @@ def test_modes_of_the_caller_do_not_matter(X, mode):
         model = small_model().fit(X).partial_fit(X)
     assert_array_equal(model.dictionaries_, expected.dictionaries_)
     assert_array_equal(model.labels_, expected.labels_)
+
+
+@needs_cuda
+@pytest.mark.parametrize("rate", [np.float64(0.01), 1], ids=["numpy", "integer"])
+def test_cuda_learning_rates(rate, X):
+    """Adam takes a rate on the GPU in single precision alone."""
+    model = small_model(device="cuda", learning_rate=rate).fit(X)
+    expected = small_model(device="cuda", learning_rate=float(rate)).fit(X)
+    assert np.array_equal(model.labels_, expected.labels_)

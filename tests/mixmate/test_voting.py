@@ -92,7 +92,7 @@ def test_a_few_errors_are_outvoted(monkeypatch):
     X = random_state.normal(size=(300, 5)) + 6.0 * clusters[:, None]
     opinions = np.where(np.arange(300) % 10 == 0, (clusters + 1) % 3, clusters)
     energies = torch.from_numpy(5.0 * (opinions[:, None] != np.arange(3)))
-    monkeypatch.setattr(MixMateClustering, "_compute", lambda *_: energies)
+    monkeypatch.setattr(MixMateClustering, "_compute", lambda *_, **__: energies)
     voting = small_voting(n_neighbors=8).fit(X)
     assert (voting.labels_ == clusters).mean() > 0.99
 
@@ -129,7 +129,7 @@ def test_blocks_of_the_search_do_not_matter(X, monkeypatch):
 
 @pytest.mark.parametrize("where", ["energies", "vote"])
 def test_an_interrupted_vote_leaves_the_mixture(X, monkeypatch, where):
-    def interrupt(*args):
+    def interrupt(*args, **options):
         raise KeyboardInterrupt
 
     whole = small_voting().fit(X)

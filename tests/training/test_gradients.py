@@ -27,7 +27,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA G
 
 
 def pretended_graph(module, replays):
-    """Return a `_captured` without a GPU.
+    """Return a `captured` without a GPU.
 
     As with a graph, its replays read and write where tensors were when it was recorded,
     and recording computes nothing.
@@ -98,7 +98,7 @@ def pretend(monkeypatch, stream_calls):
     def use(trainer: Trainer, captured=None, n_warm_up=2):
         replays = []
         captured = captured or pretended_graph(trainer.module, replays)
-        monkeypatch.setattr(gradients, "_captured", captured)
+        monkeypatch.setattr(gradients, "captured", captured)
         monkeypatch.setattr(gradients, "_N_WARM_UP", n_warm_up)
         trainer.loss_gradient = GraphedLossGradient(trainer.module, trainer.batch_size)
         return replays

@@ -1,0 +1,1 @@
+"""What a GPU takes, and whether the fused kernels are right on it."""
