@@ -35,9 +35,10 @@ ALLOWED = {
         *("functional", "penalties", "modules", "training"),
         *("initializers", "utils"),
     },
+    "imputation": {"functional", "training", "base", "utils"},
     "mixmate": {
         *("functional", "penalties", "modules", "training"),
-        *("initializers", "base", "utils"),
+        *("imputation", "initializers", "base", "utils"),
     },
     "group_sparse": {
         *("functional", "penalties", "modules", "training"),
@@ -45,7 +46,9 @@ ALLOWED = {
     },
     "model_selection": {"utils"},
     "recovery": set(),
-    "recipes": {"features", "functional", "initializers", "mixmate", "utils"},
+    "recipes": {
+        *("features", "functional", "imputation", "initializers", "mixmate", "utils"),
+    },
 }
 LEAVES = {
     *("metrics", "datasets", "inspection", "model_selection", "plotting"),

@@ -66,10 +66,14 @@ def conditional_means(
         Zero in observed places.
     """
     missing = 1.0 - observed
-    back = smoother @ basis.T
+    factors = [basis, smoother @ basis.T]
+    if len(basis) < 2 * len(smoother):  # One product is less than two.
+        factors = [factors[0] @ factors[1]]
 
     def smoothed(V: Tensor) -> Tensor:
-        return ((V @ basis) @ back).mul_(missing)
+        for factor in factors:
+            V = V @ factor
+        return V.mul_(missing)
 
     residual = smoothed(X)
     if start is None:

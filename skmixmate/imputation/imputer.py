@@ -1,5 +1,6 @@
 """Missing entries filled in by Gaussians about local means, for a Pipeline too."""
 
+import copy
 from typing import Any, Self
 
 import numpy as np
@@ -25,6 +26,9 @@ from .local_gaussians import LocalGaussians
 
 __all__ = ["LocalGaussianImputer"]
 
+# Samples that are filled in at once.
+_BATCH_SIZE = 4000
+
 
 class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fill in missing entries with their expectation; pass on complete samples.
@@ -48,10 +52,6 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         Largest number of components that samples are explained by; the rest is noise.
     n_neighbors : int, default=20
         Number of nearest samples that a local mean is of.
-    denoise : bool, default=False
-        Whether what is observed of an incomplete sample is replaced by its expectation
-        without noise as well. Features of sharp edges, as those between guessed pixels
-        and noisy ones, then tell more of the image and less of what is missing.
     always : bool, default=False
         Fit to complete samples too, so that `transform` can fill in others later.
     subsample : int, default=6000
@@ -65,9 +65,9 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
     ----------
     model_ : dict of str to ndarray, float or int, or None
         The fitted model; None if nothing was missing. "mean", "noise" (a variance, in
-        units), "unit" (what deviations are divided by), "references" (the completed
-        training samples in the coordinates of "basis") and "covariances" (of each
-        cluster) may be of interest.
+        units), "unit" (what deviations from the mean are divided by), "references" (the
+        completed training samples in the coordinates of "basis") and "covariances" (of
+        each cluster) may be of interest.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -108,7 +108,6 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         *,
         n_components: int = 500,
         n_neighbors: int = 20,
-        denoise: bool = False,
         always: bool = False,
         subsample: int = 6000,
         random_state: RandomState = None,
@@ -117,7 +116,6 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         self.n_clusters = n_clusters
         self.n_components = n_components
         self.n_neighbors = n_neighbors
-        self.denoise = denoise
         self.always = always
         self.subsample = subsample
         self.random_state = random_state
@@ -149,13 +147,13 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
     def _check_parameters(self) -> None:
         for name in ("n_clusters", "n_components", "n_neighbors", "subsample"):
             check_integer(getattr(self, name), name, min_val=1)
-        for name in ("denoise", "always"):
-            check_bool(getattr(self, name), name)
+        check_bool(self.always, "always")
         resolve_device(self.device)
 
     @plain_arithmetic
     def _fit(self, data: Input) -> Self:
         """Fit to validated samples, with a mask perhaps."""
+        self.n_features_in_ = data.X.shape[1]
         random_state = private_random_state(self.random_state)
         missing = missing_entries(data.X, data.mask)
         self.model_ = None
@@ -201,9 +199,13 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         ValueError
             If entries are missing and none were in ``fit``.
         """
-        return self.impute(X)
+        check_is_fitted(self)
+        data = validate_samples(self, with_nan(X), reset=False)
+        return like_input(data, self._filled(data)[0])
 
-    def impute(self, X: ArrayLike, *, return_std: bool = False):
+    def impute(
+        self, X: ArrayLike, *, return_std: bool = False
+    ) -> Array | tuple[Array, Array]:
         """Fill in what is missing, and tell how far off that may be.
 
         Parameters
@@ -220,7 +222,8 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         std : ndarray or Tensor of shape (n_samples, n_features)
             With ``return_std``: standard deviations of what was filled in, zero
             elsewhere. Intervals of 1.645 of them to each side hold nine in ten of the
-            true numbers, on the whole.
+            true numbers, on the whole, of samples that miss about as much as those of
+            ``fit``.
 
         Raises
         ------
@@ -230,27 +233,33 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         check_is_fitted(self)
         check_bool(return_std, "return_std")
         data = validate_samples(self, with_nan(X), reset=False)
-        filled = self._filled(data, denoise=self.denoise)
-        if filled is data.X:
-            filled = data.X.clone()
-        if not return_std:
+        filled, std = self._filled(data, return_std=return_std)
+        if std is None:
             return like_input(data, filled)
-        deviations = self._standard_deviations(data, filled.dtype)
-        return like_input(data, filled), like_input(data, deviations)
+        return like_input(data, filled), like_input(data, std)
 
     @plain_arithmetic
-    def _filled(self, data: Input, *, denoise: bool = False) -> Tensor:
-        """Samples filled in; what was passed, if nothing is missing."""
+    def _filled(
+        self, data: Input, *, return_std: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """A copy of validated samples filled in, and standard deviations if asked."""
         missing = missing_entries(data.X, data.mask)
-        if missing is None:
-            return data.X
-        rows = missing.any(dim=1)
-        dtype = data.X.dtype if data.X.is_floating_point() else data.dtype
+        dtype = data.X.dtype
+        if missing is not None and not data.X.is_floating_point():
+            dtype = data.dtype
         filled = data.X.to(dtype, copy=True)
-        filled[rows] = self._model().complete(
-            filled[rows], ~missing[rows], denoise=denoise
-        )
-        return filled
+        std = torch.zeros_like(filled) if return_std else None
+        if missing is not None:
+            model = self._model()
+            for rows in missing.any(dim=1).nonzero().flatten().split(_BATCH_SIZE):
+                X, observed = (
+                    part[rows].to(model.mean.device) for part in (filled, ~missing)
+                )
+                found, found_std = model.complete(X, observed, return_std=return_std)
+                filled[rows] = found.to(filled.device)
+                if std is not None and found_std is not None:
+                    std[rows] = found_std.to(std.device)
+        return filled, std
 
     @plain_arithmetic
     def _completed(self, data: Input) -> Input:
@@ -261,28 +270,31 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         missing = missing_entries(data.X, data.mask)
         if missing is None:
             return data
-        variances = torch.from_numpy(self._require_model()["feature_variances"])
-        variances = variances.to(data.X.device)
+        model = self._require_model()
+        variances = torch.from_numpy(model["feature_variances"]).to(data.X.device)
         total = variances.sum().clamp(min=torch.finfo(variances.dtype).tiny)
-        shares = 1.0 - missing.to(variances.dtype) @ (variances / total)
-        X = self._filled(data)
+        shares = torch.cat(
+            [
+                1.0 - rows.to(variances.dtype) @ (variances / total)
+                for rows in missing.split(_BATCH_SIZE)
+            ]
+        )
+        if data.empty_rows is not None:
+            shares[data.empty_rows] = 1.0  # Left missing: weights are all there is.
+        X, _ = self._filled(data)
         if data.empty_rows is not None:
             X[data.empty_rows] = torch.nan
         never = data.empty_columns
         if never is not None:
-            never = never & (variances == 0.0)
+            never = never & ~torch.from_numpy(model["is_known"]).to(never.device)
             never = never if never.any() else None
         return Input(X, None, data.is_tensor, data.empty_rows, never, shares)
 
-    @plain_arithmetic
-    def _standard_deviations(self, data: Input, dtype: torch.dtype) -> Tensor:
-        deviations = torch.zeros(data.X.shape, dtype=dtype, device=data.X.device)
-        missing = missing_entries(data.X, data.mask)
-        if missing is not None:
-            rows = missing.any(dim=1)
-            found = self._model().standard_deviations(data.X[rows], ~missing[rows])
-            deviations[rows] = found.to(dtype)
-        return deviations
+    def _on(self, device) -> Self:
+        """The same, sharing what was fitted, with another device."""
+        other = copy.copy(self)
+        other.device = str(device)
+        return other
 
     def _require_model(self) -> dict:
         if self.model_ is None:

@@ -1,5 +1,6 @@
 """Gaussians about the means of nearest samples, fitted to incomplete data."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
@@ -7,6 +8,7 @@ from typing import Self
 import numpy as np
 import torch
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from ..functional import conditional_means, conditional_variances, smoother
@@ -18,13 +20,13 @@ __all__ = ["LocalGaussians"]
 _N_GLOBAL_ROUNDS = 6
 # Rounds of Gaussians about local means, in fitting and in completing.
 _N_LOCAL_ROUNDS, _N_COMPLETION_ROUNDS = 5, 3
-# Noise of a first guess, and what is removed where none shall be left.
+# Noise of a first guess.
 _FIRST_NOISE = 0.25
 # Iterations of conjugate gradients, from nothing and from an earlier round.
 _N_FIRST_ITER, _N_ITER = 16, 8
 _N_POWER_ITER = 3
 # Noise that is tried on hidden entries, in variances of a feature.
-_NOISES = (0.03, 0.06, 0.12, 0.25)
+_NOISES = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
 # Components that neighbours are found in.
 _N_METRIC_COMPONENTS = 50
 # Width of the neighbours' weights, in mean squared distances from a sample to them.
@@ -40,6 +42,7 @@ _HELD_OUT_SHARE, _LARGEST_HELD_OUT, _LARGEST_HIDDEN_SHARE = 0.2, 1000, 0.2
 # Entries by which the errors of all features are mixed into those of one.
 _N_PRIOR_ENTRIES = 20.0
 _BATCH_SIZE = 2000
+_LARGEST_DEVIATION = 1e12
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,9 @@ class LocalGaussians:
     covariances : Tensor of shape (K, R, R)
         Of deviations from local means, of each cluster.
     feature_variances : Tensor of shape (M,)
-        Of what was observed of each feature, in the unit of the samples.
+        Of what was observed of each feature.
+    is_known : Tensor of shape (M,), bool
+        Whether anything was.
     error_scales : Tensor of shape (M,)
         What standard deviations are multiplied by, so that intervals cover what they
         say.
@@ -94,6 +99,7 @@ class LocalGaussians:
     centers: Tensor
     covariances: Tensor
     feature_variances: Tensor
+    is_known: Tensor
     error_scales: Tensor
 
     @classmethod
@@ -124,6 +130,11 @@ class LocalGaussians:
         Returns
         -------
         LocalGaussians
+
+        Raises
+        ------
+        ValueError
+            If entries are too large to square.
         """
         model = cls._of_moments(X, observed, n_components, n_neighbors, random_state)
         hidden = _hidden_entries(observed, random_state)
@@ -140,9 +151,10 @@ class LocalGaussians:
         model, shift = model._refitted_globally(D, model.noise)
         known, D = known - shift, D - shift
         every = torch.arange(len(D), device=D.device)
-        for _ in range(_N_LOCAL_ROUNDS):
+        for i in range(_N_LOCAL_ROUNDS):
             model = model._refitted_locally(D, n_clusters, random_state)
-            model = model._with_best_noise(known, seen, D, hidden)
+            if i % 2 == 0:
+                model = model._with_best_noise(known, seen, D, hidden)
             D = model._completed_once(known, seen, D, every)
         model = model._calibrated(D, known, seen, hidden)
         if hidden.any():
@@ -159,6 +171,11 @@ class LocalGaussians:
         D = torch.where(observed, X - mean, 0.0)
         variances = D.square().mean(0) / shares
         unit = float(variances.mean()) ** 0.5 or 1.0
+        if not np.isfinite(unit):
+            raise ValueError(
+                "X has entries that are too large to square in double precision; "
+                "choose a unit in which they are not so large."
+            )
         # Of two features, both are observed in the product of their shares, if entries
         # are missing at random; only the diagonal is not.
         D = (D / unit / shares).float()
@@ -184,62 +201,43 @@ class LocalGaussians:
             references=Z[:0],
             centers=Z[:0],
             covariances=Z[:0],
-            feature_variances=variances.float(),
+            feature_variances=(variances / unit**2).float(),
+            is_known=observed.any(0),
             error_scales=torch.ones_like(excess),
         )
 
-    def complete(self, X: Tensor, observed: Tensor, *, denoise: bool = False) -> Tensor:
-        """Fill in the expectation of what is missing, in the range of each feature.
+    def complete(
+        self, X: Tensor, observed: Tensor, *, return_std: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Expectation of what is missing, in the range of each feature.
 
         Parameters
         ----------
         X : Tensor of shape (n_samples, M)
-            Anything where an entry is missing.
+            Floating point; anything where an entry is missing.
         observed : Tensor of shape (n_samples, M), bool
-        denoise : bool, default=False
-            Whether what is observed is replaced by its expectation without noise too.
+        return_std : bool, default=False
+            Whether to return how far off that may be.
 
         Returns
         -------
-        Tensor of shape (n_samples, M)
-            In the dtype of X, or single precision if that is of no floating point.
+        filled : Tensor of shape (n_samples, M)
+            As X where observed.
+        std : Tensor of shape (n_samples, M) or None
+            Standard deviations, zero where observed.
         """
-        dtype = X.dtype if X.is_floating_point() else torch.float32
-        filled = torch.empty(X.shape, dtype=dtype, device=X.device)
-        for rows in _batches(len(X)):
-            x, is_seen = (A[rows].to(self.mean.device) for A in (X, observed))
-            D, _ = self._completed(x, is_seen)
-            if denoise:
-                D = self._without_noise(D)
-            # About nothing there are no neighbours.
-            D[~is_seen.any(1)] = 0.0
-            expected = (D.double() * self.unit + self.mean).to(dtype)
-            expected = expected.clamp(self.lowest.to(dtype), self.highest.to(dtype))
-            if not denoise:
-                expected = torch.where(is_seen, x.to(dtype), expected)
-            filled[rows] = expected.to(X.device)
-        return filled
-
-    def standard_deviations(self, X: Tensor, observed: Tensor) -> Tensor:
-        """How far off the expectations of missing entries may be.
-
-        Parameters
-        ----------
-        X, observed : Tensor of shape (n_samples, M)
-            See `complete`.
-
-        Returns
-        -------
-        Tensor of shape (n_samples, M)
-            Zero where observed.
-        """
-        deviations = torch.zeros(X.shape, dtype=self.basis.dtype, device=X.device)
-        for rows in _batches(len(X)):
-            x, is_seen = (A[rows].to(self.mean.device) for A in (X, observed))
-            D, seen = self._completed(x, is_seen)
-            found = self._deviations_of_errors(D, seen) * self.error_scales * self.unit
-            deviations[rows] = found.masked_fill(is_seen, 0.0).to(X.device)
-        return deviations
+        D, seen = self._completed(X, observed)
+        is_empty = ~observed.any(1)
+        D[is_empty] = 0.0  # Nothing has no neighbours.
+        expected = (D.double() * self.unit + self.mean).to(X.dtype)
+        expected = expected.clamp(self.lowest.to(X.dtype), self.highest.to(X.dtype))
+        filled = torch.where(observed, X, expected)
+        if not return_std:
+            return filled, None
+        std = self._deviations_of_errors(D, seen) * self.error_scales
+        std[is_empty] = self.feature_variances.sqrt()
+        std = (std * self.is_known).masked_fill_(observed, 0.0)
+        return filled, std.to(X.dtype) * self.unit
 
     def _completed(self, X, observed) -> tuple[Tensor, Tensor]:
         """Completed deviations, and where they are observed, as numbers."""
@@ -254,6 +252,8 @@ class LocalGaussians:
 
     def _deviations(self, X, observed) -> tuple[Tensor, Tensor]:
         D = torch.where(observed, X.double() - self.mean, 0.0) / self.unit
+        # Of rows that are far beyond all others, squares would be none.
+        D = D.clamp(-_LARGEST_DEVIATION, _LARGEST_DEVIATION)
         return D.to(self.basis.dtype), observed.to(self.basis.dtype)
 
     def _missing_globally(self, known, seen, start=None) -> Tensor:
@@ -313,7 +313,10 @@ class LocalGaussians:
         n_clusters = max(1, min(n_clusters, int(len(Z) / _N_PRIOR_SAMPLES * 4)))
         seed = random_state.randint(np.iinfo(np.int32).max)
         k_means = KMeans(n_clusters, n_init=1, max_iter=30, random_state=seed)
-        labels = torch.from_numpy(k_means.fit_predict(places)).to(Z.device)
+        with warnings.catch_warnings():
+            # Of fewer different samples than clusters, which is no matter.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            labels = torch.from_numpy(k_means.fit_predict(places)).to(Z.device)
         centers = torch.from_numpy(k_means.cluster_centers_).to(Z)
         model = replace(self, metric=metric, references=Z, centers=centers)
         deviations = Z - model._local_means(Z, torch.arange(len(Z), device=Z.device))
@@ -376,14 +379,6 @@ class LocalGaussians:
         )
         return torch.where(seen > 0, known, completed.clamp(low, high))
 
-    def _without_noise(self, D) -> Tensor:
-        """Expectation of completed deviations without noise, under one Gaussian.
-
-        Of training samples too, which are near themselves among the local ones.
-        """
-        matrix = smoother(self.covariance, _FIRST_NOISE)
-        return ((D @ self.basis) @ matrix) @ self.basis.T
-
     def _deviations_of_errors(self, D, seen) -> Tensor:
         """Standard deviations of all entries under the model, not calibrated."""
         deviations = torch.empty_like(D)
@@ -438,19 +433,22 @@ def _batches(n_samples: int) -> Iterator[slice]:
 def _hidden_entries(observed: Tensor, random_state) -> Tensor:
     """Observed entries of some samples to be hidden, (n_samples, M), bool.
 
-    Where other samples miss theirs, so that blocks are hidden in blocks, but no more
-    than a fifth of a sample, thinned at random.
+    Where other samples miss theirs, so that blocks are hidden in blocks, or anywhere if
+    those miss nothing else; no more than a fifth of a sample, thinned at random.
     """
     n_samples = len(observed)
     hidden = torch.zeros_like(observed)
     size = min(int(_HELD_OUT_SHARE * n_samples), _LARGEST_HELD_OUT)
-    incomplete = (~observed).any(1).nonzero().flatten().cpu().numpy()
-    if size == 0 or len(incomplete) == 0:
+    if size == 0:
         return hidden
     rows = torch.from_numpy(random_state.permutation(n_samples)[:size])
+    incomplete = (~observed).any(1).nonzero().flatten().cpu().numpy()
+    if len(incomplete) == 0:
+        incomplete = np.arange(n_samples)
     others = torch.from_numpy(random_state.choice(incomplete, size))
     own = observed[rows]
     wanted = own & ~observed[others]
+    wanted = torch.where(wanted.any(1, keepdim=True), wanted, own)
     largest = _LARGEST_HIDDEN_SHARE * own.double().sum(1, keepdim=True)
     share = largest / wanted.sum(1, keepdim=True).clamp(min=1)
     drawn = torch.from_numpy(random_state.uniform(size=wanted.shape)).to(share)

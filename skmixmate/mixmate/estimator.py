@@ -107,11 +107,11 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         are equal.
     missing : {"impute", "mask"}, default="impute"
         What becomes of missing entries. "impute" fills them in with their expectation
-        by a `LocalGaussianImputer`, which is fitted with the mixture if entries are
-        missing then; what was guessed is no evidence in
-        probabilities.
-        "mask", as in the paper, leaves them out of sums, as happens to entries that are
-        missing later only; it takes many times as long.
+        by a `LocalGaussianImputer`, which is fitted first if ``fit`` has missing
+        entries; `partial_fit` keeps that of its first incomplete batch until features
+        are observed for the first time. "mask", as in the paper, leaves them out of
+        sums and takes many times as long. So it is also with entries that are missing
+        in `predict` alone.
     learning_rate : float, default=0.01
         Step size of Adam.
     learning_rate_schedule : {"constant", "linear"}, default="constant"
@@ -216,7 +216,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
     Missing entries are NaN in X, or False in ``mask``, or both. Where they are filled
     in, energies are those of the filled in sample, lower than those of the whole one
     would be, and probabilities are ``softmax(-s E)`` with the share s of the features'
-    variance that was observed: guesses repeat what is known and are no evidence.
+    variance that was observed: guesses repeat what is known and are no evidence. Of a
+    sample of which nothing is observed, the weights decide.
 
     Interrupting ``fit`` from the keyboard ends it and keeps what was learned until
     then. Interrupting ``partial_fit``, or a fit within a grid search, a Pipeline or
@@ -356,10 +357,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
     def _probabilities(self, data: Input) -> Tensor:
         energies = self._compute(data, lambda out: out.energies, with_codes=False)
         if data.observed_shares is not None:
-            # Guesses are no evidence; weights are what is known without any.
-            weights = torch.as_tensor(self.weights_).to(energies).log()
-            shares = data.observed_shares.to(energies)[:, None]
-            energies = shares * (energies + weights) - weights
+            # Guesses repeat what is known and are no evidence.
+            energies = energies * data.observed_shares.to(energies)[:, None]
         return torch.softmax(-energies, dim=1)
 
     def score_samples(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
@@ -367,7 +366,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
 
         A log-likelihood without its normalising constants, which depend on ``alpha``,
         ``scale_``, ``penalty``, the number of atoms and the number of observed entries:
-        compare only models, and samples, that share these.
+        compare only models, and samples, that share these and ``missing``.
 
         Parameters
         ----------
@@ -495,13 +494,11 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
                     "True) on complete samples."
                 )
             return like_input(data, self._reconstructed_where_missing(data))
-        filled = self.imputer_._filled(data)
-        filled = like_input(data, filled.clone() if filled is data.X else filled)
-        if not return_std:
-            return filled
-        return filled, like_input(
-            data, self.imputer_._standard_deviations(data, data.dtype)
-        )
+        imputer = self.imputer_._on(self.device)
+        filled, std = imputer._filled(data, return_std=return_std)
+        if std is None:
+            return like_input(data, filled)
+        return like_input(data, filled), like_input(data, std)
 
     def _reconstructed_where_missing(self, data: Input) -> Tensor:
         module = self._network()
@@ -530,7 +527,9 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
 
     def _validate(self, X, mask) -> Input:
         data = self._validate_incomplete(X, mask)
-        return self.imputer_._completed(data) if self._fills_in else data
+        if not self._fills_in:
+            return data
+        return self.imputer_._on(self.device)._completed(data)
 
     @plain_arithmetic
     def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:

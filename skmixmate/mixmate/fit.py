@@ -63,16 +63,11 @@ class MixtureFit(NetworkFit):
         data: Input,
         earlier: FittedMixture | None = None,
     ):
-        self.imputer = None if earlier is None else earlier.imputer_
+        self.imputer = None
         if parameters.missing == "impute":
-            if self.imputer is None and missing_entries(data.X, data.mask) is not None:
-                self.imputer = LocalGaussianImputer(
-                    parameters.n_clusters,
-                    random_state=_seed(parameters.random_state),
-                    device=str(parameters.device),
-                )._fit(data)
-            if self.imputer is not None:
-                data = self.imputer._completed(data)
+            self.imputer = _imputer(parameters, data, earlier)
+        if self.imputer is not None:
+            data = self.imputer._on(parameters.device)._completed(data)
         super().__init__(parameters, data, earlier)
 
     def first_samples(self) -> Samples:
@@ -243,6 +238,19 @@ class MixtureFit(NetworkFit):
         return last if earlier is None else last.joined(earlier)
 
 
-def _seed(random_state) -> int:
-    """A number for an estimator that is kept, whatever ``random_state`` is."""
-    return int(private_random_state(random_state).randint(np.iinfo(np.int32).max))
+def _imputer(
+    parameters: MixtureParameters, data: Input, earlier: FittedMixture | None
+) -> LocalGaussianImputer | None:
+    """What fills the samples in: a new one, or in a stream that of earlier batches."""
+    imputer = None if earlier is None else earlier.imputer_
+    if missing_entries(data.X, data.mask) is None:
+        return imputer
+    if imputer is not None and not parameters.warm_start:
+        unknown = torch.from_numpy(~imputer._require_model()["is_known"])
+        empty = data.empty_columns
+        if not unknown.any() or (empty is not None and empty.cpu()[unknown].all()):
+            return imputer
+    seed = private_random_state(parameters.random_state).randint(2**31 - 1)
+    # A number, whatever ``random_state`` is: it is kept.
+    imputer = LocalGaussianImputer(parameters.n_clusters, random_state=int(seed))
+    return imputer._on(parameters.device)._fit(data)._on("auto")

@@ -95,9 +95,9 @@ def make_image_clusterer(
     -----
     The steps:
 
-    - ``imputer``: missing pixels are filled in by a `LocalGaussianImputer`, and noise
-      is taken out of the images that lack some. There must be some in ``fit`` if there
-      are to be in ``predict``, or ``set_params(imputer__always=True)``.
+    - ``imputer``: missing pixels are filled in by a `LocalGaussianImputer`. There must
+      be some in ``fit`` if there are to be in ``predict``, or
+      ``set_params(imputer__always=True)``.
     - ``unit``: each image is divided by its largest magnitude, up to a power of two.
     - ``scattering``: wavelet scattering, each path divided by its largest magnitude;
       images of less than 24 pixels a side are enlarged.
@@ -139,9 +139,7 @@ def make_image_clusterer(
     resolve_device(device)
     if image_shape is not None:
         image_shape = check_image_shape(image_shape, min_val=8)
-    imputer = LocalGaussianImputer(
-        n_clusters, denoise=True, random_state=random_state, device=device
-    )
+    imputer = LocalGaussianImputer(n_clusters, random_state=random_state, device=device)
     mixmate = MixMateClustering(
         n_clusters,
         init=_starts_of_one_size if similar_sizes else _starts,

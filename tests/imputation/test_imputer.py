@@ -147,19 +147,6 @@ def test_samples_do_not_depend_on_each_other(digits, fitted):
     )
 
 
-def test_denoised_samples_are_smoother_where_they_were_observed(digits):
-    X, holed = digits
-    noisy = holed + np.random.RandomState(1).normal(scale=3.0, size=X.shape)
-    imputer = LocalGaussianImputer(denoise=True, random_state=0).fit(noisy)
-    filled, observed = imputer.transform(noisy), ~np.isnan(holed)
-    assert_array_equal(filled[:50], noisy[:50])  # Complete ones are as they were.
-    observed[:50] = False
-    after, before = (
-        np.square((values - X)[observed]).mean() for values in (filled, noisy)
-    )
-    assert after < 0.8 * before
-
-
 def test_tensors_give_tensors(digits, fitted):
     _, X = digits
     filled, deviations = fitted.impute(torch.from_numpy(X), return_std=True)
@@ -180,7 +167,7 @@ def test_huge_numbers_are_not_missing():
 def test_the_unit_does_not_matter(digits, fitted, unit):
     _, X = digits
     filled = LocalGaussianImputer(random_state=0).fit_transform(X * unit + 7 * unit)
-    assert_allclose(filled / unit - 7, fitted.transform(X), atol=0.05)
+    assert np.abs(filled / unit - 7 - fitted.transform(X)).mean() < 1e-3
 
 
 @pytest.mark.filterwarnings("ignore:.*row.* of X have no observed entry:UserWarning")
@@ -243,7 +230,6 @@ def test_what_lies_under_a_mask_changes_no_bit(seed, dtype):
     [
         ({"subsample": 0}, "subsample == 0, must be >= 1"),
         ({"always": "yes"}, "always must be True or False, got 'yes'"),
-        ({"denoise": 1.5}, "denoise must be True or False, got 1.5"),
         ({"n_neighbors": 0}, "n_neighbors == 0, must be >= 1"),
         ({"n_components": "all"}, "n_components must be an integer >= 1, got 'all'"),
         ({"n_clusters": -1}, "n_clusters == -1, must be >= 1"),

@@ -149,7 +149,7 @@ def test_probabilities_are_less_sure_where_less_was_seen(digits):
     # By the formula: guesses are no evidence.
     shares = np.where(np.isnan(little), 0.0, np.nanvar(much, axis=0)).sum(1)
     shares /= np.nanvar(much, axis=0).sum()
-    energies = model.transform(filled) + np.log(model.weights_)
+    energies = model.transform(filled)
     expected = np.exp(-shares[:, None] * (energies - energies.min(1, keepdims=True)))
     expected /= expected.sum(1, keepdims=True)
     assert_allclose(model.predict_proba(little), expected, atol=1e-4)
@@ -185,4 +185,44 @@ def test_the_imputer_of_the_first_incomplete_batch_is_kept(X, X_nan):
     assert_array_equal(model.labels_, model.predict(X_nan[:100]))
     model = small_model(warm_start=True).fit(X_nan)
     imputer = model.imputer_
-    assert model.fit(X_nan).imputer_ is imputer
+    assert model.fit(X_nan).imputer_ is not imputer
+    assert model.set_params(missing="mask").fit(X_nan).imputer_ is None
+
+
+def test_a_feature_that_a_stream_observes_late_is_filled_in_then(X, X_nan):
+    first = X_nan.copy()
+    first[:, 2] = np.nan
+    model = small_model().partial_fit(first)
+    assert not model.imputer_.model_["is_known"][2]
+    with pytest.warns(UserWarning, match="1 features of X are observed for the first"):
+        model.partial_fit(X_nan)
+    assert model.imputer_.model_["is_known"].all()
+    assert_array_equal(model.labels_, model.predict(X_nan))
+
+
+def test_the_imputer_computes_where_the_mixture_does(X_nan):
+    model = small_model().fit(X_nan)
+    assert model.imputer_.device == "auto"
+    assert_array_equal(
+        model.imputer_.transform(X_nan),
+        model.set_params(device="cpu").impute(X_nan),
+    )
+    with pytest.raises(ValueError, match="X has 5 features"):
+        model.imputer_.transform(X_nan[:, :5])
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e20])
+def test_probabilities_do_not_depend_on_the_unit(X_nan, unit):
+    model, scaled = (small_model().fit(X_nan * scale) for scale in (1.0, unit))
+    assert_allclose(
+        scaled.predict_proba(X_nan * unit), model.predict_proba(X_nan), atol=1e-3
+    )
+
+
+def test_a_constant_feature_that_nobody_observes_later_changes_nothing(X_nan):
+    X_nan = X_nan.copy()
+    X_nan[:, 0] = 5.0
+    model = small_model().fit(X_nan)
+    missing = X_nan.copy()
+    missing[:, 0] = np.nan
+    assert_allclose(model.transform(missing), model.transform(X_nan), rtol=1e-5)
