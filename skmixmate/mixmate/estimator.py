@@ -73,7 +73,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         The paper's model is ``scale=1.0`` on pixels in [0, 1].
     init : str, clusterer, callable or array-like, default="spectral"
         Where the first dictionaries come from: members of first clusters, found on
-        ``init_size`` samples without missing entries.
+        ``init_size`` samples.
 
         - "spectral": spectral clustering of the nearest-neighbour graph in several
           ways, for clusters of about one size and of very unequal ones; a few epochs of
