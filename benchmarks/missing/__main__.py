@@ -102,7 +102,6 @@ def main():
     arguments = parse(parser, threads=2)
     all_X, all_y = load(arguments.dataset)
     options = (
-        f"--masks {' '.join(map(repr, arguments.masks))} --seeds {arguments.seeds} "
         f"--samples {arguments.samples} --threads {arguments.threads} --imputers "
         + " ".join(map(repr, arguments.imputers))
         + " --clusterers "
@@ -124,10 +123,12 @@ def main():
                 )
             )
             result = {
-                "command": f"python -m benchmarks.missing {arguments.dataset} "
-                + options,
+                # Of what was run so far: a run may be cut short.
+                "command": f"python -m benchmarks.missing {arguments.dataset} --masks "
+                + " ".join(repr(mask) for mask in trials if trials[mask])
+                + f" --seeds {seed + 1} {options}",
                 "n_samples": len(rows),
-                "trials": trials,
+                "trials": {mask: trials[mask] for mask in trials if trials[mask]},
                 "machine": machine(),
             }
             store(name, result)

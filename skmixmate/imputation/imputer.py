@@ -253,7 +253,8 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             model = self._model()
             for rows in missing.any(dim=1).nonzero().flatten().split(_BATCH_SIZE):
                 X, observed = (
-                    part[rows].to(model.mean.device) for part in (filled, ~missing)
+                    part.to(model.mean.device)
+                    for part in (filled[rows], ~missing[rows])
                 )
                 found, found_std = model.complete(X, observed, return_std=return_std)
                 filled[rows] = found.to(filled.device)

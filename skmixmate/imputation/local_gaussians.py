@@ -363,16 +363,18 @@ class LocalGaussians:
         for cluster, members in _members(self._labels(Z)):
             matrix = smoother(self.covariances[cluster], self.noise)
             for rows in members.split(_BATCH_SIZE):
-                origin, own = origins[rows], seen[rows]
+                origin, visible = origins[rows], seen[rows]
                 missing = conditional_means(
-                    (known[rows] - origin) * own,
-                    own,
+                    (known[rows] - origin) * visible,
+                    visible,
                     self.basis,
                     matrix,
                     D[rows] - origin,
                     n_iter=_N_ITER,
                 )
-                completed[rows] = torch.where(own > 0, known[rows], missing + origin)
+                completed[rows] = torch.where(
+                    visible > 0, known[rows], missing + origin
+                )
         low, high = (
             ((bound - self.mean) / self.unit).to(D)
             for bound in (self.lowest, self.highest)

@@ -227,7 +227,7 @@ class TestFirstUse:
         "failure",
         [
             RuntimeError("Failed to find C compiler. Please specify via CC."),
-            subprocess.CalledProcessError(1, ["gcc", "/tmp/another_each_time/main.c"]),
+            subprocess.CalledProcessError(1, ["gcc", "another_each_time/main.c"]),
             FileNotFoundError(2, "No such file or directory", "cc"),
         ],
         ids=["none", "no_headers", "no_such_file"],
