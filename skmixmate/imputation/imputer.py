@@ -22,6 +22,7 @@ from ..utils.validation import (
     validate_samples,
     with_nan,
 )
+from .fit import fit_local_gaussians
 from .local_gaussians import LocalGaussians
 
 __all__ = ["LocalGaussianImputer"]
@@ -165,7 +166,7 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         observed = torch.ones_like(X, dtype=torch.bool)
         if missing is not None:
             observed = ~missing[rows]
-        model = LocalGaussians.fit(
+        model = fit_local_gaussians(
             X.to(device),
             observed.to(device),
             n_clusters=self.n_clusters,

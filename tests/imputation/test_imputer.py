@@ -250,3 +250,14 @@ def test_the_input_is_never_touched(digits, fitted):
         filled = fitted.transform(X)
         filled[:] = -1.0
         assert_array_equal(X, before)
+
+
+def test_what_does_not_vary_is_filled_in_exactly():
+    X, _ = load_digits(return_X_y=True)
+    X = np.hstack([X[:300], np.full((300, 3), 7.25)])
+    rng = np.random.RandomState(0)
+    X[rng.uniform(size=X.shape) < 0.3] = np.nan
+    filled, std = LocalGaussianImputer(random_state=0).fit(X).impute(X, return_std=True)
+    assert (filled[:, -3:] == 7.25).all()
+    assert (std[:, -3:] == 0.0).all()
+    assert (std[:, 20][np.isnan(X[:, 20])] > 0.0).all()
