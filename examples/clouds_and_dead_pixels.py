@@ -1,10 +1,10 @@
 """From NaN to labels and filled-in pictures: a camera with dead pixels, and clouds.
 
 A camera took the 1,797 digits that come with scikit-learn. One pixel in eight is dead,
-other ones in each tenth of the recording, and a cloud, a block of three by three pixels,
-hides a part of every second picture. What is missing is NaN, and no picture is complete.
-`MixMateClustering` takes them as they are; `LocalGaussianImputer` fills them in and tells
-how far off it may be. Labels and hidden pixels are used for scoring alone.
+other ones in each tenth of the recording, and a cloud, a block of three by three
+pixels, hides a part of every second picture. What is missing is NaN, and no picture is
+complete. `MixMateClustering` takes them as they are; `LocalGaussianImputer` fills them
+in and tells how far off it may be. Labels and hidden pixels are used for scoring alone.
 
     python examples/clouds_and_dead_pixels.py --output FOLDER  # default: output
 """
