@@ -16,7 +16,7 @@ import numpy as np
 
 from skmixmate.datasets import fetch_mnist
 from skmixmate.metrics import clustering_accuracy
-from skmixmate.recipes import make_paper_clusterer
+from skmixmate.ready import make_paper_clusterer
 
 matplotlib.use("Agg")
 

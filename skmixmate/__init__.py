@@ -9,7 +9,7 @@ from . import (
     model_selection,
     penalties,
     plotting,
-    recipes,
+    ready,
     recovery,
 )
 from .features import PartialWhitening, ScatteringTransform
@@ -17,9 +17,13 @@ from .group_sparse import GroupSparseAutoencoder, SparseAutoencoder
 from .imputation import LocalGaussianImputer
 from .initializers import SparseSubspaceClustering
 from .mixmate import MixMateClustering, NeighborVoting
+from .ready.embeddings import EmbeddingClustering
+from .ready.images import ImageClustering
 
 __all__ = [
+    "EmbeddingClustering",
     "GroupSparseAutoencoder",
+    "ImageClustering",
     "LocalGaussianImputer",
     "MixMateClustering",
     "NeighborVoting",
@@ -34,6 +38,6 @@ __all__ = [
     "model_selection",
     "penalties",
     "plotting",
-    "recipes",
+    "ready",
     "recovery",
 ]

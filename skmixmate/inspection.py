@@ -42,7 +42,7 @@ def atom_averages(
 
     Parameters
     ----------
-    clusterer : MixMateClustering, NeighborVoting, Pipeline that ends in one, or search
+    clusterer : clusterer of this package, Pipeline that ends in one, or search
         Fitted.
     X : array-like of shape (n_samples, n_features)
         What the clusterer takes, images or signals; the training samples or others.
@@ -67,10 +67,10 @@ def atom_averages(
     Examples
     --------
     >>> from sklearn.datasets import load_digits
+    >>> from skmixmate import ImageClustering
     >>> from skmixmate.inspection import atom_averages
-    >>> from skmixmate.recipes import make_image_clusterer
     >>> X = load_digits().data[:500]
-    >>> clusterer = make_image_clusterer(10, (8, 8), n_init=1, random_state=0)
+    >>> clusterer = ImageClustering(10, image_shape=(8, 8), n_init=1, random_state=0)
     >>> averages = atom_averages(clusterer.fit(X), X)
     >>> averages.cluster_means.shape, averages.atom_means.shape[::2]
     ((10, 64), (10, 64))
@@ -100,13 +100,13 @@ def fitted_mixture(clusterer, name: str):
 
     Parameters
     ----------
-    clusterer : MixMateClustering, NeighborVoting, Pipeline that ends in one, or search
+    clusterer : clusterer of this package, Pipeline that ends in one, or search
     name : str
         What the caller calls it.
 
     Returns
     -------
-    steps : list of Pipeline
+    steps : list of callable
         What X goes through first.
     last : estimator
         What predicts.
@@ -123,16 +123,17 @@ def fitted_mixture(clusterer, name: str):
     steps, last = [], clusterer
     while hasattr(last, "best_estimator_") or isinstance(last, Pipeline):
         if isinstance(last, Pipeline):
-            steps += [last[:-1]] if len(last) > 1 else []
+            steps += [last[:-1].transform] if len(last) > 1 else []
         last = last.best_estimator_ if hasattr(last, "best_estimator_") else last[-1]
-    # An imputer has a mixture as well, and no clusters.
-    mixmate = getattr(last, "mixmate_", last) if hasattr(last, "predict") else last
+    if hasattr(last, "voting_"):
+        steps, last = [*steps, last.compute_features], last.voting_
+    mixmate = getattr(last, "mixmate_", last)
     if not hasattr(mixmate, "dictionaries_"):
         if hasattr(last, "fit"):
             check_is_fitted(last)
         raise TypeError(
-            f"{name} must be a MixMateClustering, a NeighborVoting, a Pipeline that "
-            f"ends in one or a search over them, got {clusterer!r}."
+            f"{name} must be a clusterer of this package, such as a MixMateClustering, "
+            f"a Pipeline that ends in one or a search over them, got {clusterer!r}."
         )
     return steps, last, mixmate
 
@@ -151,7 +152,7 @@ def _labels_and_codes(steps, last, mixmate, X):
         rows = slice(start, start + _BATCH_SIZE)
         batch = _safe_indexing(X, rows)
         for step in steps:
-            batch = step.transform(batch)
+            batch = step(batch)
         labels.append(last.predict(batch))
         batch = as_seen_by(mixmate, last, batch)
         codes.append(mixmate.encode(batch))

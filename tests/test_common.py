@@ -4,7 +4,9 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmixmate import (
+    EmbeddingClustering,
     GroupSparseAutoencoder,
+    ImageClustering,
     LocalGaussianImputer,
     MixMateClustering,
     NeighborVoting,
@@ -19,9 +21,12 @@ from skmixmate import (
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:n_features=.* is no square number:UserWarning")
 @pytest.mark.filterwarnings("ignore:n_features=.* is taken as a square:UserWarning")
+@pytest.mark.filterwarnings("ignore:Images of .* pixels are too small:UserWarning")
 @parametrize_with_checks(
     [
+        EmbeddingClustering(),
         GroupSparseAutoencoder(),
+        ImageClustering(),
         MixMateClustering(),
         LocalGaussianImputer(),
         NeighborVoting(),

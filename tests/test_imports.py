@@ -46,8 +46,9 @@ ALLOWED = {
     },
     "model_selection": {"utils"},
     "recovery": set(),
-    "recipes": {
-        *("features", "functional", "imputation", "initializers", "mixmate", "utils"),
+    "ready": {
+        *("base", "features", "functional", "imputation"),
+        *("initializers", "mixmate", "utils"),
     },
 }
 LEAVES = {

@@ -111,9 +111,13 @@ def test_a_cluster_without_samples_is_zero(mixture):
 
 def test_other_clusterers_are_refused(mixture):
     _, X = mixture
-    with pytest.raises(TypeError, match="clusterer must be a MixMateClustering"):
+    with pytest.raises(
+        TypeError, match="clusterer must be a clusterer of this package"
+    ):
         atom_averages(KMeans(2).fit(X), X)
-    with pytest.raises(TypeError, match="clusterer must be a MixMateClustering"):
+    with pytest.raises(
+        TypeError, match="clusterer must be a clusterer of this package"
+    ):
         atom_averages(LocalGaussianImputer(always=True).fit(X), X)
     with pytest.raises(NotFittedError):
         atom_averages(GridSearchCV(MixMateClustering(2), {}), X)

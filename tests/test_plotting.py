@@ -442,7 +442,9 @@ def test_what_has_no_dictionaries_of_clusters_is_refused(display_class):
     X = np.random.RandomState(0).uniform(size=(30, 4))
     fitted = KMeans(2).fit(X), LocalGaussianImputer(always=True).fit(X)
     for estimator in (*fitted, make_pipeline(fitted[0]), object(), None):
-        with pytest.raises(TypeError, match="estimator must be a MixMateClustering"):
+        with pytest.raises(
+            TypeError, match="estimator must be a clusterer of this package"
+        ):
             draw(display_class, estimator)
 
 

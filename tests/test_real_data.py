@@ -10,7 +10,7 @@ from skmixmate import GroupSparseAutoencoder, MixMateClustering
 from skmixmate.datasets import fetch_fashion_mnist, fetch_mnist, fetch_usps
 from skmixmate.initializers import spectral_clustering_labels
 from skmixmate.metrics import clustering_accuracy
-from skmixmate.recipes import make_paper_clusterer
+from skmixmate.ready import make_paper_clusterer
 
 pytestmark = [
     pytest.mark.slow,

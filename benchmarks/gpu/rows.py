@@ -6,10 +6,9 @@ import warnings
 import numpy as np
 import torch
 
-from skmixmate import MixMateClustering, ScatteringTransform
+from skmixmate import ImageClustering, MixMateClustering, ScatteringTransform
 from skmixmate.base.samples import batched_outputs
 from skmixmate.metrics import clustering_scores
-from skmixmate.recipes import make_image_clusterer
 from skmixmate.training import Samples
 
 from ..common import load
@@ -130,8 +129,8 @@ def clusterer_row(images, classes, device) -> dict:
     """Pixels to labels; a first time, and again with what is compiled."""
     row = {"n_images": len(images)}
     for name in ("first_s", "again_s"):
-        clusterer = make_image_clusterer(
-            10, (SIDE, SIDE), random_state=0, device=device
+        clusterer = ImageClustering(
+            10, image_shape=(SIDE, SIDE), random_state=0, device=device
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)

@@ -15,7 +15,7 @@ from skmixmate import (
 )
 from skmixmate.initializers import dictionaries_from_labels
 from skmixmate.metrics import clustering_accuracy
-from skmixmate.recipes import make_image_clusterer
+from skmixmate.ready import make_image_features
 
 from ..common import load, machine, peak_memory_mib, read, store
 
@@ -52,7 +52,7 @@ def models(X: np.ndarray, epochs: int, seed: int) -> dict:
         "tol": 0.0,
         "random_state": seed,
     }
-    features = make_image_clusterer(10, IMAGE_SHAPE, random_state=seed)[:-1]
+    features = make_image_features(IMAGE_SHAPE, random_state=seed)
     start = SparseSubspaceClustering(10, random_state=seed)
     centred = (StandardScaler(with_std=False), Normalizer())
     return {

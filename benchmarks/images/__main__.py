@@ -1,6 +1,6 @@
 """Pixels to labels by one call: ``python -m benchmarks.images mnist --seeds 5``.
 
-Clusters a whole data set with `skmixmate.recipes.make_image_clusterer` and stores
+Clusters a whole data set with `skmixmate.ImageClustering` and stores
 accuracy, NMI, ARI, seconds, peak memory and the number of parameters as
 ``benchmarks/results/images/DATASET.json`` after every seed. ``--missing`` takes out
 25 % of the pixels of 90 % of the images first. Labels are used for scoring alone.
@@ -10,8 +10,8 @@ import time
 
 import numpy as np
 
+from skmixmate import ImageClustering
 from skmixmate.metrics import clustering_scores
-from skmixmate.recipes import make_image_clusterer
 
 from ..common import (
     DATASETS,
@@ -29,13 +29,14 @@ from ..paper.recipe import observed_pixels
 
 def run_seed(X, y, seed: int, options: dict) -> dict:
     """Cluster once; the time includes everything from pixels to labels."""
-    clusterer = make_image_clusterer(
-        10, square(X), random_state=seed, verbose=1, **options
+    clusterer = ImageClustering(
+        10, image_shape=square(X), random_state=seed, verbose=1, **options
     )
     started = time.perf_counter()
     labels = clusterer.fit_predict(X)
     seconds = time.perf_counter() - started
-    mixmate, components = clusterer[-1].mixmate_, clusterer["components"].components_
+    mixmate = clusterer.mixmate_
+    components = clusterer.features_["components"].components_
     started = time.perf_counter()
     # Other batches of features round differently, so that a label may, if rarely, too.
     agreement = np.mean(clusterer.predict(X) == labels)

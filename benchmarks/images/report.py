@@ -7,8 +7,8 @@ also clusters 20,000 images of MNIST for docs/_static/mnist_atom_averages.png.
 
 import numpy as np
 
+from skmixmate import ImageClustering
 from skmixmate.inspection import atom_averages
-from skmixmate.recipes import make_image_clusterer
 
 from ..common import (
     SCORES,
@@ -89,9 +89,9 @@ def draw_atom_averages(n_images: int = 20_000, n_shown: int = 11) -> None:
     """Mean of each cluster and its most used atoms."""
     X, _ = load("mnist")
     X = X[random_rows(len(X), n_images)].astype(np.float32)
-    clusterer = make_image_clusterer(10, (28, 28), random_state=0).fit(X)
+    clusterer = ImageClustering(10, image_shape=(28, 28), random_state=0).fit(X)
     averages = atom_averages(clusterer, X)
-    usage = clusterer[-1].mixmate_.atom_usage_
+    usage = clusterer.mixmate_.atom_usage_
     figure, axes = make_axes(10, n_shown + 1, (8.4, 7.0))
     for cluster, row in enumerate(axes):
         most_used = np.argsort(-usage[cluster])[:n_shown]

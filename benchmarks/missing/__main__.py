@@ -5,7 +5,7 @@ package and with what else there is, clusters what each has filled in, and store
 mean squared errors, accuracies, coverage of intervals and seconds as
 ``benchmarks/results/missing/DATASET.json`` after every seed. "pixels" is
 `MixMateClustering`, which for this package takes the incomplete samples themselves, and
-"images" `make_image_clusterer`, likewise. A seed is that of the draw of images, of
+"images" `ImageClustering`, likewise. A seed is that of the draw of images, of
 masks and of the methods. Labels are used for scoring alone.
 """
 
@@ -14,9 +14,8 @@ import warnings
 
 import numpy as np
 
-from skmixmate import LocalGaussianImputer, MixMateClustering
+from skmixmate import ImageClustering, LocalGaussianImputer, MixMateClustering
 from skmixmate.metrics import clustering_accuracy
-from skmixmate.recipes import make_image_clusterer
 
 from ..common import load, machine, make_parser, parse, random_rows, square, store
 from ..peers import methods
@@ -30,7 +29,8 @@ def in_pixels(X, seed):
 
 
 def images(X, seed):
-    return make_image_clusterer(10, square(X), random_state=seed).fit(X)[-1].labels_
+    model = ImageClustering(10, image_shape=square(X), random_state=seed)
+    return model.fit_predict(X)
 
 
 def k_means(X, seed):

@@ -1,6 +1,6 @@
 """Table 1 of the MixMate paper: ``python -m benchmarks.paper mnist --trials 5``.
 
-Clusters a whole data set with `skmixmate.recipes.make_paper_clusterer`, scores the
+Clusters a whole data set with `skmixmate.ready.make_paper_clusterer`, scores the
 start (INIT) and the trained model (TRAIN), and stores
 ``benchmarks/results/paper/DATASET.json`` after every trial. ``--missing`` is the
 paper's experiment with incomplete data: 90 % of the images lack 25 % of their pixels.

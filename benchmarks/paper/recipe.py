@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmixmate.recipes import make_paper_clusterer
+from skmixmate.ready import make_paper_clusterer
 
 # The paper's choices for each data set (section 4).
 PARAMETERS = {

@@ -16,8 +16,8 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.mixture import GaussianMixture
 
-from skmixmate import MixMateClustering
-from skmixmate.recipes import make_image_clusterer, make_paper_clusterer
+from skmixmate import ImageClustering, MixMateClustering
+from skmixmate.ready import make_paper_clusterer
 
 from ..common import square
 
@@ -107,9 +107,10 @@ def mixmate_paper(X, n_clusters, seed):
 
 
 def image_clusterer(X, n_clusters, seed):
-    model = make_image_clusterer(n_clusters, square(X), random_state=seed).fit(X)
-    n_components = model["components"].components_.size
-    return model[-1].labels_, model[-1].mixmate_.n_parameters_ + n_components
+    model = ImageClustering(n_clusters, image_shape=square(X), random_state=seed)
+    labels = model.fit_predict(X)
+    n_components = model.features_["components"].components_.size
+    return labels, model.mixmate_.n_parameters_ + n_components
 
 
 METHODS = {
@@ -125,7 +126,7 @@ METHODS = {
     "DCN (ClustPy)": dcn,
     "MixMate in pixels": mixmate_defaults,
     "MixMate as published": mixmate_paper,
-    "make_image_clusterer": image_clusterer,
+    "ImageClustering": image_clusterer,
 }
 
 

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from skmixmate import SparseSubspaceClustering
 from skmixmate.metrics import clustering_scores
-from skmixmate.recipes import make_paper_clusterer
+from skmixmate.ready import make_paper_clusterer
 
 from ..common import load, machine, make_parser, parse, random_rows, store
 

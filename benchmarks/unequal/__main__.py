@@ -13,9 +13,9 @@ from functools import partial
 
 import numpy as np
 
-from skmixmate import MixMateClustering
+from skmixmate import ImageClustering, MixMateClustering
 from skmixmate.metrics import balanced_clustering_accuracy, clustering_scores
-from skmixmate.recipes import make_image_clusterer
+from skmixmate.ready import make_image_features
 
 from ..common import machine, make_parser, parse, square, store
 from ..peers import methods
@@ -27,8 +27,8 @@ def in_pixels(X, features, n_clusters, seed):
 
 
 def image_clusterer(X, features, n_clusters, seed):
-    model = make_image_clusterer(n_clusters, square(X), random_state=seed)
-    return model[-1].fit(features).labels_
+    model = ImageClustering(n_clusters, image_shape=square(X), random_state=seed)
+    return model.fit_predict(X)
 
 
 def peer(method, X, features, n_clusters, seed):
@@ -37,7 +37,7 @@ def peer(method, X, features, n_clusters, seed):
 
 METHODS = {
     "MixMate in pixels": in_pixels,
-    "make_image_clusterer": image_clusterer,
+    "ImageClustering": image_clusterer,
     "KMeans": partial(peer, methods.k_means),
     "GaussianMixture": partial(peer, methods.gaussian_mixture),
     "SpectralClustering": partial(peer, methods.spectral),
@@ -54,10 +54,10 @@ def run(name: str, n_seeds: int, skipped: str | None) -> dict:
         X, y, are_images = SETS[name](seed)
         n_clusters, features = int(y.max() + 1), X
         if are_images:
-            model = make_image_clusterer(n_clusters, square(X), random_state=seed)
-            features = model[:-1].fit_transform(X)
+            model = make_image_features(square(X), random_state=seed)
+            features = model.fit_transform(X)
         for method, function in METHODS.items():
-            if method == "make_image_clusterer" and not are_images:
+            if method == "ImageClustering" and not are_images:
                 continue
             if skipped and skipped in method:
                 continue

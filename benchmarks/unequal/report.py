@@ -17,7 +17,7 @@ from ..common import (
 from .sets import SETS
 
 METHODS = {
-    "make_image_clusterer": "image clusterer",
+    "ImageClustering": "ImageClustering",
     "MixMate in pixels": "MixMate",
     "KMeans": "KMeans",
     "GaussianMixture": "Gaussian mixture",
@@ -52,7 +52,7 @@ def write_images(results: dict) -> None:
 
 def write_blobs(results: dict) -> None:
     """A row a set: adjusted Rand index of each method."""
-    left_out = ("make_image_clusterer", "UMAP + GaussianMixture", "UMAP + HDBSCAN")
+    left_out = ("ImageClustering", "UMAP + GaussianMixture", "UMAP + HDBSCAN")
     methods = {k: v for k, v in METHODS.items() if k not in left_out}
     rows = [
         [
@@ -84,7 +84,7 @@ def draw(results: dict) -> None:
     figure, axes = make_axes(1, 1, (8.0, 4.6), squeeze=False)
     ax = axes[0, 0]
     for method, label in METHODS.items():
-        is_ours = method in ("make_image_clusterer", "MixMate in pixels")
+        is_ours = method in ("ImageClustering", "MixMate in pixels")
         found = {
             x: mean(sets[name][1]["trials"][method], "acc")
             for x, name in enumerate(names)

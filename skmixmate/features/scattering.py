@@ -102,7 +102,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
     shifted.
 
     A torch tensor gives a tensor, and gradients flow to it. Missing pixels are not
-    accepted; fill them in with `MixMateClustering.impute` first.
+    accepted; fill them in with `LocalGaussianImputer` first.
 
     References
     ----------

@@ -74,7 +74,7 @@ class NeighborVoting(
     -----
     Distances are Euclidean. The search takes time in proportion to the number of
     samples times that of voters, on the mixture's ``device``. Missing entries are not
-    taken: `MixMateImputer` fills them in.
+    taken: `LocalGaussianImputer` fills them in.
 
     Interrupting the vote leaves the mixture alone; a warning says so.
 

@@ -143,7 +143,7 @@ class ReconstructionDisplay:
         TypeError
             If `estimator` has no dictionaries of clusters.
         ValueError
-            If `estimator` is a Pipeline, whose mixture reconstructs features and not
+            If `estimator` has a mixture that reconstructs features and not
             X; if the shape of `X` or `mask`, or `image_shape`, does not fit; or if a
             sample has no observed entry, or a missing one where none is taken.
         ImportError
@@ -154,9 +154,10 @@ class ReconstructionDisplay:
         if steps:
             raise ValueError(
                 "estimator must reconstruct X itself, and the mixture in this "
-                f"{type(estimator).__name__} reconstructs features of X. Draw those, "
-                f"{cls.__name__}.from_estimator(pipeline[-1], pipeline[:-1].transform("
-                "X)), or images of its clusters by skmixmate.inspection.atom_averages."
+                f"{type(estimator).__name__} reconstructs features of X. Draw those "
+                "with what has them, pipeline[-1] and pipeline[:-1].transform(X), or "
+                "mixmate_ and compute_features(X), or images of its clusters by "
+                "skmixmate.inspection.atom_averages."
             )
         n_features = mixture.dictionaries_.shape[-1]
         shape = resolve_image_shape(image_shape, n_features)

@@ -287,7 +287,7 @@ def test_before_fit_there_is_nothing_to_predict(X):
     with pytest.raises(NotFittedError):
         NeighborVoting().predict(X)
     for other in (NearestNeighbors().fit(X), LocalGaussianImputer().fit(X)):
-        with pytest.raises(TypeError, match="a NeighborVoting, a Pipeline"):
+        with pytest.raises(TypeError, match="a Pipeline that ends in one"):
             atom_averages(other, X)
 
 

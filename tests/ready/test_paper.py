@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from skmixmate import MixMateClustering, SparseSubspaceClustering
 from skmixmate.metrics import clustering_accuracy
-from skmixmate.recipes import make_paper_clusterer
+from skmixmate.ready import make_paper_clusterer
 
 
 @pytest.fixture(scope="module")

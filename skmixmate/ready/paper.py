@@ -90,7 +90,7 @@ def make_paper_clusterer(
 
     Examples
     --------
-    >>> from skmixmate.recipes import make_paper_clusterer
+    >>> from skmixmate.ready import make_paper_clusterer
     >>> mixmate = make_paper_clusterer(10, (16, 16), n_atoms=30, alpha=0.25)
     >>> mixmate.step_size, mixmate.max_iter
     (0.04, 50)

@@ -1,0 +1,407 @@
+"""What the ready-made clusterers share: features, a mixture of them, and a vote."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Self
+
+import numpy as np
+import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from ..base.samples import like_input, mean_score
+from ..imputation import LocalGaussianImputer
+from ..mixmate import MixMateClustering, NeighborVoting
+from ..utils.callers import is_called_by_user, warn_user
+from ..utils.device import plain_arithmetic, resolve_device
+from ..utils.parameter_checks import check_bool, check_integer
+from ..utils.random import RandomState, private_random_state
+from ..utils.validation import (
+    Array,
+    ArrayLike,
+    Input,
+    missing_entries,
+    validate_samples,
+)
+
+__all__ = ["ReadyMadeClusterer"]
+
+# Samples whose features are held at once in predicting.
+_BATCH_SIZE = 8192
+
+
+class ReadyMadeClusterer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+):
+    """Missing entries filled in, features, a mixture of them, a vote of neighbours.
+
+    Subclasses choose the features and the mixture, and have the parameters
+    ``n_clusters``, ``always_impute``, ``random_state``, ``device`` and ``verbose``.
+    """
+
+    def _check_parameters(self) -> None:
+        """Refuse what is out of range, before minutes of features."""
+        check_integer(self.n_clusters, "n_clusters", min_val=1)
+        check_bool(self.always_impute, "always_impute")
+        resolve_device(self.device)
+
+    def _rows(self, X, mask, *, reset: bool) -> tuple:
+        """X and mask with one sample a row; subclasses may take more dimensions."""
+        return X, mask
+
+    @abstractmethod
+    def _new_features(self, n_features: int, seed: int) -> Pipeline:
+        """Steps from complete rows to features, not fitted."""
+
+    @abstractmethod
+    def _new_mixmate(self, seed: int) -> MixMateClustering:
+        """The mixture of features, not fitted."""
+
+    @plain_arithmetic
+    def fit(
+        self, X: ArrayLike, y: object = None, mask: ArrayLike | None = None
+    ) -> Self:
+        """Find the clusters of X.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            NaN marks a missing entry. More dimensions as the class says.
+        y : Ignored
+            Present for API consistency.
+        mask : array-like or Tensor of the shape of X, bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        self : estimator
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, X or mask is out of range; the message names it, what it
+            got and what it accepts.
+        KeyboardInterrupt
+            If fitting is interrupted before there is a mixture, or within the call of
+            another function of a library, as a grid search; a mixture is kept all the
+            same.
+
+        Warns
+        -----
+        RuntimeWarning
+            If fitting was interrupted; what is kept is the mixture as it was then.
+        """
+        self._check_parameters()
+        X, mask = self._rows(X, mask, reset=True)
+        data = validate_samples(self, X, mask, reset=True)
+        seed = _seed(self.random_state)
+        imputer = self._fitted_imputer(data, seed)
+        data = _completed(imputer, data)
+        self._say(f"features of {len(data.X)} samples")
+        features = self._new_features(data.X.shape[1], seed)
+        Z = features.fit_transform(_array(data))
+        self._say(f"mixture of {Z.shape[1]} features")
+        voting = NeighborVoting(self._new_mixmate(seed), random_state=seed)
+        try:
+            voting.fit(Z)
+        except KeyboardInterrupt:
+            if not voting.__sklearn_is_fitted__():
+                raise
+            self._store(imputer, features, voting)
+            # What calls this fit would go on as if nothing had been.
+            if not is_called_by_user(self):
+                raise
+            warn_user(
+                "Fitting was interrupted: what is kept is the mixture as it was then, "
+                "without a vote of neighbours.",
+                RuntimeWarning,
+            )
+        else:
+            self._store(imputer, features, voting)
+        return self
+
+    def _store(self, imputer, features: Pipeline, voting: NeighborVoting) -> None:
+        self.imputer_, self.features_, self.voting_ = imputer, features, voting
+        self.mixmate_, self.labels_ = voting.mixmate_, voting.labels_
+
+    def _fitted_imputer(self, data: Input, seed: int) -> LocalGaussianImputer | None:
+        missing = missing_entries(data.X, data.mask)
+        if missing is None and not self.always_impute:
+            return None
+        self._say("what is missing")
+        imputer = LocalGaussianImputer(
+            self.n_clusters, always=True, random_state=seed, device=self.device
+        )
+        return imputer._fit(data)
+
+    def _say(self, doing: str) -> None:
+        if self.verbose:
+            print(f"{type(self).__name__}: {doing}", flush=True)
+
+    def fit_predict(
+        self, X: ArrayLike, y: object = None, mask: ArrayLike | None = None
+    ) -> Array:
+        """Find the clusters of X and return its labels.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            As in `fit`.
+        y : Ignored
+            Present for API consistency.
+        mask : array-like or Tensor of the shape of X, bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            ``labels_``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `fit`.
+        """
+        labels = self.fit(X, mask=mask).labels_
+        # An interrupt may have come before there were labels.
+        return self.predict(X, mask) if labels is None else labels
+
+    def fit_transform(
+        self, X: ArrayLike, y: object = None, mask: ArrayLike | None = None
+    ) -> Array:
+        """Find the clusters of X and return its energies.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            As in `fit`.
+        y : Ignored
+            Present for API consistency.
+        mask : array-like or Tensor of the shape of X, bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_clusters)
+            See `transform`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `fit`.
+        """
+        return self.fit(X, mask=mask).transform(X, mask=mask)
+
+    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+        """Assign each sample to the cluster that it and its neighbours vote for.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            As in `fit`.
+        mask : array-like or Tensor of the shape of X, bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples,), int
+            Labels 0 to ``n_clusters - 1``.
+
+        Raises
+        ------
+        ValueError
+            If X does not fit the estimator, or has missing entries and had none in
+            `fit`.
+        """
+        return self.predict_proba(X, mask).argmax(1)
+
+    def predict_proba(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+        """Probability of each cluster after the vote.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            As in `fit`.
+        mask : array-like or Tensor of the shape of X, bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_clusters)
+            Rows sum to one.
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+        """
+        return self._answers(X, mask, self._voter().predict_proba)
+
+    def transform(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+        """Energy of each sample under each cluster of the mixture, without a vote.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            As in `fit`.
+        mask : array-like or Tensor of the shape of X, bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_clusters)
+            See `MixMateClustering.transform`.
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+        """
+        return self._answers(X, mask, self._voter().transform)
+
+    def score_samples(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+        """How well the mixture explains each sample: the higher, the better.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            As in `fit`.
+        mask : array-like or Tensor of the shape of X, bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples,)
+            Of features; see `MixMateClustering.score_samples`.
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+        """
+        return self._answers(X, mask, self._voter().score_samples)
+
+    def score(
+        self,
+        X: ArrayLike,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+    ) -> float:
+        """Mean of `score_samples`: the higher, the better.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            As in `fit`.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the mean.
+        mask : array-like or Tensor of the shape of X, bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            As `predict`, or if ``sample_weight`` does not fit.
+        """
+        return mean_score(self.score_samples(X, mask), sample_weight)
+
+    def compute_features(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+        """Features of samples, which are what the mixture in ``mixmate_`` takes.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            As in `fit`.
+        mask : array-like or Tensor of the shape of X, bool, default=None
+            True where observed.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples, n_features of ``mixmate_``)
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+        """
+        self._voter()
+        return self._answers(X, mask, lambda Z: Z)
+
+    def _voter(self) -> NeighborVoting:
+        check_is_fitted(self)
+        return self.voting_
+
+    @plain_arithmetic
+    def _answers(self, X, mask, answer) -> Array:
+        """What a function of features says, batch by batch, as what X is."""
+        X, mask = self._rows(X, mask, reset=False)
+        data = validate_samples(self, X, mask, reset=False)
+        found = [
+            torch.from_numpy(answer(self.features_.transform(_array(batch))))
+            for batch in self._complete_batches(data)
+        ]
+        return like_input(data, torch.cat(found).to(data.X.device))
+
+    def _complete_batches(self, data: Input) -> Iterator[Input]:
+        if self.imputer_ is None and missing_entries(data.X, data.mask) is not None:
+            raise ValueError(
+                "X has missing entries, and there were none in fit; fit with some, or "
+                "with always_impute=True, so that there is a model to fill them in."
+            )
+        for start in range(0, len(data.X), _BATCH_SIZE):
+            rows = slice(start, start + _BATCH_SIZE)
+            mask = None if data.mask is None else data.mask[rows]
+            yield _completed(self.imputer_, Input(data.X[rows], mask, data.is_tensor))
+
+    @property
+    def _n_features_out(self):
+        """Number of columns of `transform`, for get_feature_names_out."""
+        return len(self.mixmate_.weights_)
+
+    def __sklearn_is_fitted__(self):
+        """Whether there is a model; ``n_features_in_`` may be left of a failed fit."""
+        return hasattr(self, "voting_")
+
+    def __sklearn_tags__(self):
+        """Tell scikit-learn that NaN is welcome and what dtypes come back."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _seed(random_state: RandomState) -> int:
+    """One number for every step."""
+    if isinstance(random_state, int | np.integer):
+        private_random_state(random_state)  # It may be out of range.
+        return int(random_state)
+    return int(private_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+def _completed(imputer: LocalGaussianImputer | None, data: Input) -> Input:
+    """Samples filled in, the mean where nothing is observed."""
+    if imputer is None or missing_entries(data.X, data.mask) is None:
+        return data
+    X, _ = imputer._filled(data)
+    return Input(X, None, data.is_tensor)
+
+
+def _array(data: Input) -> np.ndarray:
+    """In single precision, or double if X is in that or in wide integers."""
+    X: Tensor = data.X.cpu().to(data.dtype)
+    return X.numpy()

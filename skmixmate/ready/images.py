@@ -1,0 +1,255 @@
+"""The clusterer for images."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, Normalizer
+
+from ..features import PartialWhitening, ScatteringTransform
+from ..features.image_shape import check_flattened, check_image_shape
+from ..mixmate import MixMateClustering
+from ..utils.callers import warn_user
+from ..utils.parameter_checks import check_bool, check_integer
+from ..utils.random import RandomState
+from . import starts
+from .base import ReadyMadeClusterer
+
+__all__ = ["ImageClustering", "make_image_features"]
+
+# Features have unit norm, and far more of them matter than of pixels: less penalty, and
+# gradients of another size, than the defaults are for. With too few steps, the losses
+# of small data do not tell starts apart.
+_PARAMETERS: dict[str, Any] = {
+    "alpha": 0.1,
+    "learning_rate": 8e-3,
+    "learning_rate_schedule": "linear",
+    "epsilon": 1e-3,
+    "batch_size": "auto",
+    "max_iter": 5,
+}
+# Pixels of a side that wavelets need.
+_SMALLEST_SIDE = 8
+
+
+class ImageClustering(ReadyMadeClusterer):
+    """Cluster grey images of one kind of object each.
+
+    Missing pixels are filled in, wavelet scattering makes features that shifts and
+    small deformations change little, a mixture of sparse dictionaries finds the
+    clusters, and neighbours vote on the labels. The choices are the same for all data
+    sets, made without labels; ``benchmarks.images`` measures them.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of clusters.
+    image_shape : tuple of two int, default=None
+        Height and width of the images in pixels, each at least 8. None takes them as
+        square, with a warning if images of another shape, or in colour, have as many
+        numbers, or if there are less than 64, of which there are no wavelets. Colour
+        has to be turned to grey first.
+    n_init : int, default=2
+        Number of runs on all images, of which the one with the lowest ``criterion_`` is
+        kept; 1 for a quick look.
+    similar_sizes : bool, default=False
+        Whether classes are known to be of about one size, the largest no more than
+        twice the smallest. Then partitions with larger and smaller clusters are not
+        tried, and all dictionaries have one size. It helps where classes blend into
+        each other, as in Fashion-MNIST, and fails where one class is much larger.
+    always_impute : bool, default=False
+        Whether to learn to fill in missing pixels where `fit` has none, so that others
+        may miss some later.
+    random_state : int, RandomState instance or None, default=None
+        Seeds every step. The same seed gives the same result.
+    device : str or torch.device, default="auto"
+        "auto" is a CUDA GPU where there is one, else the CPU.
+    verbose : int, default=0
+        1 prints what is done, and a line an epoch of the mixture.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,)
+        Cluster of each training image, as `predict` gives it, but for ties between
+        distances, which rounding decides.
+    features_ : Pipeline
+        Fitted steps from complete images, one a row, to what the mixture takes: "unit",
+        "scattering", "components" and "normalizer".
+    mixmate_ : MixMateClustering
+        The fitted mixture of features, with dictionaries, history and labels of its
+        own.
+    voting_ : NeighborVoting
+        The same with the training images that vote.
+    imputer_ : LocalGaussianImputer or None
+        What fills in missing pixels; None if none were missing in `fit`.
+    n_features_in_ : int
+        Number of pixels.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the pixels, if X had string names.
+
+    Notes
+    -----
+    The steps:
+
+    - Missing pixels are filled in by a `LocalGaussianImputer`.
+    - Each image is divided by its largest magnitude, up to a power of two.
+    - `ScatteringTransform`, each path divided by its largest magnitude; images of less
+      than 24 pixels a side are enlarged.
+    - 500 principal components about the origin, half whitened (`PartialWhitening`).
+    - Each image to unit norm, so that faint ones count as much.
+    - `MixMateClustering`, ``n_init`` runs of five epochs. The start of each is one of
+      several partitions of 5,000 images, by `SparseSubspaceClustering` and by the
+      spectrum of the neighbour graph: that with the lowest criterion after a few epochs
+      on these, see "Clusters of unequal size" in the documentation. With
+      ``similar_sizes=True`` it is one of four plain sparse subspace clusterings.
+      Batches are of 256 images, fewer of less than 35,840.
+    - `NeighborVoting` averages the probabilities of each image and of its ten nearest
+      training images, of which it keeps at most 100,000.
+
+    In `fit` all features are held at once, 1,953 numbers in single precision for an
+    image of 28 by 28 pixels: 8 GB for a million.
+
+    `skmixmate.inspection.atom_averages` shows what clusters look like.
+
+    References
+    ----------
+    Bruna and Mallat, "Invariant scattering convolution networks" (2013), for affine
+    models of scattering coefficients. Chen, Li and You, "Stochastic sparse subspace
+    clustering" (2020), for the start. Lin, Song and Ba, "Mixture model auto-encoders"
+    (2022), for the model.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmixmate import ImageClustering
+    >>> from skmixmate.metrics import clustering_accuracy
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clusterer = ImageClustering(10, image_shape=(8, 8), n_init=1, random_state=0)
+    >>> bool(clustering_accuracy(y, clusterer.fit_predict(X)) > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        image_shape: tuple[int, int] | None = None,
+        n_init: int = 2,
+        similar_sizes: bool = False,
+        always_impute: bool = False,
+        random_state: RandomState = None,
+        device: str | torch.device = "auto",
+        verbose: bool | int = 0,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.image_shape = image_shape
+        self.n_init = n_init
+        self.similar_sizes = similar_sizes
+        self.always_impute = always_impute
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_integer(self.n_init, "n_init", min_val=1)
+        check_bool(self.similar_sizes, "similar_sizes")
+        if self.image_shape is not None:
+            check_image_shape(self.image_shape, min_val=_SMALLEST_SIDE)
+
+    def _rows(self, X, mask, *, reset: bool) -> tuple:
+        check_flattened(X)
+        return X, mask
+
+    def _new_features(self, n_features: int, seed: int) -> Pipeline:
+        features = make_image_features(
+            self.image_shape, random_state=seed, device=self.device
+        )
+        if self.image_shape is None and n_features < _SMALLEST_SIDE**2:
+            warn_user(
+                f"Images of {n_features} pixels are too small for wavelets, which need "
+                f"{_SMALLEST_SIDE} a side: pixels are taken as they are. What is no "
+                "image is for EmbeddingClustering or SignalClustering.",
+                UserWarning,
+            )
+            features.set_params(scattering="passthrough")
+        return features
+
+    def __sklearn_tags__(self):
+        """Tell scikit-learn that features are in single precision."""
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def _new_mixmate(self, seed: int) -> MixMateClustering:
+        return MixMateClustering(
+            self.n_clusters,
+            init=starts.similar_sizes if self.similar_sizes else starts.any_sizes,
+            adapt_n_atoms=not self.similar_sizes,
+            n_init=self.n_init,
+            random_state=seed,
+            device=self.device,
+            verbose=self.verbose,
+            **_PARAMETERS,
+        )
+
+
+def make_image_features(
+    image_shape: tuple[int, int] | None = None,
+    *,
+    random_state: RandomState = None,
+    device: str | torch.device = "auto",
+) -> Pipeline:
+    """Make the features of `ImageClustering`, for something else.
+
+    Parameters
+    ----------
+    image_shape : tuple of two int, default=None
+        Height and width of the images in pixels; None takes them as square.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the draw of samples that components are computed from.
+    device : str or torch.device, default="auto"
+        "auto" is a CUDA GPU where there is one, else the CPU.
+
+    Returns
+    -------
+    Pipeline
+        Not fitted, of the steps "unit", "scattering", "components" and "normalizer".
+        It takes complete images, one a row, in any unit.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmixmate.ready import make_image_features
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> make_image_features((8, 8), random_state=0).fit_transform(X).shape
+    (1797, 500)
+    """
+    unit = FunctionTransformer(_in_its_unit, feature_names_out="one-to-one")
+    scattering = ScatteringTransform(
+        "auto", 8, image_shape, normalize_paths=True, min_side=24, device=device
+    )
+    return Pipeline(
+        [
+            ("unit", unit),
+            ("scattering", scattering),
+            ("components", PartialWhitening(500, random_state=random_state)),
+            ("normalizer", Normalizer()),
+        ]
+    )
+
+
+def _in_its_unit(X):
+    """Images in single precision with a largest magnitude from 0.5 to 1.
+
+    Features do not depend on it but for tiny or huge numbers, which single precision
+    would lose. Powers of two leave the digits as they are.
+    """
+    X = np.asarray(X)
+    if X.dtype.kind != "f":
+        X = X.astype(np.float32)
+    # Without a copy for magnitudes.
+    largest = np.maximum(X.max(axis=1, keepdims=True), -X.min(axis=1, keepdims=True))
+    _, exponent = np.frexp(largest)
+    return np.ldexp(X, -exponent).astype(np.float32, copy=False)

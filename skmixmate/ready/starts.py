@@ -1,0 +1,53 @@
+"""First partitions of features, among which a model chooses."""
+
+import numpy as np
+
+from ..initializers import (
+    Labeling,
+    Labelings,
+    SparseSubspaceClustering,
+    spectral_labelings,
+)
+
+__all__ = ["any_sizes", "similar_sizes"]
+
+
+def any_sizes(X, n_clusters, random_state) -> Labelings:
+    """Labellings by sparse subspaces and by neighbours.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    n_clusters : int
+    random_state : RandomState
+
+    Returns
+    -------
+    Labelings
+    """
+    if n_clusters == 1:
+        return Labelings([Labeling(np.zeros(len(X), dtype=np.intp))])
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=2)
+    subspaces = SparseSubspaceClustering(n_clusters, random_state=seeds[0])
+    found = Labelings([Labeling(subspaces.fit(X).labels_)])
+    for one in spectral_labelings(X, n_clusters, seeds[1]):
+        found.add(*one)
+    return found
+
+
+def similar_sizes(X, n_clusters, random_state) -> Labelings:
+    """Labellings by sparse subspaces, which cut up clusters that are large.
+
+    Parameters and return value are those of `any_sizes`.
+    """
+    if n_clusters == 1:
+        return any_sizes(X, n_clusters, random_state)
+    found = Labelings()
+    for _ in range(4):
+        seed = random_state.randint(np.iinfo(np.int32).max)
+        found.add(
+            SparseSubspaceClustering(n_clusters, merge=False, random_state=seed)
+            .fit(X)
+            .labels_
+        )
+    return found
