@@ -34,6 +34,13 @@ from .prox import (
     soft_threshold,
 )
 from .scattering import Scattering, normalized_paths, scattering, scattering_paths
+from .scattering_1d import scattering_1d, scattering_1d_paths
+from .scattering_1d_filters import (
+    Scattering1D,
+    padded_length,
+    scattering_1d_operators,
+    wavelet_family,
+)
 from .scattering_operators import scattering_operators
 from .tiled_fista import tiled_encode
 
@@ -45,6 +52,7 @@ __all__ = [
     "NormPenalty",
     "Prox",
     "Scattering",
+    "Scattering1D",
     "Tile",
     "Usage",
     "adam_by_kernel",
@@ -76,6 +84,9 @@ __all__ = [
     "residual_term",
     "responsibilities",
     "scattering",
+    "scattering_1d",
+    "scattering_1d_operators",
+    "scattering_1d_paths",
     "scattering_operators",
     "scattering_paths",
     "separation_criterion",
