@@ -12,7 +12,12 @@ from . import (
     recipes,
     recovery,
 )
-from .features import PartialWhitening, ScatteringTransform
+from .features import (
+    MagnitudeSpectrum,
+    PartialWhitening,
+    ScatteringTransform,
+    ScatteringTransform1D,
+)
 from .group_sparse import GroupSparseAutoencoder, SparseAutoencoder
 from .imputation import LocalGaussianImputer
 from .initializers import SparseSubspaceClustering
@@ -21,10 +26,12 @@ from .mixmate import MixMateClustering, NeighborVoting
 __all__ = [
     "GroupSparseAutoencoder",
     "LocalGaussianImputer",
+    "MagnitudeSpectrum",
     "MixMateClustering",
     "NeighborVoting",
     "PartialWhitening",
     "ScatteringTransform",
+    "ScatteringTransform1D",
     "SparseAutoencoder",
     "SparseSubspaceClustering",
     "__version__",

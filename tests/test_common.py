@@ -6,10 +6,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skmixmate import (
     GroupSparseAutoencoder,
     LocalGaussianImputer,
+    MagnitudeSpectrum,
     MixMateClustering,
     NeighborVoting,
     PartialWhitening,
     ScatteringTransform,
+    ScatteringTransform1D,
     SparseAutoencoder,
     SparseSubspaceClustering,
 )
@@ -19,14 +21,17 @@ from skmixmate import (
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:n_features=.* is no square number:UserWarning")
 @pytest.mark.filterwarnings("ignore:n_features=.* is taken as a square:UserWarning")
+@pytest.mark.filterwarnings("ignore:With J=.*do not reach:UserWarning")
 @parametrize_with_checks(
     [
         GroupSparseAutoencoder(),
+        MagnitudeSpectrum(),
         MixMateClustering(),
         LocalGaussianImputer(),
         NeighborVoting(),
         PartialWhitening(),
         ScatteringTransform(),
+        ScatteringTransform1D(),
         SparseAutoencoder(),
         SparseSubspaceClustering(),
     ]

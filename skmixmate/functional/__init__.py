@@ -34,12 +34,14 @@ from .prox import (
     soft_threshold,
 )
 from .scattering import Scattering, normalized_paths, scattering, scattering_paths
-from .scattering_1d import scattering_1d, scattering_1d_paths
+from .scattering_1d import (
+    scattering_1d,
+    scattering_1d_frequencies,
+    scattering_1d_paths,
+)
 from .scattering_1d_filters import (
     Scattering1D,
-    padded_length,
     scattering_1d_operators,
-    wavelet_family,
 )
 from .scattering_operators import scattering_operators
 from .tiled_fista import tiled_encode
@@ -85,6 +87,7 @@ __all__ = [
     "responsibilities",
     "scattering",
     "scattering_1d",
+    "scattering_1d_frequencies",
     "scattering_1d_operators",
     "scattering_1d_paths",
     "scattering_operators",

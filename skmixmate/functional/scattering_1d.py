@@ -36,6 +36,22 @@ def scattering_1d_paths(J: int, Q: int, max_order: int = 2) -> list[tuple]:
     return paths
 
 
+def scattering_1d_frequencies(J: int, Q: int, max_order: int = 2) -> list[tuple]:
+    """Centre frequencies of the wavelets of each path, in cycles per sample.
+
+    Returns
+    -------
+    list of tuple
+        In the order of `scattering_1d_paths`.
+    """
+    families = wavelet_family(J, Q).frequencies, wavelet_family(J, 1).frequencies
+    return [
+        # A path of order one has no wavelet of the second family.
+        tuple(family[n] for family, n in zip(families, path, strict=False))
+        for path in scattering_1d_paths(J, Q, max_order)
+    ]
+
+
 def scattering_1d(X: Tensor, operators: Scattering1D, max_order: int = 2) -> Tensor:
     """Scattering coefficients of signals; differentiable.
 

@@ -26,11 +26,10 @@ class Scattering1D(NamedTuple):
     ``padding`` (n_0,) holds the times that a padded signal is copied from.
     ``first[j]`` (1 or 2, g, n_j) are the Fourier transforms of the first-order wavelets
     whose moduli live at level j, on the ``n_j`` lowest and the ``n_j`` highest
-    frequencies of level 0, beyond which they are zero. ``second[i, j]`` are those of the
+    frequencies of level 0; elsewhere they are zero. ``second[i, j]`` are those of the
     second-order wavelets from level i to j, likewise. ``lowpass`` (n_J + 1,) is the
-    filter of the averages on the frequencies from zero, the same at all levels. The
-    averages of a signal are samples ``start`` to ``stop`` of a padded signal at level
-    J.
+    filter of the averages on the frequencies from zero, the same at all levels.
+    Averages of a signal are those from ``start`` to ``stop`` of a padded signal's.
     """
 
     padding: Tensor
@@ -93,7 +92,16 @@ def smallest_scale(Q: int) -> int:
     return max(1, math.floor(math.log2(_LOWPASS_WIDTH / width)) + 1)
 
 
-def padded_length(n_times: int, J: int) -> int:
+def kept_averages(n_times: int, J: int) -> tuple[int, int]:
+    """First and end of the averages whose centres are within the signal.
+
+    A padded signal has one for every ``2^J`` samples, from its first sample.
+    """
+    left = (_padded_length(n_times, J) - n_times) // 2
+    return math.ceil(left / 2**J), math.ceil((left + n_times) / 2**J)
+
+
+def _padded_length(n_times: int, J: int) -> int:
     """Power of two that a signal is padded to: three averages are added at each end.
 
     No more than one reflection fits at each end; ``2^J`` always do.
@@ -134,8 +142,8 @@ def scattering_1d_operators(
     -------
     Scattering1D
     """
-    size = padded_length(n_times, J)
-    left = (size - n_times) // 2
+    size = _padded_length(n_times, J)
+    start, stop = kept_averages(n_times, J)
     first, second = wavelet_family(J, Q), wavelet_family(J, 1)
     lowpass = _normalized(_gaussian(size, _LOWPASS_WIDTH / 2**J))
 
@@ -143,7 +151,7 @@ def scattering_1d_operators(
         return hat.to(device, dtype)
 
     return Scattering1D(
-        padding=_reflection(n_times, left, size).to(device),
+        padding=_reflection(n_times, size).to(device),
         first={
             j: moved(_outer(_morlet_filters(size, first, j), j))
             for j in sorted(set(first.levels))
@@ -155,9 +163,8 @@ def scattering_1d_operators(
             if j > i
         },
         lowpass=moved(lowpass[: size // 2**J + 1] / 2**J),
-        # Only averages whose centres are within the signal.
-        start=math.ceil(left / 2**J),
-        stop=math.ceil((left + n_times) / 2**J),
+        start=start,
+        stop=stop,
     )
 
 
@@ -171,9 +178,9 @@ def _highest(Q: int) -> tuple[float, float]:
     return frequency, frequency * width
 
 
-def _reflection(n_times: int, left: int, size: int) -> Tensor:
+def _reflection(n_times: int, size: int) -> Tensor:
     """Times that mirror a signal at its ends until it is ``size`` long."""
-    position = torch.arange(size) - left
+    position = torch.arange(size) - (size - n_times) // 2
     period = max(2 * (n_times - 1), 1)
     return (n_times - 1) - (position.remainder(period) - (n_times - 1)).abs()
 
