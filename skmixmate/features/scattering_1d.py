@@ -36,7 +36,7 @@ __all__ = ["ScatteringTransform1D"]
 
 # Complex entries of the largest array of a batch: what a CPU's cache holds, what fills
 # a GPU.
-_CPU_ENTRIES, _GPU_ENTRIES = 2**18, 2**26
+_CPU_ENTRIES, _GPU_ENTRIES = 2**20, 2**26
 # Of the wavelets: 8 GB in double precision.
 _MOST_ENTRIES = 2**29
 
