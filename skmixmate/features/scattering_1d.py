@@ -143,6 +143,7 @@ class ScatteringTransform1D(TransformerMixin, BaseEstimator):
         self.batch_size = batch_size
         self.device = device
 
+    @plain_arithmetic
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Learn the shape of the signals; nothing else is learned.
 
