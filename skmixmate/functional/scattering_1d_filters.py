@@ -187,8 +187,9 @@ def _reflection(n_times: int, size: int) -> Tensor:
 
 def _gaussian(size: int, width: float, frequency: float = 0.0) -> Tensor:
     """A Gaussian about a frequency, on frequencies that go round, (size,)."""
-    f = torch.arange(size, dtype=torch.float64) / size - frequency
-    return sum(torch.exp(-((f + turn) ** 2) / (2 * width**2)) for turn in (-1, 0, 1))
+    turns = torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64)
+    f = torch.arange(size, dtype=torch.float64) / size - frequency + turns
+    return torch.exp(-(f**2) / (2 * width**2)).sum(dim=0)
 
 
 def _normalized(hat: Tensor) -> Tensor:
