@@ -12,23 +12,32 @@ from . import (
     ready,
     recovery,
 )
-from .features import PartialWhitening, ScatteringTransform
+from .features import (
+    MagnitudeSpectrum,
+    PartialWhitening,
+    ScatteringTransform,
+    ScatteringTransform1D,
+)
 from .group_sparse import GroupSparseAutoencoder, SparseAutoencoder
 from .imputation import LocalGaussianImputer
 from .initializers import SparseSubspaceClustering
 from .mixmate import MixMateClustering, NeighborVoting
 from .ready.embeddings import EmbeddingClustering
 from .ready.images import ImageClustering
+from .ready.signals import SignalClustering
 
 __all__ = [
     "EmbeddingClustering",
     "GroupSparseAutoencoder",
     "ImageClustering",
     "LocalGaussianImputer",
+    "MagnitudeSpectrum",
     "MixMateClustering",
     "NeighborVoting",
     "PartialWhitening",
     "ScatteringTransform",
+    "ScatteringTransform1D",
+    "SignalClustering",
     "SparseAutoencoder",
     "SparseSubspaceClustering",
     "__version__",

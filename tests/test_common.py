@@ -8,10 +8,13 @@ from skmixmate import (
     GroupSparseAutoencoder,
     ImageClustering,
     LocalGaussianImputer,
+    MagnitudeSpectrum,
     MixMateClustering,
     NeighborVoting,
     PartialWhitening,
     ScatteringTransform,
+    ScatteringTransform1D,
+    SignalClustering,
     SparseAutoencoder,
     SparseSubspaceClustering,
 )
@@ -21,17 +24,22 @@ from skmixmate import (
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:n_features=.* is no square number:UserWarning")
 @pytest.mark.filterwarnings("ignore:n_features=.* is taken as a square:UserWarning")
+@pytest.mark.filterwarnings("ignore:Signals of .* are too short:UserWarning")
 @pytest.mark.filterwarnings("ignore:Images of .* pixels are too small:UserWarning")
+@pytest.mark.filterwarnings("ignore:With J=.*do not reach:UserWarning")
 @parametrize_with_checks(
     [
         EmbeddingClustering(),
         GroupSparseAutoencoder(),
         ImageClustering(),
+        MagnitudeSpectrum(),
         MixMateClustering(),
         LocalGaussianImputer(),
         NeighborVoting(),
         PartialWhitening(),
         ScatteringTransform(),
+        ScatteringTransform1D(),
+        SignalClustering(),
         SparseAutoencoder(),
         SparseSubspaceClustering(),
     ]

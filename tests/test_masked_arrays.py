@@ -10,10 +10,12 @@ from sklearn.pipeline import make_pipeline
 from skmixmate import (
     GroupSparseAutoencoder,
     LocalGaussianImputer,
+    MagnitudeSpectrum,
     MixMateClustering,
     NeighborVoting,
     PartialWhitening,
     ScatteringTransform,
+    ScatteringTransform1D,
     SparseAutoencoder,
     SparseSubspaceClustering,
 )
@@ -122,6 +124,8 @@ def test_integers_with_a_mask(dtype, samples):
     "estimator",
     [
         ScatteringTransform(1, 2, (3, 3), max_order=1),
+        ScatteringTransform1D(1, 2),
+        MagnitudeSpectrum(),
         PartialWhitening(3, random_state=0),
         SparseSubspaceClustering(3, random_state=0),
         NeighborVoting(MIXMATE, random_state=0),

@@ -11,9 +11,11 @@ from sklearn.base import clone
 from skmixmate import (
     GroupSparseAutoencoder,
     LocalGaussianImputer,
+    MagnitudeSpectrum,
     MixMateClustering,
     NeighborVoting,
     ScatteringTransform,
+    ScatteringTransform1D,
     SparseSubspaceClustering,
 )
 from skmixmate.datasets import make_dictionary_mixture
@@ -125,6 +127,8 @@ ESTIMATORS = {
     "voting": (NeighborVoting(MIXMATE, random_state=0), np.asarray),
     "ssc": (SparseSubspaceClustering(3, n_rounds=2, random_state=0), np.asarray),
     "scattering": (ScatteringTransform(1, 2, (4, 4), min_side=6), np.asarray),
+    "scattering of signals": (ScatteringTransform1D(2, 2), np.asarray),
+    "spectrum": (MagnitudeSpectrum(), np.asarray),
 }
 
 

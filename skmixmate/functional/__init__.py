@@ -34,6 +34,15 @@ from .prox import (
     soft_threshold,
 )
 from .scattering import Scattering, normalized_paths, scattering, scattering_paths
+from .scattering_1d import (
+    scattering_1d,
+    scattering_1d_frequencies,
+    scattering_1d_paths,
+)
+from .scattering_1d_filters import (
+    Scattering1D,
+    scattering_1d_operators,
+)
 from .scattering_operators import scattering_operators
 from .tiled_fista import tiled_encode
 
@@ -45,6 +54,7 @@ __all__ = [
     "NormPenalty",
     "Prox",
     "Scattering",
+    "Scattering1D",
     "Tile",
     "Usage",
     "adam_by_kernel",
@@ -76,6 +86,10 @@ __all__ = [
     "residual_term",
     "responsibilities",
     "scattering",
+    "scattering_1d",
+    "scattering_1d_frequencies",
+    "scattering_1d_operators",
+    "scattering_1d_paths",
     "scattering_operators",
     "scattering_paths",
     "separation_criterion",

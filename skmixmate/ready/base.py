@@ -13,10 +13,12 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import Normalizer
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ..base.samples import like_input, mean_score
+from ..features import PartialWhitening
 from ..imputation import LocalGaussianImputer
 from ..mixmate import MixMateClustering, NeighborVoting
 from ..utils.callers import is_called_by_user, warn_user
@@ -31,7 +33,7 @@ from ..utils.validation import (
     validate_samples,
 )
 
-__all__ = ["ReadyMadeClusterer"]
+__all__ = ["ReadyMadeClusterer", "half_whitened"]
 
 # Samples whose features are held at once in predicting.
 _BATCH_SIZE = 8192
@@ -383,6 +385,17 @@ class ReadyMadeClusterer(
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def half_whitened(random_state: RandomState) -> list[tuple[str, BaseEstimator]]:
+    """Last steps of features: what all samples share counts less, and all count alike.
+
+    500 principal components about the origin, half whitened; then unit norm.
+    """
+    return [
+        ("components", PartialWhitening(500, random_state=random_state)),
+        ("normalizer", Normalizer()),
+    ]
 
 
 def _seed(random_state: RandomState) -> int:

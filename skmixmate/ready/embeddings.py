@@ -2,13 +2,12 @@
 
 import torch
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import Normalizer
 
-from ..features import PartialWhitening
 from ..mixmate import MixMateClustering
 from ..utils.parameter_checks import check_integer
 from ..utils.random import RandomState
-from .base import ReadyMadeClusterer
+from . import starts
+from .base import ReadyMadeClusterer, half_whitened
 
 __all__ = ["EmbeddingClustering"]
 
@@ -104,16 +103,12 @@ class EmbeddingClustering(ReadyMadeClusterer):
         check_integer(self.n_init, "n_init", min_val=1)
 
     def _new_features(self, n_features: int, seed: int) -> Pipeline:
-        return Pipeline(
-            [
-                ("components", PartialWhitening(500, random_state=seed)),
-                ("normalizer", Normalizer()),
-            ]
-        )
+        return Pipeline(half_whitened(seed))
 
     def _new_mixmate(self, seed: int) -> MixMateClustering:
         return MixMateClustering(
             self.n_clusters,
+            init=starts.least_cut,
             n_init=self.n_init,
             random_state=seed,
             device=self.device,

@@ -5,16 +5,16 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer
+from sklearn.preprocessing import FunctionTransformer
 
-from ..features import PartialWhitening, ScatteringTransform
+from ..features import ScatteringTransform
 from ..features.image_shape import check_flattened, check_image_shape
 from ..mixmate import MixMateClustering
 from ..utils.callers import warn_user
 from ..utils.parameter_checks import check_bool, check_integer
 from ..utils.random import RandomState
 from . import starts
-from .base import ReadyMadeClusterer
+from .base import ReadyMadeClusterer, half_whitened
 
 __all__ = ["ImageClustering", "make_image_features"]
 
@@ -234,8 +234,7 @@ def make_image_features(
         [
             ("unit", unit),
             ("scattering", scattering),
-            ("components", PartialWhitening(500, random_state=random_state)),
-            ("normalizer", Normalizer()),
+            *half_whitened(random_state),
         ]
     )
 

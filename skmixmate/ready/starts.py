@@ -9,7 +9,11 @@ from ..initializers import (
     spectral_labelings,
 )
 
-__all__ = ["any_sizes", "similar_sizes"]
+__all__ = ["any_sizes", "least_cut", "similar_sizes"]
+
+# By how much partitions into clusters of any size have to cut less than those into
+# clusters of about one size.
+_HANDICAP = 1.25
 
 
 def any_sizes(X, n_clusters, random_state) -> Labelings:
@@ -33,6 +37,32 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
     for one in spectral_labelings(X, n_clusters, seeds[1]):
         found.add(*one)
     return found
+
+
+def least_cut(X, n_clusters, random_state) -> np.ndarray:
+    """Labels that cut the neighbour graph least, of clusters of about one size or any.
+
+    For features of which dictionaries explain all alike, so that the energies of a
+    mixture say little about partitions.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    n_clusters : int
+    random_state : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), int
+    """
+    seed = random_state.randint(np.iinfo(np.int32).max)
+    found = spectral_labelings(X, n_clusters, seed)
+
+    def cut(one: Labeling) -> float:
+        handicap = _HANDICAP if one.handicap > 1.0 else 1.0
+        return handicap * float(np.nan_to_num(one.conductance, nan=np.inf))
+
+    return min(found, key=cut).labels
 
 
 def similar_sizes(X, n_clusters, random_state) -> Labelings:

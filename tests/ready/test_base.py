@@ -10,7 +10,12 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
-from skmixmate import EmbeddingClustering, ImageClustering, NeighborVoting
+from skmixmate import (
+    EmbeddingClustering,
+    ImageClustering,
+    NeighborVoting,
+    SignalClustering,
+)
 from skmixmate.inspection import atom_averages
 from skmixmate.plotting import DictionaryDisplay
 
@@ -18,6 +23,9 @@ from skmixmate.plotting import DictionaryDisplay
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The first clusters are not to be trusted"
 )
+
+
+KINDS = [ImageClustering, EmbeddingClustering, SignalClustering]
 
 
 def new(kind, **parameters):
@@ -31,7 +39,9 @@ def digits():
     return load_digits().data[:250]
 
 
-@pytest.fixture(scope="module", params=[ImageClustering, EmbeddingClustering])
+@pytest.fixture(
+    scope="module", params=[ImageClustering, EmbeddingClustering, SignalClustering]
+)
 def fitted(request, digits):
     return new(request.param).fit(digits)
 
