@@ -95,18 +95,19 @@ def scattering(X: Tensor, operators: Scattering, max_order: int = 2) -> Tensor:
 
 
 def normalized_paths(S: Tensor) -> Tensor:
-    """Divide each map of coefficients by its largest magnitude.
+    """Divide the coefficients of each path by the largest magnitude among them.
 
     Parameters
     ----------
-    S : Tensor of shape (B, n_paths, rows, columns)
+    S : Tensor of shape (B, n_paths, ...)
+        Rows and columns last; channels before them share what they are divided by.
 
     Returns
     -------
     Tensor of the shape of S
-        Maps that are rounding error beside the largest of their image stay small.
+        Paths that are rounding error beside the largest of their image stay small.
     """
-    largest = S.abs().amax(dim=(2, 3), keepdim=True)
+    largest = S.abs().amax(dim=tuple(range(2, S.ndim)), keepdim=True)
     info = torch.finfo(S.dtype)
     rounding_error = 100.0 * info.eps * largest.amax(dim=1, keepdim=True)
     divisor = torch.maximum(largest, rounding_error)

@@ -37,7 +37,7 @@ _PARAMETERS: dict[str, Any] = {
 
 def make_image_clusterer(
     n_clusters: int,
-    image_shape: tuple[int, int] | None = None,
+    image_shape: tuple[int, ...] | None = None,
     *,
     n_init: int = 2,
     similar_sizes: bool = False,
@@ -45,7 +45,7 @@ def make_image_clusterer(
     verbose: int = 0,
     random_state: RandomState = None,
 ) -> Pipeline:
-    """Make the clusterer for grey images of one kind of object each.
+    """Make the clusterer for images of one kind of object each.
 
     The same choices for all data sets, made without labels; ``benchmarks.images``
     measures it. Use `MixMateClustering` itself for signals that are no images, or to
@@ -56,10 +56,11 @@ def make_image_clusterer(
     n_clusters : int
         Number of clusters. To change it later,
         ``set_params(clusterer__mixmate__n_clusters=7)``.
-    image_shape : tuple of two int, default=None
-        Height and width of the images in pixels, each at least 8. None takes them as
-        square, with a warning if images of another shape, or in colour, have as many
-        numbers. Colour has to be turned to grey first.
+    image_shape : tuple of two or three int, default=None
+        Height and width of the images in pixels, each at least 8, and the number of
+        channels of images in colour, which come last in a row. None takes images as
+        square and grey, with a warning if images of another shape, or in colour, have
+        as many numbers.
     n_init : int, default=2
         Number of runs on all images, of which the one with the lowest ``criterion_`` is
         kept; 1 for a quick look.
@@ -138,7 +139,7 @@ def make_image_clusterer(
     check_bool(similar_sizes, "similar_sizes")
     resolve_device(device)
     if image_shape is not None:
-        image_shape = check_image_shape(image_shape, min_val=8)
+        check_image_shape(image_shape, min_val=8)
     imputer = LocalGaussianImputer(n_clusters, random_state=random_state, device=device)
     mixmate = MixMateClustering(
         n_clusters,

@@ -101,6 +101,15 @@ def test_images_that_are_not_square():
     assert clustering_accuracy(np.arange(60) % 2, clusterer[-1].labels_) == 1.0
 
 
+def test_images_in_colour_that_are_one_in_grey():
+    colours = np.array([[1.0, 0.2, 0.3], [0.2, 0.3, 1.0]])[np.arange(60) % 2]
+    grey = np.random.RandomState(0).uniform(size=(60, 8, 9, 1))
+    X = (grey * colours[:, None, None]).reshape(60, -1)
+    clusterer = make_image_clusterer(2, (8, 9, 3), n_init=1, random_state=0).fit(X)
+    assert clusterer["scattering"].output_shape_ == (3, 217, 3, 3)
+    assert clustering_accuracy(np.arange(60) % 2, clusterer[-1].labels_) == 1.0
+
+
 # Of fewer clusters than there are digits.
 @pytest.mark.filterwarnings("ignore:The first clusters are not to be trusted")
 def test_blank_images_are_no_harm():
@@ -141,8 +150,8 @@ def test_an_image_clusterer_survives_a_pickle(image_clusterer):
     ("parameters", "message"),
     [
         ({"image_shape": (4, 30)}, r"image_shape\[0\] == 4, must be >= 8"),
-        ({"image_shape": 28}, r"image_shape must be \(height, width\), got 28"),
-        ({"image_shape": (16, 16, 4)}, r"got \(16, 16, 4\).*images\.mean\(axis=-1\)"),
+        ({"image_shape": 28}, r"image_shape must be \(height, width\) or .*, got 28"),
+        ({"image_shape": (3, 16, 16)}, r"got \(3, 16, 16\)\. If channels come first"),
         ({"image_shape": ("8", "8")}, r"image_shape\[0\] must be an integer"),
         ({"n_clusters": 0}, "n_clusters == 0, must be >= 1"),
         ({"n_clusters": "ten"}, "n_clusters must be an integer"),
