@@ -12,27 +12,14 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ..functional import (
-    Scattering,
-    normalized_paths,
-    scattering,
-    scattering_operators,
-    scattering_paths,
-)
+from ..functional import normalized_paths, scattering_paths
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
 from ..utils.validation import Array, ArrayLike, validate_samples
 from .image_shape import flatten_images, resolve_image_shape
+from .scattering_form import auto_batch_size, check_cost, scattered
 
 __all__ = ["ScatteringTransform"]
-
-# Entries of the largest array of a batch: what a CPU's cache holds, what fills a GPU.
-_CPU_ENTRIES, _GPU_ENTRIES = 2**20, 2**27
-# Of the operators and the maps of one image together: 8 GB in double precision.
-_MOST_ENTRIES = 2**30
-
-# It takes longer than a batch of images, and pipelines transform again and again.
-_cached_operators = functools.lru_cache(maxsize=8)(scattering_operators)
 
 
 class ScatteringTransform(TransformerMixin, BaseEstimator):
@@ -189,7 +176,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
             J = max(1, (min(height, width) // 3).bit_length() - 1)
         else:
             J = int(self.J)
-        self._check_cost(J, height, width, n_channels)
+        check_cost((height, width), J, int(self.L), n_channels)
         # What `transform` goes by, whatever parameters are set later.
         self._parameters = (J, int(self.L), int(self.max_order))
         self._sides, self._n_channels = tuple(sides), n_channels
@@ -234,22 +221,18 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         device = resolve_device(self.device)
         # The validated tensor is cut off from the graph of gradients.
         images = X if isinstance(X, Tensor) else data.X
-        J, L, max_order = self._parameters
-        operators = _cached_operators(
-            self._enlarged_shape, J, L, dtype=data.dtype, device=device
-        )
         output_device = images.device if data.is_tensor else torch.device("cpu")
         coefficients = torch.empty(
             (len(images), math.prod(self.output_shape_)),
             dtype=data.dtype,
             device=output_device,
         )
-        batch_size = self._batch_size(operators, device)
+        batch_size = self._batch_size(device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and images.requires_grad):
             for start in range(0, len(images), batch_size):
                 batch = slice(start, start + batch_size)
                 S = self._enlarged(images[batch].to(device).to(data.dtype))
-                S = scattering(S, operators, max_order)
+                S = scattered(S, *self._parameters)
                 # Paths before channels, which share what they are divided by.
                 S = S.unflatten(0, (-1, self._n_channels)).transpose(1, 2)
                 if self.normalize_paths:
@@ -326,24 +309,6 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
             self.batch_size, "batch_size", check_at_least_one, "an integer >= 1"
         )
 
-    def _check_cost(self, J: int, height: int, width: int, n_channels: int) -> None:
-        # Larger scales average reflections of the image; three are the default.
-        largest_J = max(3, (min(height, width) - 1).bit_length())
-        if largest_J < J:
-            raise ValueError(
-                f"J={J} is too large for images of {height} by {width} pixels: "
-                f"averages are over 2**J of them. J must be at most {largest_J}, or "
-                "'auto'."
-            )
-        L, rows, columns = int(self.L), height + 2 ** (J + 1), width + 2 ** (J + 1)
-        wavelets, maps = J * L * rows * columns, max(4 * L, L**2) * rows * columns // 2
-        n_entries = (wavelets + 8 * (rows**2 + columns**2)) * 4 // 3 + n_channels * maps
-        if n_entries > _MOST_ENTRIES:
-            raise ValueError(
-                f"J={J} and L={L} take {8e-9 * n_entries:.3g} GB for images of "
-                f"{height} by {width} pixels; J, L or the images must be smaller."
-            )
-
     def _enlarged(self, rows: Tensor) -> Tensor:
         """Images (B * channels, height, width) of rows, large enough."""
         images = rows.unflatten(1, (*self._sides, self._n_channels))
@@ -352,12 +317,8 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
             return images
         return interpolate(images[:, None], self._enlarged_shape, mode="bicubic")[:, 0]
 
-    def _batch_size(self, operators: Scattering, device: torch.device) -> int:
+    def _batch_size(self, device: torch.device) -> int:
         if self.batch_size != "auto":
             return self.batch_size
-        _, L, max_order = self._parameters
-        height, width = map(len, operators.paddings)
-        # First-order maps at full resolution, or second-order ones at half of it.
-        n_maps = max(L, L**2 // 4 if max_order == 2 else 0)
-        n_entries = _CPU_ENTRIES if device.type == "cpu" else _GPU_ENTRIES
-        return max(1, n_entries // (2 * n_maps * height * width * self._n_channels))
+        n_grey = auto_batch_size(self._enlarged_shape, *self._parameters, device)
+        return max(1, n_grey // self._n_channels)

@@ -70,7 +70,7 @@ def scattering(X: Tensor, operators: Scattering, max_order: int = 2) -> Tensor:
         height, and at least one; likewise columns.
     """
     rows, columns = operators.paddings
-    unit = _unit(X.detach())
+    unit = image_units(X.detach())
     U = (X / unit)[:, rows][:, :, columns].permute(1, 2, 0).contiguous()
     n_images, n_scales = len(X), len(operators.averages)
     orders = [[_averaged(U, operators, 0)], [], []]
@@ -115,7 +115,7 @@ def normalized_paths(S: Tensor) -> Tensor:
     return S / divisor.masked_fill(divisor < info.tiny, 1.0)
 
 
-def _unit(X: Tensor) -> Tensor:
+def image_units(X: Tensor) -> Tensor:
     """Power of two next to the largest magnitude of each image, (B, 1, 1).
 
     In this unit no modulus that matters is squared to nothing or to infinity, and

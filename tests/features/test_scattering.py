@@ -172,8 +172,8 @@ def test_batches_are_of_the_size_asked_for(
         sizes.append(len(X))
         return scattering(X, *arguments)
 
-    monkeypatch.setattr("skmixmate.features.scattering._CPU_ENTRIES", entries)
-    monkeypatch.setattr("skmixmate.features.scattering.scattering", counted)
+    monkeypatch.setattr("skmixmate.features.scattering_form._CPU_ENTRIES", entries)
+    monkeypatch.setattr("skmixmate.features.scattering_form.scattering", counted)
     S = small_transform(device="cpu", batch_size=batch_size).fit_transform(X)
     assert sizes == expected
     assert_allclose(S, fitted.transform(X), rtol=0, atol=1e-10)
