@@ -12,12 +12,18 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ..functional import normalized_paths, scattering_paths
+from ..functional import (
+    averaged_over_angles,
+    normalized_paths,
+    paths_over_angles,
+    scattering_paths,
+)
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
 from ..utils.validation import Array, ArrayLike, validate_samples
 from .image_shape import flatten_images, resolve_image_shape
 from .scattering_form import auto_batch_size, check_cost, scattered
+from .scattering_names import coefficient_names
 
 __all__ = ["ScatteringTransform"]
 
@@ -53,6 +59,11 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         channels of an image are divided by the same number: how strong they are beside
         each other is kept. Paths that are rounding error beside the largest coefficient
         of the image stay small.
+    average_angles : bool, default=False
+        Average over angles, for objects that may be turned: of order one over all
+        angles of a scale, of order two over all pairs of angles with one difference.
+        An image that is turned then has almost the coefficients of the image, in rows
+        and columns that are turned.
     min_side : int, default=1
         Images whose shorter side has fewer pixels are enlarged first, by bicubic
         interpolation, until it has as many: of small images few averages are left, or
@@ -74,7 +85,10 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
     paths_ : list of tuple
         The path of each coefficient map: ``()`` of order zero, ``((scale, angle),)`` of
         order one, ``((scale, angle), (scale, angle))`` of order two. Scales are from 0,
-        the finest; angles are numbered from 0, pi / L apart, as in kymatio.
+        the finest; angles are numbered from 0, pi / L apart, as in kymatio. With
+        ``average_angles=True`` they are ``()``, ``((scale, None),)`` and ``((scale,
+        None), (scale, turn))``, where ``turn`` is the second angle minus the first,
+        modulo L.
     n_features_in_ : int
         Number of pixels, times channels.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -119,6 +133,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         *,
         max_order: int = 2,
         normalize_paths: bool = False,
+        average_angles: bool = False,
         min_side: int = 1,
         batch_size: int | Literal["auto"] = "auto",
         device: str | torch.device = "auto",
@@ -128,6 +143,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         self.image_shape = image_shape
         self.max_order = max_order
         self.normalize_paths = normalize_paths
+        self.average_angles = average_angles
         self.min_side = min_side
         self.batch_size = batch_size
         self.device = device
@@ -181,7 +197,9 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         self._parameters = (J, int(self.L), int(self.max_order))
         self._sides, self._n_channels = tuple(sides), n_channels
         self._enlarged_shape = (height, width)
-        self.paths_ = scattering_paths(*self._parameters)
+        self._averages_angles = self.average_angles
+        find_paths = paths_over_angles if self.average_angles else scattering_paths
+        self.paths_ = find_paths(*self._parameters)
         rows, columns = max(height >> J, 1), max(width >> J, 1)
         if self.normalize_paths and n_channels * rows * columns == 1:
             raise ValueError(
@@ -233,6 +251,8 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
                 batch = slice(start, start + batch_size)
                 S = self._enlarged(images[batch].to(device).to(data.dtype))
                 S = scattered(S, *self._parameters)
+                if self._averages_angles:
+                    S = averaged_over_angles(S, *self._parameters)
                 # Paths before channels, which share what they are divided by.
                 S = S.unflatten(0, (-1, self._n_channels)).transpose(1, 2)
                 if self.normalize_paths:
@@ -272,22 +292,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
                 )
             if names_in is not None and list(names_in) != list(input_features):
                 raise ValueError("input_features is not equal to feature_names_in_")
-        *_, rows, columns = self.output_shape_
-        channels = [[f"channel{channel}"] for channel in range(self._n_channels)]
-        names = [
-            "_".join(
-                [
-                    *channel,
-                    f"order{len(path)}",
-                    *(f"scale{scale}_angle{angle}" for scale, angle in path),
-                    f"row{row}_column{column}",
-                ]
-            )
-            for channel in (channels if self._n_channels > 1 else [[]])
-            for path in self.paths_
-            for row in range(rows)
-            for column in range(columns)
-        ]
+        names = coefficient_names(self.paths_, self.output_shape_)
         return np.array(names, dtype=object)
 
     def __sklearn_tags__(self):
@@ -304,6 +309,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         if check_integer(self.max_order, "max_order", min_val=1) > 2:
             raise ValueError(f"max_order must be 1 or 2, got {self.max_order!r}.")
         check_bool(self.normalize_paths, "normalize_paths")
+        check_bool(self.average_angles, "average_angles")
         check_integer(self.min_side, "min_side", min_val=1)
         check_or_auto(
             self.batch_size, "batch_size", check_at_least_one, "an integer >= 1"

@@ -40,6 +40,7 @@ from .prox import (
     soft_threshold,
 )
 from .scattering import Scattering, normalized_paths, scattering, scattering_paths
+from .scattering_angles import averaged_over_angles, paths_over_angles
 from .scattering_operators import scattering_operators
 from .tiled_fista import tiled_encode
 
@@ -57,6 +58,7 @@ __all__ = [
     "adam_by_kernel",
     "adam_is_fused",
     "add_usage",
+    "averaged_over_angles",
     "block_soft_threshold",
     "block_soft_threshold_backward",
     "conditional_means",
@@ -83,6 +85,7 @@ __all__ = [
     "nonnegative_soft_threshold",
     "normalized_paths",
     "orthogonal_matching_pursuit",
+    "paths_over_angles",
     "residual_term",
     "responsibilities",
     "scattering",
