@@ -88,8 +88,8 @@ def check_image_shape(image_shape, *, min_val: int = 1) -> tuple[int, int, int]:
             f"{image_shape!r}." + (f" {_WAYS_OUT}" if has_more else "")
         ) from error
     shape = (
-        check_integer(height, "image_shape[0]", min_val=min_val),
-        check_integer(width, "image_shape[1]", min_val=min_val),
+        check_integer(height, "image_shape[0]", min_val=1),
+        check_integer(width, "image_shape[1]", min_val=1),
         check_integer(n_channels, "image_shape[2]", min_val=1),
     )
     # No image has that few rows of that many channels: channels come first in torch.
@@ -100,6 +100,8 @@ def check_image_shape(image_shape, *, min_val: int = 1) -> tuple[int, int, int]:
             "them: np.moveaxis(X, 1, -1), or X.movedim(1, -1) of a tensor; if there "
             "are more, transform some at a time and np.hstack the features."
         )
+    for axis in (0, 1):
+        check_integer(shape[axis], f"image_shape[{axis}]", min_val=min_val)
     return shape
 
 

@@ -166,7 +166,7 @@ def test_parameters_are_checked_at_once(parameters, message):
 
 def test_images_of_another_shape_are_refused():
     X = np.random.RandomState(0).uniform(size=(30, 100))
-    with pytest.raises(ValueError, match=r"\(12, 12\) has 144 pixels, but X has 100"):
+    with pytest.raises(ValueError, match=r"\(12, 12\) has 144 numbers, but X has 100"):
         make_image_clusterer(2, (12, 12)).fit(X)
     with pytest.raises(ValueError, match="n_features=99 is no square number"):
         make_image_clusterer(2).fit(X[:, :99])
