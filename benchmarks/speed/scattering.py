@@ -21,13 +21,13 @@ SIDE, J, L = 28, 3, 8
 BATCH_SIZES = (64, 256, 512, 1024)
 
 
-def kymatio_scattering():
+def kymatio_scattering(side: int, J: int, L: int):
     """Return kymatio's transform."""
     with warnings.catch_warnings():
         # Its public import fails with recent SciPy, and old code may warn.
         warnings.simplefilter("ignore")
         from kymatio.scattering2d.frontend.torch_frontend import ScatteringTorch2D
-    return ScatteringTorch2D(J, (SIDE, SIDE), L=L)
+    return ScatteringTorch2D(J, (side, side), L=L)
 
 
 def main():
@@ -39,7 +39,7 @@ def main():
     X = rng.random((arguments.images, SIDE**2), dtype=np.float32)
     images = torch.from_numpy(X).view(-1, SIDE, SIDE)
     model = ScatteringTransform(J, L, (SIDE, SIDE), device="cpu").fit(X)
-    reference = kymatio_scattering()
+    reference = kymatio_scattering(SIDE, J, L)
 
     def ours():
         return model.transform(X)

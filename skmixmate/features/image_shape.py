@@ -1,77 +1,134 @@
-"""The shape of images that come as rows of pixels."""
+"""The shape of images that come as rows of numbers, or as arrays that have it."""
 
 import math
 
 from ..utils.callers import warn_user
 from ..utils.parameter_checks import check_integer
 
-__all__ = ["check_flattened", "check_image_shape", "resolve_image_shape"]
+__all__ = ["check_image_shape", "flatten_images", "resolve_image_shape"]
 
+_MOST_CHANNELS = 16
 _WAYS_OUT = (
-    "Only grey images have a place here: average colour, images.mean(axis=-1), or "
-    "transform each channel and np.hstack the features; signals are for "
-    "MixMateClustering, as np.abs(np.fft.rfft(X)) if they may be shifted."
+    "Images in colour are arrays (n_samples, height, width, channels), or rows with "
+    "image_shape=(height, width, channels); signals are for MixMateClustering, as "
+    "np.abs(np.fft.rfft(X)) if they may be shifted."
 )
 
 
-def check_flattened(X) -> None:
-    """Refuse images that are no rows of pixels, and say how they become rows.
+def flatten_images(X, image_shape=None) -> tuple:
+    """Images as rows of numbers, and their shape if X has it.
 
-    Raises
-    ------
-    ValueError
-        If X is an array of more than two dimensions.
-    """
-    shape = tuple(getattr(X, "shape", ()))
-    if len(shape) > 2:
-        raise ValueError(
-            "X must be two-dimensional, (n_samples, height * width), got shape "
-            f"{shape}; flatten images with X.reshape(len(X), -1) and pass image_shape=("
-            f"height, width). {_WAYS_OUT}"
-        )
+    Parameters
+    ----------
+    X : array-like or Tensor
+        (n_samples, height, width) or (n_samples, height, width, channels). Anything of
+        other than three or more dimensions is returned as it is.
+    image_shape : tuple of two or three int, default=None
+        What the shape of the images has to be. None takes that of X if there is no
+        doubt about it.
 
-
-def check_image_shape(image_shape, *, min_val: int = 1) -> tuple[int, int]:
-    """Return ``image_shape`` as (height, width) if it is that.
+    Returns
+    -------
+    X : array-like or Tensor of shape (n_samples, height * width * channels)
+        In C order, channels last; not copied where that is possible.
+    shape : tuple (height, width, channels) or None
+        None if X comes as rows.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not two integers of at least ``min_val``.
+        If X has more than four dimensions, its shape is not ``image_shape`` or none of
+        images, or it is in doubt: as (n_samples, 32, 3) may be one image in colour.
+    """
+    shape = tuple(getattr(X, "shape", ()))
+    if len(shape) < 3:
+        return X, None
+    if len(shape) > 4:
+        raise ValueError(
+            "X must be (n_samples, height, width), (n_samples, height, width, "
+            f"channels) or rows (n_samples, n_features), got shape {shape}."
+        )
+    own = *shape[1:3], (shape[3] if len(shape) == 4 else 1)
+    if image_shape is None:
+        _refuse_doubt(shape)
+        if 0 not in shape:  # What has no number is told of where rows are checked.
+            check_image_shape(own)
+    elif check_image_shape(image_shape) != own:
+        raise ValueError(
+            f"image_shape={tuple(image_shape)} is not that of X of shape {shape}, "
+            f"which has images of {own[0]} by {own[1]} pixels and {own[2]} channel(s); "
+            "pass image_shape=None to take the shape of X."
+        )
+    return X.reshape(shape[0], math.prod(own)), own
+
+
+def check_image_shape(image_shape, *, min_val: int = 1) -> tuple[int, int, int]:
+    """Return ``image_shape`` as (height, width, channels) if it is that.
+
+    Parameters
+    ----------
+    image_shape : tuple of two or three int
+        (height, width) is of one channel.
+    min_val : int, default=1
+        Pixels that height and width have at least.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not two or three integers, height and width of at least ``min_val``,
+        or has more than 16 channels, or channels seem to come first.
     """
     try:
-        height, width = image_shape
+        height, width, *channels = image_shape
+        (n_channels,) = channels or [1]
     except (TypeError, ValueError) as error:
-        has_more = hasattr(image_shape, "__len__") and len(image_shape) > 2
+        has_more = hasattr(image_shape, "__len__") and len(image_shape) > 3
         raise ValueError(
-            f"image_shape must be (height, width), got {image_shape!r}."
-            + (f" {_WAYS_OUT}" if has_more else "")
+            "image_shape must be (height, width) or (height, width, channels), got "
+            f"{image_shape!r}." + (f" {_WAYS_OUT}" if has_more else "")
         ) from error
-    return (
-        check_integer(height, "image_shape[0]", min_val=min_val),
-        check_integer(width, "image_shape[1]", min_val=min_val),
+    shape = (
+        check_integer(height, "image_shape[0]", min_val=1),
+        check_integer(width, "image_shape[1]", min_val=1),
+        check_integer(n_channels, "image_shape[2]", min_val=1),
     )
+    # No image has that few rows of that many channels: channels come first in torch.
+    if shape[2] > _MOST_CHANNELS or shape[2] > 4 >= shape[0]:
+        raise ValueError(
+            f"image_shape must be (height, width, channels) with at most "
+            f"{_MOST_CHANNELS} channels, got {shape}. If channels come first, move "
+            "them: np.moveaxis(X, 1, -1), or X.movedim(1, -1) of a tensor; if there "
+            "are more, transform some at a time and np.hstack the features."
+        )
+    for axis in (0, 1):
+        check_integer(shape[axis], f"image_shape[{axis}]", min_val=min_val)
+    return shape
 
 
 def resolve_image_shape(
     image_shape, n_features: int, *, smallest_side: int = 1
-) -> tuple[int, int]:
-    """Height and width of images of ``n_features`` pixels; None takes a square.
+) -> tuple[int, int, int]:
+    """Height, width and channels of images of ``n_features`` numbers.
 
-    Where there is none, an image is one row of pixels if its side may be that small.
+    Without a shape they are taken as square and grey. Where no square has as many
+    pixels, an image is one row of pixels if its side may be that small.
 
     Parameters
     ----------
-    image_shape : pair of int or None
+    image_shape : tuple of two or three int, or None
     n_features : int
     smallest_side : int, default=1
         Pixels that a side has at least; a guess does without smaller ones.
 
+    Returns
+    -------
+    tuple (height, width, channels)
+
     Raises
     ------
     TypeError, ValueError
-        If ``image_shape`` is not two sizes with that product, or there is no square
-        and a row is not allowed.
+        If ``image_shape`` is not two or three sizes with that product, or there is no
+        square and a row is not allowed.
 
     Warns
     -----
@@ -83,34 +140,58 @@ def resolve_image_shape(
         return _fitting(check_image_shape(image_shape), n_features)
     side = math.isqrt(n_features)
     if side**2 == n_features:
-        shape = side, side
+        shape = side, side, 1
         if side >= smallest_side and not _has_other_shapes(n_features, smallest_side):
             return shape
         taken = "taken as a square grey image"
     elif smallest_side == 1:
-        shape = 1, n_features
+        shape = 1, n_features, 1
         taken = "no square number: taken as an image of one row of pixels"
     else:
         raise ValueError(
             f"n_features={n_features} is no square number; give image_shape=(height, "
-            f"width). {_WAYS_OUT}"
+            f"width){_squares_in_colour(n_features)}. {_WAYS_OUT}"
         )
     warn_user(
-        f"n_features={n_features} is {taken}; pass image_shape={shape} if that is "
-        f"right, else image_shape=(height, width). {_WAYS_OUT}",
+        f"n_features={n_features} is {taken}; pass image_shape={shape[:2]} if that is "
+        f"right, else image_shape=(height, width){_squares_in_colour(n_features)}. "
+        f"{_WAYS_OUT}",
         UserWarning,
     )
     return shape
 
 
-def _fitting(shape: tuple[int, int], n_features: int) -> tuple[int, int]:
-    n_channels, rest = divmod(n_features, math.prod(shape))
-    if (n_channels, rest) == (1, 0):
+def _refuse_doubt(shape: tuple[int, ...]) -> None:
+    """Refuse an array that looks like one image in colour, or rows of such images."""
+    if len(shape) == 3 and shape[2] in (3, 4) and shape[1] > 4:
+        height, width = shape[1:]
+        raise ValueError(
+            f"X of shape {shape} may be grey images of {height} by {width} pixels, or "
+            f"one image of {width} channels, or rows of pixels in colour. Pass "
+            f"image_shape={(height, width)} if they are grey, X[None] if it is one "
+            "image, X[:, None] if they are rows."
+        )
+
+
+def _fitting(shape: tuple[int, int, int], n_features: int) -> tuple[int, int, int]:
+    n_numbers = math.prod(shape)
+    if n_numbers == n_features:
         return shape
+    given = shape if shape[2] > 1 else shape[:2]
     raise ValueError(
-        f"image_shape={shape} has {math.prod(shape)} pixels, but X has {n_features} "
-        f"features." + (f" {_WAYS_OUT}" if rest == 0 else "")
+        f"image_shape={given} has {n_numbers} numbers, but X has {n_features} "
+        f"features." + (f" {_WAYS_OUT}" if n_features % n_numbers == 0 else "")
     )
+
+
+def _squares_in_colour(n_features: int) -> str:
+    """What the shape of square images in colour would be, for a message."""
+    shapes = [
+        (math.isqrt(n_features // n_channels),) * 2 + (n_channels,)
+        for n_channels in (3, 4)
+    ]
+    fitting = [str(shape) for shape in shapes if math.prod(shape) == n_features]
+    return f", in colour {' or '.join(fitting)}" if fitting else ""
 
 
 def _has_other_shapes(n_features: int, smallest_side: int) -> bool:

@@ -13,26 +13,17 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..functional import (
-    Scattering,
     normalized_paths,
-    scattering,
-    scattering_operators,
     scattering_paths,
 )
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
 from ..utils.validation import Array, ArrayLike, validate_samples
-from .image_shape import check_flattened, resolve_image_shape
+from .image_shape import flatten_images, resolve_image_shape
+from .scattering_form import auto_batch_size, check_cost, scattered, turned_copies
+from .scattering_names import coefficient_names
 
 __all__ = ["ScatteringTransform"]
-
-# Entries of the largest array of a batch: what a CPU's cache holds, what fills a GPU.
-_CPU_ENTRIES, _GPU_ENTRIES = 2**20, 2**27
-# Of the operators and the maps of one image together: 8 GB in double precision.
-_MOST_ENTRIES = 2**30
-
-# It takes longer than a batch of images, and pipelines transform again and again.
-_cached_operators = functools.lru_cache(maxsize=8)(scattering_operators)
 
 
 class ScatteringTransform(TransformerMixin, BaseEstimator):
@@ -52,17 +43,25 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         pixels.
     L : int, default=8
         Number of angles.
-    image_shape : tuple of two int, default=None
-        Height and width of the grey images, whose product is ``n_features``. None takes
-        images as square; if ``n_features`` is no square number, as one row of pixels.
-        A warning tells what was taken, for images in colour and signals may have as
-        many numbers.
+    image_shape : tuple of two or three int, default=None
+        Height and width, and the number of channels of images in colour, at most 16.
+        Arrays of images have their shape. Where images come as rows of numbers, None
+        takes them as square and grey; if ``n_features`` is no square number, as one row
+        of pixels. A warning tells what was taken, for images in colour and signals may
+        have as many numbers.
     max_order : {1, 2}, default=2
         Highest order.
     normalize_paths : bool, default=False
         Divide the coefficients of each path of each image by the largest magnitude
-        among them, which keeps where a path is strong and forgets how strong. Paths
-        that are rounding error beside the largest coefficient of the image stay small.
+        among them, which keeps where a path is strong and forgets how strong. All
+        channels of an image are divided by the same number: how strong they are beside
+        each other is kept. Paths that are rounding error beside the largest coefficient
+        of the image stay small.
+    n_turns : int, default=1
+        Number of copies of an image, turned about its middle by equal angles, over
+        which coefficients are averaged, after ``normalize_paths``. With 8, images of
+        objects that may lie at any angle have almost the same coefficients at all; it
+        takes eight times as long.
     min_side : int, default=1
         Images whose shorter side has fewer pixels are enlarged first, by bicubic
         interpolation, until it has as many: of small images few averages are left, or
@@ -74,18 +73,19 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    image_shape_ : tuple of two int
-        Height and width of an image.
-    output_shape_ : tuple of three int
-        Paths, rows and columns of the coefficients of an image:
-        ``transform(X).reshape(-1, *output_shape_)``. There is a row for every ``2**J``
-        pixels of height, and at least one; likewise columns.
+    image_shape_ : tuple of two or three int
+        Height and width of an image, and the number of channels if there are more than
+        one.
+    output_shape_ : tuple of three or four int
+        Paths, rows and columns of the coefficients of an image, after channels if there
+        are more than one: ``transform(X).reshape(-1, *output_shape_)``. There is a row
+        for every ``2**J`` pixels of height, and at least one; likewise columns.
     paths_ : list of tuple
         The path of each coefficient map: ``()`` of order zero, ``((scale, angle),)`` of
         order one, ``((scale, angle), (scale, angle))`` of order two. Scales are from 0,
         the finest; angles are numbered from 0, pi / L apart, as in kymatio.
     n_features_in_ : int
-        Number of pixels.
+        Number of pixels, times channels.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the pixels, if X had string names.
 
@@ -96,10 +96,10 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
     extended by reflection. float32 and float64 keep their precision; 8- and
     16-bit images become float32.
 
-    Only grey images are taken. Of images in colour, ``images.mean(axis=-1)`` is grey,
-    or transform each channel and ``np.hstack`` the features. Signals are no images:
-    cluster them with `MixMateClustering`, as ``np.abs(np.fft.rfft(X))`` if they may be
-    shifted.
+    Channels are scattered one by one. Where colour tells nothing,
+    ``images.mean(axis=-1)`` is grey, and has a third of the features. Signals are no
+    images: cluster them with `MixMateClustering`, as ``np.abs(np.fft.rfft(X))`` if they
+    may be shifted.
 
     A torch tensor gives a tensor, and gradients flow to it. Missing pixels are not
     accepted; fill them in with `LocalGaussianImputer` first.
@@ -124,10 +124,11 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         self,
         J: int | Literal["auto"] = 3,
         L: int = 8,
-        image_shape: tuple[int, int] | None = None,
+        image_shape: tuple[int, ...] | None = None,
         *,
         max_order: int = 2,
         normalize_paths: bool = False,
+        n_turns: int = 1,
         min_side: int = 1,
         batch_size: int | Literal["auto"] = "auto",
         device: str | torch.device = "auto",
@@ -137,6 +138,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         self.image_shape = image_shape
         self.max_order = max_order
         self.normalize_paths = normalize_paths
+        self.n_turns = n_turns
         self.min_side = min_side
         self.batch_size = batch_size
         self.device = device
@@ -146,8 +148,10 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            One image a row, finite and dense.
+        X : array-like or Tensor
+            Images of shape (n_samples, height, width) or (n_samples, height, width,
+            channels), or one image a row, (n_samples, n_features), in C order, channels
+            last. Finite and dense.
         y : Ignored
             Present for API consistency.
 
@@ -160,8 +164,8 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         ------
         TypeError, ValueError
             If a parameter is out of range, J or L are too large for the images, X is
-            not finite or no rows of grey pixels, ``image_shape`` does not fit
-            ``n_features``, or ``normalize_paths`` meets paths of one average.
+            not finite or not of the shape of images, ``image_shape`` does not fit X, or
+            ``normalize_paths`` meets paths of one average.
 
         Warns
         -----
@@ -169,32 +173,35 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
             If ``image_shape`` is None and what was taken may be wrong.
         """
         self._check_parameters()
-        check_flattened(X)
+        X, shape = flatten_images(X, self.image_shape)
         data = validate_samples(self, X, reset=True, allow_missing=False)
-        self.image_shape_ = resolve_image_shape(
-            self.image_shape,
+        *sides, n_channels = resolve_image_shape(
+            self.image_shape if shape is None else shape,
             data.X.shape[1],
             # Enlarging one row of pixels would make thousands of columns of it.
             smallest_side=max(1, self.min_side // 3),
         )
-        factor = max(1.0, self.min_side / min(self.image_shape_))
-        height, width = (round(factor * size) for size in self.image_shape_)
+        factor = max(1.0, self.min_side / min(sides))
+        height, width = (round(factor * size) for size in sides)
         if self.J == "auto":
             J = max(1, (min(height, width) // 3).bit_length() - 1)
         else:
             J = int(self.J)
-        self._check_cost(J, height, width)
+        check_cost((height, width), J, int(self.L), n_channels)
         # What `transform` goes by, whatever parameters are set later.
         self._parameters = (J, int(self.L), int(self.max_order))
+        self._sides, self._n_channels = tuple(sides), n_channels
         self._enlarged_shape = (height, width)
         self.paths_ = scattering_paths(*self._parameters)
         rows, columns = max(height >> J, 1), max(width >> J, 1)
-        if self.normalize_paths and rows * columns == 1:
+        if self.normalize_paths and n_channels * rows * columns == 1:
             raise ValueError(
                 f"normalize_paths=True leaves nothing of images of {(height, width)} "
                 f"pixels with J={J}: a path has one average only; use a smaller J."
             )
-        self.output_shape_ = (len(self.paths_), rows, columns)
+        channels = (n_channels,) if n_channels > 1 else ()
+        self.image_shape_ = (*self._sides, *channels)
+        self.output_shape_ = (*channels, len(self.paths_), rows, columns)
         return self
 
     @plain_arithmetic
@@ -203,47 +210,52 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            One image a row, finite and dense.
+        X : array-like or Tensor
+            Images, or one image a row, as in ``fit``; either will do, whatever ``fit``
+            had.
 
         Returns
         -------
         ndarray or Tensor of shape (n_samples, n_features_out)
-            Path by path, each row by row. A tensor if X is one, on its device.
+            Channel by channel, path by path, each row by row. A tensor if X is one, on
+            its device.
 
         Raises
         ------
         ValueError
-            If X is not finite or has another number of features than in ``fit``.
+            If X is not finite, or its images have another shape, or another number of
+            features, than in ``fit``.
         """
         check_is_fitted(self)
-        check_flattened(X)
+        X, _ = flatten_images(X, self.image_shape_)
         data = validate_samples(self, X, reset=False, allow_missing=False)
         device = resolve_device(self.device)
         # The validated tensor is cut off from the graph of gradients.
-        images = (X if isinstance(X, Tensor) else data.X).unflatten(
-            1, self.image_shape_
-        )
-        J, L, max_order = self._parameters
-        operators = _cached_operators(
-            self._enlarged_shape, J, L, dtype=data.dtype, device=device
-        )
+        images = X if isinstance(X, Tensor) else data.X
         output_device = images.device if data.is_tensor else torch.device("cpu")
         coefficients = torch.empty(
             (len(images), math.prod(self.output_shape_)),
             dtype=data.dtype,
             device=output_device,
         )
-        batch_size = self._batch_size(operators, device)
+        batch_size = self._batch_size(device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and images.requires_grad):
             for start in range(0, len(images), batch_size):
                 batch = slice(start, start + batch_size)
-                S = self._enlarged(images[batch].to(device).to(data.dtype))
-                S = scattering(S, operators, max_order)
-                if self.normalize_paths:
-                    S = normalized_paths(S)
-                coefficients[batch] = S.flatten(1).to(output_device)
+                upright = self._enlarged(images[batch].to(device).to(data.dtype))
+                copies = turned_copies(upright, int(self.n_turns))
+                S = torch.stack([self._coefficients(copy) for copy in copies]).mean(0)
+                coefficients[batch] = S.to(output_device)
         return coefficients if data.is_tensor else coefficients.numpy()
+
+    def _coefficients(self, images: Tensor) -> Tensor:
+        """Rows of coefficients of images (B * channels, height, width)."""
+        S = scattered(images, *self._parameters)
+        # Paths before channels, which share what they are divided by.
+        S = S.unflatten(0, (-1, self._n_channels)).transpose(1, 2)
+        if self.normalize_paths:
+            S = normalized_paths(S)
+        return S.transpose(1, 2).flatten(1)
 
     def get_feature_names_out(
         self, input_features: Collection[str] | None = None
@@ -258,7 +270,8 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_features_out,), object
-            Such as "order1_scale0_angle3_row1_column2".
+            Such as "order1_scale0_angle3_row1_column2", after "channel0" and the like
+            if there are more channels than one.
 
         Raises
         ------
@@ -275,25 +288,14 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
                 )
             if names_in is not None and list(names_in) != list(input_features):
                 raise ValueError("input_features is not equal to feature_names_in_")
-        _, rows, columns = self.output_shape_
-        names = [
-            "_".join(
-                [
-                    f"order{len(path)}",
-                    *(f"scale{scale}_angle{angle}" for scale, angle in path),
-                    f"row{row}_column{column}",
-                ]
-            )
-            for path in self.paths_
-            for row in range(rows)
-            for column in range(columns)
-        ]
+        names = coefficient_names(self.paths_, self.output_shape_)
         return np.array(names, dtype=object)
 
     def __sklearn_tags__(self):
-        """Tell scikit-learn that float32 stays float32."""
+        """Tell scikit-learn that float32 stays float32, and images may be arrays."""
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.three_d_array = True
         return tags
 
     def _check_parameters(self) -> None:
@@ -303,40 +305,22 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         if check_integer(self.max_order, "max_order", min_val=1) > 2:
             raise ValueError(f"max_order must be 1 or 2, got {self.max_order!r}.")
         check_bool(self.normalize_paths, "normalize_paths")
+        check_integer(self.n_turns, "n_turns", min_val=1)
         check_integer(self.min_side, "min_side", min_val=1)
         check_or_auto(
             self.batch_size, "batch_size", check_at_least_one, "an integer >= 1"
         )
 
-    def _check_cost(self, J: int, height: int, width: int) -> None:
-        # Larger scales average reflections of the image; three are the default.
-        largest_J = max(3, (min(height, width) - 1).bit_length())
-        if largest_J < J:
-            raise ValueError(
-                f"J={J} is too large for images of {height} by {width} pixels: "
-                f"averages are over 2**J of them. J must be at most {largest_J}, or "
-                "'auto'."
-            )
-        L, rows, columns = int(self.L), height + 2 ** (J + 1), width + 2 ** (J + 1)
-        wavelets, maps = J * L * rows * columns, max(4 * L, L**2) * rows * columns // 2
-        n_entries = (wavelets + 8 * (rows**2 + columns**2)) * 4 // 3 + maps
-        if n_entries > _MOST_ENTRIES:
-            raise ValueError(
-                f"J={J} and L={L} take {8e-9 * n_entries:.3g} GB for images of "
-                f"{height} by {width} pixels; J, L or the images must be smaller."
-            )
-
-    def _enlarged(self, images: Tensor) -> Tensor:
-        if self._enlarged_shape == self.image_shape_:
+    def _enlarged(self, rows: Tensor) -> Tensor:
+        """Images (B * channels, height, width) of rows, large enough."""
+        images = rows.unflatten(1, (*self._sides, self._n_channels))
+        images = images.movedim(3, 1).flatten(0, 1)
+        if self._enlarged_shape == self._sides:
             return images
         return interpolate(images[:, None], self._enlarged_shape, mode="bicubic")[:, 0]
 
-    def _batch_size(self, operators: Scattering, device: torch.device) -> int:
+    def _batch_size(self, device: torch.device) -> int:
         if self.batch_size != "auto":
             return self.batch_size
-        _, L, max_order = self._parameters
-        height, width = map(len, operators.paddings)
-        # First-order maps at full resolution, or second-order ones at half of it.
-        n_maps = max(L, L**2 // 4 if max_order == 2 else 0)
-        n_entries = _CPU_ENTRIES if device.type == "cpu" else _GPU_ENTRIES
-        return max(1, n_entries // (2 * n_maps * height * width))
+        n_grey = auto_batch_size(self._enlarged_shape, *self._parameters, device)
+        return max(1, n_grey // self._n_channels)

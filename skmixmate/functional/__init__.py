@@ -6,6 +6,12 @@ dictionary, M features. ``X`` (B, M), ``D`` (K, P, M), codes ``Z`` (K, B, P).
 
 from .conditional import conditional_means, conditional_variances, smoother
 from .data_term import DataTerm, masked_term, residual_term
+from .fft_scattering import (
+    FFTScattering,
+    fft_is_faster,
+    fft_scattering,
+    fft_scattering_operators,
+)
 from .fista import Encoded, Prox, fista, lipschitz_constant
 from .fused_adam import AdamNumbers, adam_by_kernel, adam_is_fused
 from .fused_check import fused_errors, fused_tile
@@ -50,6 +56,7 @@ __all__ = [
     "AdamNumbers",
     "DataTerm",
     "Encoded",
+    "FFTScattering",
     "FusedEncoded",
     "NormPenalty",
     "Prox",
@@ -67,6 +74,9 @@ __all__ = [
     "dictionary_sizes",
     "energies",
     "expected_energy",
+    "fft_is_faster",
+    "fft_scattering",
+    "fft_scattering_operators",
     "fista",
     "fused_add_usage",
     "fused_encode",

@@ -70,7 +70,7 @@ def scattering(X: Tensor, operators: Scattering, max_order: int = 2) -> Tensor:
         height, and at least one; likewise columns.
     """
     rows, columns = operators.paddings
-    unit = _unit(X.detach())
+    unit = image_units(X.detach())
     U = (X / unit)[:, rows][:, :, columns].permute(1, 2, 0).contiguous()
     n_images, n_scales = len(X), len(operators.averages)
     orders = [[_averaged(U, operators, 0)], [], []]
@@ -95,18 +95,19 @@ def scattering(X: Tensor, operators: Scattering, max_order: int = 2) -> Tensor:
 
 
 def normalized_paths(S: Tensor) -> Tensor:
-    """Divide each map of coefficients by its largest magnitude.
+    """Divide the coefficients of each path by the largest magnitude among them.
 
     Parameters
     ----------
-    S : Tensor of shape (B, n_paths, rows, columns)
+    S : Tensor of shape (B, n_paths, ...)
+        Rows and columns last; channels before them share what they are divided by.
 
     Returns
     -------
     Tensor of the shape of S
-        Maps that are rounding error beside the largest of their image stay small.
+        Paths that are rounding error beside the largest of their image stay small.
     """
-    largest = S.abs().amax(dim=(2, 3), keepdim=True)
+    largest = S.abs().amax(dim=tuple(range(2, S.ndim)), keepdim=True)
     info = torch.finfo(S.dtype)
     rounding_error = 100.0 * info.eps * largest.amax(dim=1, keepdim=True)
     divisor = torch.maximum(largest, rounding_error)
@@ -114,7 +115,7 @@ def normalized_paths(S: Tensor) -> Tensor:
     return S / divisor.masked_fill(divisor < info.tiny, 1.0)
 
 
-def _unit(X: Tensor) -> Tensor:
+def image_units(X: Tensor) -> Tensor:
     """Power of two next to the largest magnitude of each image, (B, 1, 1).
 
     In this unit no modulus that matters is squared to nothing or to infinity, and

@@ -1,6 +1,7 @@
 """The clusterer for images."""
 
-from typing import Any
+import math
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -8,10 +9,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from ..features import ScatteringTransform
-from ..features.image_shape import check_flattened, check_image_shape
-from ..mixmate import MixMateClustering
+from ..features.image_shape import check_image_shape, flatten_images
+from ..mixmate import MixMateClustering, NeighborVoting
 from ..utils.callers import warn_user
-from ..utils.parameter_checks import check_bool, check_integer
+from ..utils.parameter_checks import check_bool, check_choice, check_integer
 from ..utils.random import RandomState
 from . import starts
 from .base import ReadyMadeClusterer, half_whitened
@@ -31,10 +32,12 @@ _PARAMETERS: dict[str, Any] = {
 }
 # Pixels of a side that wavelets need.
 _SMALLEST_SIDE = 8
+# Copies of an image, turned by equal angles, between which wavelets see no difference.
+_N_TURNS = 8
 
 
 class ImageClustering(ReadyMadeClusterer):
-    """Cluster grey images of one kind of object each.
+    """Cluster images of one kind of object each, grey or in colour.
 
     Missing pixels are filled in, wavelet scattering makes features that shifts and
     small deformations change little, a mixture of sparse dictionaries finds the
@@ -45,11 +48,16 @@ class ImageClustering(ReadyMadeClusterer):
     ----------
     n_clusters : int, default=8
         Number of clusters.
-    image_shape : tuple of two int, default=None
-        Height and width of the images in pixels, each at least 8. None takes them as
-        square, with a warning if images of another shape, or in colour, have as many
-        numbers, or if there are less than 64, of which there are no wavelets. Colour
-        has to be turned to grey first.
+    image_shape : tuple of two or three int, default=None
+        Height and width of images in pixels, each at least 8, and the number of their
+        channels if they are in colour, where they come as rows of numbers, channels
+        last. Arrays (n_images, height, width) or (n_images, height, width, channels)
+        tell it. None takes rows as square grey images, with a warning if images of
+        another shape, or in colour, have as many numbers, or if there are less than 64,
+        of which there are no wavelets.
+    rotation : {"upright", "any"}, default="upright"
+        Whether objects are upright, or may lie at any angle, which then does not count.
+        "any" takes eight times as long for the features.
     n_init : int, default=2
         Number of runs on all images, of which the one with the lowest ``criterion_`` is
         kept; 1 for a quick look.
@@ -73,6 +81,9 @@ class ImageClustering(ReadyMadeClusterer):
     labels_ : ndarray of shape (n_samples,)
         Cluster of each training image, as `predict` gives it, but for ties between
         distances, which rounding decides.
+    image_shape_ : tuple of two or three int or None
+        Height, width and, in colour, channels of an image; None of rows too short for
+        wavelets.
     features_ : Pipeline
         Fitted steps from complete images, one a row, to what the mixture takes: "unit",
         "scattering", "components" and "normalizer".
@@ -95,7 +106,8 @@ class ImageClustering(ReadyMadeClusterer):
     - Missing pixels are filled in by a `LocalGaussianImputer`.
     - Each image is divided by its largest magnitude, up to a power of two.
     - `ScatteringTransform`, each path divided by its largest magnitude; images of less
-      than 24 pixels a side are enlarged.
+      than 24 pixels a side are enlarged. Channels are transformed one by one. With
+      ``rotation="any"`` the mean over eight turned copies.
     - 500 principal components about the origin, half whitened (`PartialWhitening`).
     - Each image to unit norm, so that faint ones count as much.
     - `MixMateClustering`, ``n_init`` runs of five epochs. The start of each is one of
@@ -134,7 +146,8 @@ class ImageClustering(ReadyMadeClusterer):
         self,
         n_clusters: int = 8,
         *,
-        image_shape: tuple[int, int] | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        rotation: Literal["upright", "any"] = "upright",
         n_init: int = 2,
         similar_sizes: bool = False,
         always_impute: bool = False,
@@ -144,6 +157,7 @@ class ImageClustering(ReadyMadeClusterer):
     ) -> None:
         self.n_clusters = n_clusters
         self.image_shape = image_shape
+        self.rotation = rotation
         self.n_init = n_init
         self.similar_sizes = similar_sizes
         self.always_impute = always_impute
@@ -151,22 +165,32 @@ class ImageClustering(ReadyMadeClusterer):
         self.device = device
         self.verbose = verbose
 
+    image_shape_: tuple[int, ...] | None
+
     def _check_parameters(self) -> None:
         super()._check_parameters()
+        check_choice(self.rotation, "rotation", ("upright", "any"))
         check_integer(self.n_init, "n_init", min_val=1)
         check_bool(self.similar_sizes, "similar_sizes")
         if self.image_shape is not None:
             check_image_shape(self.image_shape, min_val=_SMALLEST_SIDE)
 
     def _rows(self, X, mask, *, reset: bool) -> tuple:
-        check_flattened(X)
+        told = self.image_shape if reset else self.image_shape_
+        X, shape = flatten_images(X, told)
+        shape = told if shape is None else shape
+        if reset:
+            self.image_shape_ = shape
+        mask, _ = flatten_images(mask, shape)
         return X, mask
 
     def _new_features(self, n_features: int, seed: int) -> Pipeline:
+        shape = self.image_shape_
         features = make_image_features(
-            self.image_shape, random_state=seed, device=self.device
+            shape, rotation=self.rotation, random_state=seed, device=self.device
         )
-        if self.image_shape is None and n_features < _SMALLEST_SIDE**2:
+        side = math.isqrt(n_features) if shape is None else min(shape[:2])
+        if side < _SMALLEST_SIDE:
             warn_user(
                 f"Images of {n_features} pixels are too small for wavelets, which need "
                 f"{_SMALLEST_SIDE} a side: pixels are taken as they are. What is no "
@@ -175,6 +199,11 @@ class ImageClustering(ReadyMadeClusterer):
             )
             features.set_params(scattering="passthrough")
         return features
+
+    def _store(self, imputer, features: Pipeline, voting: NeighborVoting) -> None:
+        super()._store(imputer, features, voting)
+        scattering = features["scattering"]
+        self.image_shape_ = getattr(scattering, "image_shape_", self.image_shape_)
 
     def __sklearn_tags__(self):
         """Tell scikit-learn that features are in single precision."""
@@ -196,8 +225,9 @@ class ImageClustering(ReadyMadeClusterer):
 
 
 def make_image_features(
-    image_shape: tuple[int, int] | None = None,
+    image_shape: tuple[int, ...] | None = None,
     *,
+    rotation: Literal["upright", "any"] = "upright",
     random_state: RandomState = None,
     device: str | torch.device = "auto",
 ) -> Pipeline:
@@ -205,8 +235,11 @@ def make_image_features(
 
     Parameters
     ----------
-    image_shape : tuple of two int, default=None
-        Height and width of the images in pixels; None takes them as square.
+    image_shape : tuple of two or three int, default=None
+        Height and width of the images in pixels, and the number of channels if they are
+        in colour; None takes them as square and grey.
+    rotation : {"upright", "any"}, default="upright"
+        Whether objects are upright or may lie at any angle.
     random_state : int, RandomState instance or None, default=None
         Seeds the draw of samples that components are computed from.
     device : str or torch.device, default="auto"
@@ -228,7 +261,13 @@ def make_image_features(
     """
     unit = FunctionTransformer(_in_its_unit, feature_names_out="one-to-one")
     scattering = ScatteringTransform(
-        "auto", 8, image_shape, normalize_paths=True, min_side=24, device=device
+        "auto",
+        8,
+        image_shape,
+        normalize_paths=True,
+        min_side=24,
+        n_turns=_N_TURNS if rotation == "any" else 1,
+        device=device,
     )
     return Pipeline(
         [

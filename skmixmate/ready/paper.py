@@ -96,7 +96,13 @@ def make_paper_clusterer(
     (0.04, 50)
     """
     # Eight pixels an average, and more than one average, or normalising leaves nothing.
-    image_shape = check_image_shape(image_shape, min_val=8)
+    height, width, n_channels = check_image_shape(image_shape, min_val=8)
+    if n_channels > 1:
+        raise ValueError(
+            "image_shape must be (height, width), since the authors' images are grey, "
+            f"got {image_shape!r}; images.mean(axis=-1) is grey."
+        )
+    image_shape = height, width
     if max(image_shape) < 16:
         raise ValueError(
             f"image_shape must have a side of at least 16 pixels, got {image_shape!r}."

@@ -120,19 +120,12 @@ def test_a_square_is_told_where_images_have_other_shapes(n_features, is_told):
 
 @pytest.mark.parametrize("convert", [np.array, torch.tensor])
 def test_colour_and_signals_have_a_way(convert):
-    X = convert(np.random.default_rng(1).random((2, 16, 16, 3)))
-    flat = X.reshape(2, -1)
-    for model, data in (
-        (ScatteringTransform(image_shape=(16, 16, 3)), flat),
-        (ScatteringTransform(image_shape=[3, 16, 16]), flat),
-        (ScatteringTransform(image_shape=(16, 16)), flat),
-        (ScatteringTransform(min_side=24), flat),
-        (ScatteringTransform(), X),
-        (ScatteringTransform(), X[:, 0]),
-    ):
-        with pytest.raises(ValueError, match=r"images\.mean\(axis=-1\).*np\.fft\.rfft"):
-            model.fit(data)
-    with pytest.warns(UserWarning, match="images.mean.axis=-1.*rfft"):
+    flat = convert(np.random.default_rng(1).random((2, 16 * 16 * 3)))
+    message = r"rows with image_shape=\(height, width, channels\).*np\.fft\.rfft"
+    for parameters in ({"image_shape": (16, 16)}, {"min_side": 24}):
+        with pytest.raises(ValueError, match=message):
+            ScatteringTransform(**parameters).fit(flat)
+    with pytest.warns(UserWarning, match=message):
         ScatteringTransform().fit(convert(np.ones((2, 1000))))
 
 
@@ -179,8 +172,8 @@ def test_batches_are_of_the_size_asked_for(
         sizes.append(len(X))
         return scattering(X, *arguments)
 
-    monkeypatch.setattr("skmixmate.features.scattering._CPU_ENTRIES", entries)
-    monkeypatch.setattr("skmixmate.features.scattering.scattering", counted)
+    monkeypatch.setattr("skmixmate.features.scattering_form._CPU_ENTRIES", entries)
+    monkeypatch.setattr("skmixmate.features.scattering_form.scattering", counted)
     S = small_transform(device="cpu", batch_size=batch_size).fit_transform(X)
     assert sizes == expected
     assert_allclose(S, fitted.transform(X), rtol=0, atol=1e-10)
@@ -517,8 +510,8 @@ def test_wrong_shapes_of_the_input(X, fitted, convert):
     with pytest.raises(ValueError, match=r"89 features, but Scattering.* 90 features"):
         fitted.transform(X[:, 1:])
     for method in (small_transform().fit, fitted.transform):
-        with pytest.raises(ValueError, match=r"flatten images with X\.reshape"):
-            method(X.reshape(N, HEIGHT, WIDTH))
+        with pytest.raises(ValueError, match=r"got shape \(7, 1, 9, 10, 1\)"):
+            method(X.reshape(N, 1, HEIGHT, WIDTH, 1))
         with pytest.raises(ValueError, match="2D"):
             method(X[0])
         with pytest.raises(ValueError, match="sample"):
@@ -535,10 +528,17 @@ def test_not_fitted(X):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"image_shape": (9, 9)}, ValueError, r"\(9, 9\) has 81 pixels, .* 90 feat"),
-        ({"image_shape": 90}, ValueError, r"\(height, width\), got 90"),
-        ({"image_shape": (90,)}, ValueError, r"\(height, width\), got \(90,\)"),
-        ({"image_shape": (9, 5, 2)}, ValueError, r"\(height, width\), got \(9, 5, 2\)"),
+        ({"image_shape": (9, 9)}, ValueError, r"\(9, 9\) has 81 numbers, .* 90 fea"),
+        ({"image_shape": 90}, ValueError, r"\(height, width, channels\), got 90"),
+        ({"image_shape": (90,)}, ValueError, r"channels\), got \(90,\)"),
+        ({"image_shape": (3, 5, 2, 3)}, ValueError, r"channels\), got \(3, 5, 2, 3\)"),
+        ({"image_shape": (9, 5, 3)}, ValueError, r"\(9, 5, 3\) has 135 num.* 90 feat"),
+        ({"image_shape": (9, 5, 0)}, ValueError, r"image_shape\[2\] == 0"),
+        (
+            {"image_shape": (9, 5, 2.0)},
+            TypeError,
+            r"image_shape\[2\] must be an integer",
+        ),
         ({"image_shape": (9.0, 10)}, TypeError, r"image_shape\[0\] must be an integer"),
         ({"image_shape": "90"}, TypeError, r"image_shape\[0\] must be an integer"),
         ({"image_shape": (9, None)}, TypeError, r"image_shape\[1\] must be an integer"),

@@ -109,6 +109,16 @@ def test_images_that_are_not_square():
     assert clustering_accuracy(np.arange(60) % 2, clusterer.labels_) == 1.0
 
 
+def test_images_in_colour_that_are_one_in_grey():
+    colours = np.array([[1.0, 0.2, 0.3], [0.2, 0.3, 1.0]])[np.arange(60) % 2]
+    grey = np.random.RandomState(0).uniform(size=(60, 8, 9, 1))
+    X = (grey * colours[:, None, None]).reshape(60, -1)
+    clusterer = ImageClustering(2, image_shape=(8, 9, 3), n_init=1, random_state=0)
+    clusterer.fit(X)
+    assert clusterer.features_["scattering"].output_shape_ == (3, 217, 3, 3)
+    assert clustering_accuracy(np.arange(60) % 2, clusterer.labels_) == 1.0
+
+
 # Of fewer clusters than there are digits.
 @pytest.mark.filterwarnings("ignore:The first clusters are not to be trusted")
 def test_blank_images_are_no_harm():
@@ -149,8 +159,8 @@ def test_an_image_clusterer_survives_a_pickle(image_clusterer):
     ("parameters", "message"),
     [
         ({"image_shape": (4, 30)}, r"image_shape\[0\] == 4, must be >= 8"),
-        ({"image_shape": 28}, r"image_shape must be \(height, width\), got 28"),
-        ({"image_shape": (16, 16, 4)}, r"got \(16, 16, 4\).*images\.mean\(axis=-1\)"),
+        ({"image_shape": 28}, r"image_shape must be \(height, width\) or .*, got 28"),
+        ({"image_shape": (3, 16, 16)}, r"got \(3, 16, 16\)\. If channels come first"),
         ({"image_shape": ("8", "8")}, r"image_shape\[0\] must be an integer"),
         ({"n_clusters": 0}, "n_clusters == 0, must be >= 1"),
         ({"n_clusters": "ten"}, "n_clusters must be an integer"),
@@ -165,7 +175,7 @@ def test_parameters_are_checked_at_once(parameters, message):
 
 def test_images_of_another_shape_are_refused():
     X = np.random.RandomState(0).uniform(size=(30, 100))
-    with pytest.raises(ValueError, match=r"\(12, 12\) has 144 pixels, but X has 100"):
+    with pytest.raises(ValueError, match=r"\(12, 12\) has 144 numbers, but X has 100"):
         ImageClustering(2, image_shape=(12, 12)).fit(X)
     with pytest.raises(ValueError, match="n_features=99 is no square number"):
         ImageClustering(2).fit(X[:, :99])
@@ -203,3 +213,66 @@ def test_what_clusters_and_atoms_look_like(image_clusterer):
 
 def _members(clusterer):
     return [np.flatnonzero(clusterer.labels_ == k) for k in range(10)]
+
+
+@pytest.fixture(scope="module")
+def shapes():
+    """Discs and crosses in three colours, (240, 16, 16, 3), and their kinds."""
+    rng = np.random.RandomState(0)
+    colours = np.array([[1.0, 0.2, 0.2], [0.2, 1.0, 0.2], [0.3, 0.3, 1.0]])
+    y = rng.randint(6, size=240)
+    rows, columns = np.mgrid[:16, :16]
+    centers = rng.uniform(6, 9, size=(2, 240, 1, 1))
+    distances = rows - centers[0], columns - centers[1]
+    disc = np.hypot(*distances) < 5
+    cross = np.minimum(*np.abs(distances)) < 1.5
+    grey = np.where(y[:, None, None] < 3, disc, cross)
+    images = grey[..., None] * colours[y % 3][:, None, None]
+    return images + 0.05 * rng.standard_normal(images.shape), y
+
+
+def test_colours_and_shapes_are_told_apart(shapes):
+    images, y = shapes
+    clusterer = ImageClustering(6, n_init=1, random_state=0).fit(images)
+    assert clusterer.image_shape_ == (16, 16, 3)
+    assert clustering_accuracy(y, clusterer.labels_) == 1.0
+    np.testing.assert_array_equal(clusterer.predict(images), clusterer.labels_)
+    # Rows are as good.
+    rows = images.reshape(len(images), -1)
+    np.testing.assert_array_equal(clusterer.predict(rows), clusterer.labels_)
+    flat = ImageClustering(6, image_shape=(16, 16, 3), n_init=1, random_state=0)
+    np.testing.assert_array_equal(flat.fit_predict(rows), clusterer.labels_)
+    with pytest.raises(ValueError, match="is not that of X"):
+        clusterer.predict(images[:, :, :12])
+
+
+def test_a_mask_of_the_shape_of_the_images(shapes):
+    images, _ = shapes
+    mask = np.random.RandomState(0).uniform(size=images.shape) > 0.1
+    clusterer = ImageClustering(6, n_init=1, random_state=0)
+    labels = clusterer.fit_predict(images, mask=mask)
+    rows, observed = (array.reshape(len(images), -1) for array in (images, mask))
+    flat = ImageClustering(6, image_shape=(16, 16, 3), n_init=1, random_state=0)
+    np.testing.assert_array_equal(flat.fit_predict(rows, mask=observed), labels)
+
+
+def test_kinds_at_any_angle():
+    rng = np.random.RandomState(0)
+    y = np.arange(120) % 3
+    rows, columns = np.mgrid[:24, :24] - 11.5
+    angles = rng.uniform(2 * np.pi, size=(120, 1, 1))
+    along = rows * np.cos(angles) + columns * np.sin(angles)
+    across = columns * np.cos(angles) - rows * np.sin(angles)
+    inside = np.hypot(rows, columns) < 10
+    kinds = [
+        (np.abs(along) < 9) & (np.abs(across) < 2),
+        inside & (np.cos(along) > 0),
+        inside & (np.cos(0.5 * along) > 0),
+    ]
+    images = np.choose(y[:, None, None], kinds) + 0.1 * rng.standard_normal(along.shape)
+    clusterer = ImageClustering(3, rotation="any", n_init=1, random_state=0)
+    assert clustering_accuracy(y, clusterer.fit_predict(images)) == 1.0
+    upright = ImageClustering(3, n_init=1, random_state=0)
+    assert clustering_accuracy(y, upright.fit_predict(images)) < 0.9
+    with pytest.raises(ValueError, match="rotation must be 'upright' or 'any'"):
+        ImageClustering(3, rotation="all").fit(images)

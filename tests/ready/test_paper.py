@@ -108,7 +108,7 @@ def test_centered_atoms(digits):
     assert clustering_accuracy(y, mixmate.fit_predict(X)) > 0.75
 
 
-@pytest.mark.parametrize("image_shape", [28, None, (28,), (8, 8), (4, 32), (16, 16, 1)])
+@pytest.mark.parametrize("image_shape", [28, None, (28,), (8, 8), (4, 32), (16, 16, 3)])
 def test_wrong_image_shape(image_shape):
     with pytest.raises(
         ValueError, match=r"image_shape.*(must .* got|== 4, must be >= 8)"
