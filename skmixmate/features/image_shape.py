@@ -10,8 +10,8 @@ __all__ = ["check_image_shape", "flatten_images", "resolve_image_shape"]
 _MOST_CHANNELS = 16
 _WAYS_OUT = (
     "Images in colour are arrays (n_samples, height, width, channels), or rows with "
-    "image_shape=(height, width, channels); signals are for MixMateClustering, as "
-    "np.abs(np.fft.rfft(X)) if they may be shifted."
+    "image_shape=(height, width, channels); signals are for SignalClustering or "
+    "ScatteringTransform1D."
 )
 
 

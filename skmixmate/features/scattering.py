@@ -98,8 +98,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
 
     Channels are scattered one by one. Where colour tells nothing,
     ``images.mean(axis=-1)`` is grey, and has a third of the features. Signals are no
-    images: cluster them with `MixMateClustering`, as ``np.abs(np.fft.rfft(X))`` if they
-    may be shifted.
+    images: `ScatteringTransform1D` is for them.
 
     A torch tensor gives a tensor, and gradients flow to it. Missing pixels are not
     accepted; fill them in with `LocalGaussianImputer` first.

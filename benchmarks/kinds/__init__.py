@@ -1,0 +1,1 @@
+"""Every kind of data, ready-made clusterers and their peers."""
