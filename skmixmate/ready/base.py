@@ -54,12 +54,17 @@ class ReadyMadeClusterer(
         check_bool(self.always_impute, "always_impute")
         resolve_device(self.device)
 
-    def _rows(self, X, mask, *, reset: bool) -> tuple:
-        """X and mask with one sample a row; subclasses may take more dimensions."""
-        return X, mask
+    def _rows(self, X, mask, fitted_shape: tuple[int, ...] | None = None) -> tuple:
+        """X and mask with one sample a row, and the shape of samples if X tells it.
+
+        Subclasses may take more dimensions; those of ``fitted_shape`` after `fit`.
+        """
+        return X, mask, None
 
     @abstractmethod
-    def _new_features(self, n_features: int, seed: int) -> Pipeline:
+    def _new_features(
+        self, n_features: int, shape: tuple[int, ...] | None, seed: int
+    ) -> Pipeline:
         """Steps from complete rows to features, not fitted."""
 
     @abstractmethod
@@ -102,13 +107,13 @@ class ReadyMadeClusterer(
             If fitting was interrupted; what is kept is the mixture as it was then.
         """
         self._check_parameters()
-        X, mask = self._rows(X, mask, reset=True)
+        X, mask, shape = self._rows(X, mask)
         data = validate_samples(self, X, mask, reset=True)
         seed = _seed(self.random_state)
         imputer = self._fitted_imputer(data, seed)
         data = _completed(imputer, data)
         self._say(f"features of {len(data.X)} samples")
-        features = self._new_features(data.X.shape[1], seed)
+        features = self._new_features(data.X.shape[1], shape, seed)
         Z = features.fit_transform(_array(data))
         self._say(f"mixture of {Z.shape[1]} features")
         voting = NeighborVoting(self._new_mixmate(seed), random_state=seed)
@@ -117,7 +122,7 @@ class ReadyMadeClusterer(
         except KeyboardInterrupt:
             if not voting.__sklearn_is_fitted__():
                 raise
-            self._store(imputer, features, voting)
+            self._store(imputer, features, voting, shape)
             # What calls this fit would go on as if nothing had been.
             if not is_called_by_user(self):
                 raise
@@ -127,12 +132,15 @@ class ReadyMadeClusterer(
                 RuntimeWarning,
             )
         else:
-            self._store(imputer, features, voting)
+            self._store(imputer, features, voting, shape)
         return self
 
-    def _store(self, imputer, features: Pipeline, voting: NeighborVoting) -> None:
+    def _store(
+        self, imputer, features: Pipeline, voting: NeighborVoting, shape
+    ) -> None:
         self.imputer_, self.features_, self.voting_ = imputer, features, voting
         self.mixmate_, self.labels_ = voting.mixmate_, voting.labels_
+        self.sample_shape_ = shape
 
     def _fitted_imputer(self, data: Input, seed: int) -> LocalGaussianImputer | None:
         missing = missing_entries(data.X, data.mask)
@@ -351,7 +359,7 @@ class ReadyMadeClusterer(
     @plain_arithmetic
     def _answers(self, X, mask, answer) -> Array:
         """What a function of features says, batch by batch, as what X is."""
-        X, mask = self._rows(X, mask, reset=False)
+        X, mask, _ = self._rows(X, mask, self.sample_shape_)
         data = validate_samples(self, X, mask, reset=False)
         found = [
             torch.from_numpy(answer(self.features_.transform(_array(batch))))

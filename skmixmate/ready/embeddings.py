@@ -102,7 +102,7 @@ class EmbeddingClustering(ReadyMadeClusterer):
         super()._check_parameters()
         check_integer(self.n_init, "n_init", min_val=1)
 
-    def _new_features(self, n_features: int, seed: int) -> Pipeline:
+    def _new_features(self, n_features, shape, seed: int) -> Pipeline:
         return Pipeline(half_whitened(seed))
 
     def _new_mixmate(self, seed: int) -> MixMateClustering:

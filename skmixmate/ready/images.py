@@ -81,7 +81,7 @@ class ImageClustering(ReadyMadeClusterer):
     labels_ : ndarray of shape (n_samples,)
         Cluster of each training image, as `predict` gives it, but for ties between
         distances, which rounding decides.
-    image_shape_ : tuple of two or three int or None
+    sample_shape_ : tuple of two or three int or None
         Height, width and, in colour, channels of an image; None of rows too short for
         wavelets.
     features_ : Pipeline
@@ -165,8 +165,6 @@ class ImageClustering(ReadyMadeClusterer):
         self.device = device
         self.verbose = verbose
 
-    image_shape_: tuple[int, ...] | None
-
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_choice(self.rotation, "rotation", ("upright", "any"))
@@ -175,17 +173,14 @@ class ImageClustering(ReadyMadeClusterer):
         if self.image_shape is not None:
             check_image_shape(self.image_shape, min_val=_SMALLEST_SIDE)
 
-    def _rows(self, X, mask, *, reset: bool) -> tuple:
-        told = self.image_shape if reset else self.image_shape_
+    def _rows(self, X, mask, fitted_shape=None) -> tuple:
+        told = self.image_shape if fitted_shape is None else fitted_shape
         X, shape = flatten_images(X, told)
         shape = told if shape is None else shape
-        if reset:
-            self.image_shape_ = shape
         mask, _ = flatten_images(mask, shape)
-        return X, mask
+        return X, mask, shape
 
-    def _new_features(self, n_features: int, seed: int) -> Pipeline:
-        shape = self.image_shape_
+    def _new_features(self, n_features, shape, seed: int) -> Pipeline:
         features = make_image_features(
             shape, rotation=self.rotation, random_state=seed, device=self.device
         )
@@ -200,10 +195,12 @@ class ImageClustering(ReadyMadeClusterer):
             features.set_params(scattering="passthrough")
         return features
 
-    def _store(self, imputer, features: Pipeline, voting: NeighborVoting) -> None:
-        super()._store(imputer, features, voting)
-        scattering = features["scattering"]
-        self.image_shape_ = getattr(scattering, "image_shape_", self.image_shape_)
+    def _store(
+        self, imputer, features: Pipeline, voting: NeighborVoting, shape
+    ) -> None:
+        # Of rows it may be a guess.
+        shape = getattr(features["scattering"], "image_shape_", shape)
+        super()._store(imputer, features, voting, shape)
 
     def __sklearn_tags__(self):
         """Tell scikit-learn that features are in single precision."""

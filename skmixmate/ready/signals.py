@@ -58,7 +58,7 @@ class SignalClustering(ReadyMadeClusterer):
     labels_ : ndarray of shape (n_signals,)
         Cluster of each training signal, as `predict` gives it, but for ties between
         distances, which rounding decides.
-    signal_shape_ : tuple of two int or None
+    sample_shape_ : tuple of two int or None
         Times and channels, if X told them in `fit`.
     features_ : Pipeline
         Fitted steps from complete signals, one a row, to what the mixture takes:
@@ -127,26 +127,19 @@ class SignalClustering(ReadyMadeClusterer):
         self.device = device
         self.verbose = verbose
 
-    signal_shape_: tuple[int, int] | None
-
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_integer(self.n_channels, "n_channels", min_val=1)
         check_integer(self.n_init, "n_init", min_val=1)
 
-    def _rows(self, X, mask, *, reset: bool) -> tuple:
-        told = None if reset else self.signal_shape_
-        X, shape = flatten_signals(X, self.n_channels, told)
-        if reset:
-            self.signal_shape_ = shape
+    def _rows(self, X, mask, fitted_shape=None) -> tuple:
+        X, shape = flatten_signals(X, self.n_channels, fitted_shape)
         if mask is not None and getattr(mask, "ndim", 2) == 3:
             mask = mask.reshape(len(mask), -1)
-        return X, mask
+        return X, mask, shape
 
-    def _new_features(self, n_features: int, seed: int) -> Pipeline:
-        n_times, n_channels = check_signal_shape(
-            self.signal_shape_, self.n_channels, n_features
-        )
+    def _new_features(self, n_features, shape, seed: int) -> Pipeline:
+        n_times, n_channels = check_signal_shape(shape, self.n_channels, n_features)
         if n_times < _SHORTEST:
             warn_user(
                 f"Signals of {n_times} samples are too short for wavelets, which need "

@@ -159,6 +159,13 @@ def test_parameters_are_checked_before_features(fitted, digits, parameters, mess
         clone(fitted).set_params(**parameters).fit(digits)
 
 
+def test_a_fit_that_fails_leaves_the_last_one(fitted, digits):
+    clusterer = pickle.loads(pickle.dumps(fitted))
+    with pytest.raises(ValueError, match="infinity"):
+        clusterer.fit(np.full((30, 64), np.inf))
+    assert_array_equal(clusterer.predict(digits), fitted.labels_)
+
+
 def test_an_interrupted_fit_leaves_a_mixture(fitted, digits, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt

@@ -235,7 +235,7 @@ def shapes():
 def test_colours_and_shapes_are_told_apart(shapes):
     images, y = shapes
     clusterer = ImageClustering(6, n_init=1, random_state=0).fit(images)
-    assert clusterer.image_shape_ == (16, 16, 3)
+    assert clusterer.sample_shape_ == (16, 16, 3)
     assert clustering_accuracy(y, clusterer.labels_) == 1.0
     np.testing.assert_array_equal(clusterer.predict(images), clusterer.labels_)
     # Rows are as good.
