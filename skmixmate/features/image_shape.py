@@ -4,6 +4,7 @@ import math
 
 from ..utils.callers import warn_user
 from ..utils.parameter_checks import check_integer
+from ..utils.validation import stacked
 
 __all__ = ["check_image_shape", "flatten_images", "resolve_image_shape"]
 
@@ -40,6 +41,7 @@ def flatten_images(X, image_shape=None) -> tuple:
         If X has more than four dimensions, its shape is not ``image_shape`` or none of
         images, or it is in doubt: as (n_samples, 32, 3) may be one image in colour.
     """
+    X = stacked(X, "images")
     shape = tuple(getattr(X, "shape", ()))
     if len(shape) < 3:
         return X, None

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..utils.callers import warn_user
 from ..utils.parameter_checks import check_integer
+from ..utils.validation import stacked
 
 __all__ = [
     "by_channel",
@@ -47,6 +48,7 @@ def flatten_signals(X, n_channels, shape: tuple[int, int] | None = None):
         If X has more channels than times.
     """
     n_channels = check_integer(n_channels, "n_channels", min_val=1)
+    X = stacked(X, "signals")
     told = tuple(getattr(X, "shape", ()))
     if len(told) > 3:
         raise ValueError(

@@ -24,7 +24,9 @@ _N_LOCAL_ROUNDS = 4
 _NOISE_ROUND = 2
 _N_POWER_ITER = 3
 # Noise that is tried on hidden entries, in variances of a feature.
-_NOISES = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
+_NOISES = (0.002, 0.008, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
+# That of the last round of one Gaussian.
+_LAST_NOISE = 0.03
 # Components that neighbours are found in.
 _N_METRIC_COMPONENTS = 50
 # Samples by which the covariance of all is mixed into that of a cluster.
@@ -32,7 +34,7 @@ _N_PRIOR_SAMPLES = 300.0
 # Of the intervals that standard deviations are right for.
 _LEVEL, _LEVEL_IN_DEVIATIONS = 0.9, 1.645
 # Of samples that entries are hidden in to see how well they are met, and of these.
-_HELD_OUT_SHARE, _LARGEST_HELD_OUT, _LARGEST_HIDDEN_SHARE = 0.2, 1000, 0.2
+_HELD_OUT_SHARE, _LARGEST_HELD_OUT, _LARGEST_HIDDEN_SHARE = 0.2, 1000, 0.25
 # Entries by which the errors of all features are mixed into those of one.
 _N_PRIOR_ENTRIES = 20.0
 
@@ -70,13 +72,13 @@ def fit_local_gaussians(
         If entries are too large to square.
     """
     model = _of_moments(X, observed, n_components, n_neighbors, random_state)
-    hidden = _hidden_entries(observed, random_state)[:, model.varies]
+    hidden = _hidden_entries(observed[:, model.varies], random_state)
     known, observed = model.deviations(X, observed)
     seen = observed * ~hidden
     D = known * seen
     D = D + model.missing_globally(D, seen)
     for i in range(_N_GLOBAL_ROUNDS):
-        model, shift = _refitted_globally(model, D, max(0.5**i, min(_NOISES)))
+        model, shift = _refitted_globally(model, D, max(0.5**i, _LAST_NOISE))
         known, D = known - shift, D - shift
         D = torch.where(seen > 0, known, model.missing_globally(known * seen, seen, D))
     model, shift = _refitted_globally(model, D, model.noise)
@@ -245,7 +247,7 @@ def _hidden_entries(observed: Tensor, random_state) -> Tensor:
     """Observed entries of some samples to be hidden, (n_samples, n_features), bool.
 
     Where other samples miss theirs, so that blocks are hidden in blocks, or anywhere if
-    those miss nothing else; no more than a fifth of a sample, thinned at random.
+    those miss nothing else; no more than a quarter of a sample, thinned at random.
     """
     n_samples = len(observed)
     hidden = torch.zeros_like(observed)

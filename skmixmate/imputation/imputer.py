@@ -222,8 +222,9 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             As `transform` has it.
         std : ndarray or Tensor of shape (n_samples, n_features)
             With ``return_std``: standard deviations of what was filled in, zero
-            elsewhere. Intervals of 1.645 of them to each side hold nine in ten of the
-            true numbers, on the whole, of samples that miss about as much as those of
+            elsewhere, and for features of which `fit` saw no two different numbers.
+            Intervals of 1.645 of them to each side hold nine in ten of the true
+            numbers, on the whole, of samples that miss about as much as those of
             ``fit``.
 
         Raises

@@ -1,5 +1,6 @@
 """What the ready-made clusterers share: features, a mixture of them, and a vote."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Self
@@ -13,7 +14,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import Normalizer
+from sklearn.preprocessing import FunctionTransformer, normalize
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -29,14 +30,16 @@ from ..utils.validation import (
     Array,
     ArrayLike,
     Input,
+    mask_array,
     missing_entries,
+    shared_tensor,
     validate_samples,
 )
 
-__all__ = ["ReadyMadeClusterer", "half_whitened"]
+__all__ = ["ReadyMadeClusterer", "flat_mask", "half_whitened"]
 
-# Samples whose features are held at once in predicting.
-_BATCH_SIZE = 8192
+# Samples, and coefficients of theirs, that are held at once in predicting.
+_BATCH_SIZE, _BATCH_ENTRIES = 8192, 2**26
 
 
 class ReadyMadeClusterer(
@@ -109,11 +112,17 @@ class ReadyMadeClusterer(
         self._check_parameters()
         X, mask, shape = self._rows(X, mask)
         data = validate_samples(self, X, mask, reset=True)
+        if len(data.X) < self.n_clusters:
+            raise ValueError(
+                f"n_samples={len(data.X)} must be at least n_clusters="
+                f"{self.n_clusters}."
+            )
         seed = _seed(self.random_state)
         imputer = self._fitted_imputer(data, seed)
         data = _completed(imputer, data)
         self._say(f"features of {len(data.X)} samples")
         features = self._new_features(data.X.shape[1], shape, seed)
+        features.set_output(transform="default")
         Z = features.fit_transform(_array(data))
         self._say(f"mixture of {Z.shape[1]} features")
         voting = NeighborVoting(self._new_mixmate(seed), random_state=seed)
@@ -362,7 +371,8 @@ class ReadyMadeClusterer(
         X, mask, _ = self._rows(X, mask, self.sample_shape_)
         data = validate_samples(self, X, mask, reset=False)
         found = [
-            torch.from_numpy(answer(self.features_.transform(_array(batch))))
+            # An array, whatever scikit-learn's configuration says.
+            shared_tensor(np.asarray(answer(self.features_.transform(_array(batch)))))
             for batch in self._complete_batches(data)
         ]
         return like_input(data, torch.cat(found).to(data.X.device))
@@ -373,8 +383,12 @@ class ReadyMadeClusterer(
                 "X has missing entries, and there were none in fit; fit with some, or "
                 "with always_impute=True, so that there is a model to fill them in."
             )
-        for start in range(0, len(data.X), _BATCH_SIZE):
-            rows = slice(start, start + _BATCH_SIZE)
+        widest = max(
+            math.prod(getattr(step, "output_shape_", ())) for step in self.features_
+        )
+        size = max(1, min(_BATCH_SIZE, _BATCH_ENTRIES // widest))
+        for start in range(0, len(data.X), size):
+            rows = slice(start, start + size)
             mask = None if data.mask is None else data.mask[rows]
             yield _completed(self.imputer_, Input(data.X[rows], mask, data.is_tensor))
 
@@ -395,6 +409,31 @@ class ReadyMadeClusterer(
         return tags
 
 
+def flat_mask(mask, shape: tuple[int, ...] | None):
+    """A mask with one sample a row, of samples of a shape whose last are channels.
+
+    One for all channels will do.
+
+    Raises
+    ------
+    ValueError
+        If its samples have another shape.
+    """
+    mask = mask_array(mask) if isinstance(mask, list | tuple) else mask
+    told = tuple(getattr(mask, "shape", ()))
+    if len(told) < 3:
+        return mask
+    if shape is not None and told[1:] == shape[:-1]:
+        expand = torch.broadcast_to if isinstance(mask, Tensor) else np.broadcast_to
+        mask = expand(mask[..., None], (told[0], *shape))
+    elif told[1:] != shape:
+        raise ValueError(
+            "mask must have the shape of X, or that of one channel for all of them, "
+            f"got {told}."
+        )
+    return mask.reshape(told[0], -1)
+
+
 def half_whitened(random_state: RandomState) -> list[tuple[str, BaseEstimator]]:
     """Last steps of features: what all samples share counts less, and all count alike.
 
@@ -402,8 +441,18 @@ def half_whitened(random_state: RandomState) -> list[tuple[str, BaseEstimator]]:
     """
     return [
         ("components", PartialWhitening(500, random_state=random_state)),
-        ("normalizer", Normalizer()),
+        (
+            "normalizer",
+            FunctionTransformer(_of_unit_norm, feature_names_out="one-to-one"),
+        ),
     ]
+
+
+def _of_unit_norm(Z) -> np.ndarray:
+    """Rows of norm one, but for zeros, however small or large they are."""
+    largest = np.abs(Z).max(axis=1, keepdims=True)
+    # Powers of two leave the digits as they are.
+    return normalize(np.ldexp(Z, -np.frexp(largest)[1]), copy=False)
 
 
 def _seed(random_state: RandomState) -> int:

@@ -15,7 +15,7 @@ from ..utils.callers import warn_user
 from ..utils.parameter_checks import check_bool, check_choice, check_integer
 from ..utils.random import RandomState
 from . import starts
-from .base import ReadyMadeClusterer, half_whitened
+from .base import ReadyMadeClusterer, flat_mask, half_whitened
 
 __all__ = ["ImageClustering", "make_image_features"]
 
@@ -176,9 +176,7 @@ class ImageClustering(ReadyMadeClusterer):
     def _rows(self, X, mask, fitted_shape=None) -> tuple:
         told = self.image_shape if fitted_shape is None else fitted_shape
         X, shape = flatten_images(X, told)
-        shape = told if shape is None else shape
-        mask, _ = flatten_images(mask, shape)
-        return X, mask, shape
+        return X, flat_mask(mask, shape), told if shape is None else shape
 
     def _new_features(self, n_features, shape, seed: int) -> Pipeline:
         features = make_image_features(

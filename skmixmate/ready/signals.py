@@ -7,16 +7,16 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ..features import ScatteringTransform1D
 from ..features.signal_shape import check_signal_shape, flatten_signals
-from ..mixmate import MixMateClustering
+from ..mixmate import MixMateClustering, NeighborVoting
 from ..utils.callers import warn_user
 from ..utils.parameter_checks import check_integer
 from ..utils.random import RandomState
 from . import starts
-from .base import ReadyMadeClusterer, half_whitened
+from .base import ReadyMadeClusterer, flat_mask, half_whitened
 
 __all__ = ["SignalClustering"]
 
-# Of the mean magnitude of a signal's coefficients; what is less is as good as nothing.
+# Of the mean magnitude of a channel's coefficients; less is as good as nothing.
 _FLOOR = 0.01
 # Samples that wavelets need.
 _SHORTEST = 32
@@ -59,7 +59,7 @@ class SignalClustering(ReadyMadeClusterer):
         Cluster of each training signal, as `predict` gives it, but for ties between
         distances, which rounding decides.
     sample_shape_ : tuple of two int or None
-        Times and channels, if X told them in `fit`.
+        Times and channels; None of rows too short for wavelets.
     features_ : Pipeline
         Fitted steps from complete signals, one a row, to what the mixture takes:
         "level", "scattering", "logarithm", "components" and "normalizer".
@@ -78,7 +78,7 @@ class SignalClustering(ReadyMadeClusterer):
     Notes
     -----
     The steps: the mean of each channel is subtracted; `ScatteringTransform1D`;
-    ``log(|S| + c)`` with c a hundredth of the mean magnitude of the signal's
+    ``log(|S| + c)`` with c a hundredth of the mean magnitude of the channel's
     coefficients; 500 principal components about the origin, half whitened
     (`PartialWhitening`); unit norm; `MixMateClustering`, started from the partition
     that cuts the graph of nearest neighbours least; `NeighborVoting`.
@@ -133,10 +133,9 @@ class SignalClustering(ReadyMadeClusterer):
         check_integer(self.n_init, "n_init", min_val=1)
 
     def _rows(self, X, mask, fitted_shape=None) -> tuple:
-        X, shape = flatten_signals(X, self.n_channels, fitted_shape)
-        if mask is not None and getattr(mask, "ndim", 2) == 3:
-            mask = mask.reshape(len(mask), -1)
-        return X, mask, shape
+        n_channels = self.n_channels if fitted_shape is None else 1
+        X, shape = flatten_signals(X, n_channels, fitted_shape)
+        return X, flat_mask(mask, shape), shape
 
     def _new_features(self, n_features, shape, seed: int) -> Pipeline:
         n_times, n_channels = check_signal_shape(shape, self.n_channels, n_features)
@@ -153,7 +152,11 @@ class SignalClustering(ReadyMadeClusterer):
             feature_names_out="one-to-one",
         )
         scattering = ScatteringTransform1D(n_channels=n_channels, device=self.device)
-        logarithm = FunctionTransformer(_logarithm, feature_names_out="one-to-one")
+        logarithm = FunctionTransformer(
+            _logarithm,
+            kw_args={"n_channels": n_channels},
+            feature_names_out="one-to-one",
+        )
         return Pipeline(
             [
                 ("level", level),
@@ -162,6 +165,15 @@ class SignalClustering(ReadyMadeClusterer):
                 *half_whitened(seed),
             ]
         )
+
+    def _store(
+        self, imputer, features: Pipeline, voting: NeighborVoting, shape
+    ) -> None:
+        # Of rows, n_channels tells it.
+        if "scattering" in features.named_steps:
+            scattering = features["scattering"]
+            shape = scattering.n_times_, scattering.n_channels_
+        super()._store(imputer, features, voting, shape)
 
     def _new_mixmate(self, seed: int) -> MixMateClustering:
         return MixMateClustering(
@@ -177,13 +189,18 @@ class SignalClustering(ReadyMadeClusterer):
 def _without_level(X, n_channels: int) -> np.ndarray:
     """Signals less the mean of each channel."""
     channels = X.reshape(len(X), -1, n_channels)
-    return (channels - channels.mean(axis=1, keepdims=True)).reshape(X.shape)
+    means = channels.mean(axis=1, keepdims=True)
+    deviations = channels - means
+    # Of constant signals nothing is left, not rounding errors of all sizes.
+    rounding_errors = 8.0 * np.finfo(X.dtype).eps * np.abs(means)
+    deviations[np.abs(deviations) <= rounding_errors] = 0.0
+    return deviations.reshape(X.shape)
 
 
-def _logarithm(S) -> np.ndarray:
-    """Logarithms of magnitudes, in units of their mean over a signal."""
-    magnitudes = np.abs(S)
-    means = magnitudes.mean(axis=1, keepdims=True)
+def _logarithm(S, n_channels: int) -> np.ndarray:
+    """Logarithms of magnitudes, in units of their mean over a channel of a signal."""
+    magnitudes = np.abs(S).reshape(len(S), n_channels, -1)
+    means = magnitudes.mean(axis=2, keepdims=True)
     # Constant signals have nothing to divide by.
     magnitudes /= np.where(means > 0.0, means, 1.0)
-    return np.log(magnitudes + _FLOOR)
+    return np.log(magnitudes + _FLOOR).reshape(S.shape)

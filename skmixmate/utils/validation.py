@@ -19,6 +19,7 @@ __all__ = [
     "mask_array",
     "missing_entries",
     "shared_tensor",
+    "stacked",
     "validate_samples",
     "with_nan",
 ]
@@ -141,6 +142,35 @@ def validate_samples(
     if missing is None:
         return Input(values, mask, is_tensor)
     return Input(values, mask, is_tensor, *_empty_rows_and_columns(missing))
+
+
+def stacked(X, name: str):
+    """One array of a list of arrays of two dimensions or more; anything else as it is.
+
+    Raises
+    ------
+    ValueError
+        If their shapes differ.
+    """
+    if not isinstance(X, list | tuple) or len(X) == 0 or _n_dimensions(X[0]) < 2:
+        return X
+    if isinstance(X[0], Tensor):
+        X = [array.cpu() for array in X]
+    shapes = {np.shape(array) for array in X}
+    if len(shapes) > 1:
+        some = ", ".join(map(str, sorted(shapes)[:3]))
+        raise ValueError(
+            f"X must have {name} of one shape, got {len(shapes)} shapes, such as "
+            f"{some}; bring them to one size first."
+        )
+    return np.ma.stack(X) if isinstance(X[0], np.ma.MaskedArray) else np.stack(X)
+
+
+def _n_dimensions(sample) -> int:
+    """Of an array, a tensor or nested lists."""
+    if isinstance(sample, list | tuple):
+        return 1 + _n_dimensions(sample[0]) if len(sample) else 1
+    return getattr(sample, "ndim", 0)
 
 
 def with_nan(X):

@@ -261,3 +261,20 @@ def test_what_does_not_vary_is_filled_in_exactly():
     assert (filled[:, -3:] == 7.25).all()
     assert (std[:, -3:] == 0.0).all()
     assert (std[:, 20][np.isnan(X[:, 20])] > 0.0).all()
+
+
+def test_what_little_noise_there_is_is_found():
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((400, 2)) @ rng.standard_normal((2, 6))
+    X += 0.05 * rng.standard_normal(X.shape)
+    missing = rng.uniform(size=X.shape) < 0.3
+    errors = {}
+    # Columns that are constant change nothing.
+    for n_constant in (0, 80):
+        holed = np.where(missing, np.nan, X)
+        holed = np.hstack([holed, np.ones((400, n_constant))])
+        filled = LocalGaussianImputer(random_state=0).fit_transform(holed)[:, :6]
+        errors[n_constant] = np.sqrt(np.square(filled - X)[missing].mean())
+    mean = SimpleImputer().fit_transform(np.where(missing, np.nan, X))
+    assert errors[0] < 0.4 * np.sqrt(np.square(mean - X)[missing].mean())
+    assert errors[80] == pytest.approx(errors[0], rel=0.15)

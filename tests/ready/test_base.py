@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
@@ -195,3 +196,32 @@ def test_images_too_small_for_wavelets_are_taken_as_they_are():
     with pytest.warns(UserWarning, match="Images of 25 pixels are too small"):
         clusterer.fit(X)
     assert clusterer.compute_features(X).shape[1] <= 25
+
+
+def test_more_clusters_than_samples(fitted, digits):
+    with pytest.raises(ValueError, match="n_samples=5 must be at least n_clusters=9"):
+        clone(fitted).set_params(n_clusters=9).fit(digits[:5])
+
+
+def test_data_frames_as_the_output_of_all_of_scikit_learn(fitted, digits):
+    pytest.importorskip("pandas")
+    with config_context(transform_output="pandas"):
+        anew = clone(fitted).fit(digits)
+        energies = anew.transform(digits)
+        assert_array_equal(anew.predict(digits), fitted.labels_)
+    assert list(energies.columns) == list(anew.get_feature_names_out())
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e30])
+def test_the_unit_does_not_matter(fitted, digits, unit):
+    X = digits.astype(np.float32) * np.float32(unit)
+    anew = clone(fitted).fit(X)
+    norms = np.linalg.norm(anew.compute_features(X), axis=1)
+    assert_allclose(norms, 1.0, rtol=1e-5)
+    assert (anew.labels_ == fitted.labels_).mean() > 0.95
+
+
+def test_many_coefficients_come_in_small_batches(fitted, digits, monkeypatch):
+    whole = fitted.predict_proba(digits)
+    monkeypatch.setattr("skmixmate.ready.base._BATCH_ENTRIES", 3000)
+    assert_allclose(fitted.predict_proba(digits), whole, atol=1e-4)

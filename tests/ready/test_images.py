@@ -4,10 +4,11 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
-from skmixmate import ImageClustering
+from skmixmate import ImageClustering, ScatteringTransform
 from skmixmate.inspection import atom_averages
 from skmixmate.metrics import balanced_clustering_accuracy, clustering_accuracy
 
@@ -255,6 +256,23 @@ def test_a_mask_of_the_shape_of_the_images(shapes):
     rows, observed = (array.reshape(len(images), -1) for array in (images, mask))
     flat = ImageClustering(6, image_shape=(16, 16, 3), n_init=1, random_state=0)
     np.testing.assert_array_equal(flat.fit_predict(rows, mask=observed), labels)
+    # A pixel is missing in all channels.
+    by_pixel = mask[..., 0]
+    expected = clusterer.predict(images, mask=np.repeat(by_pixel[..., None], 3, 3))
+    for one in (by_pixel, by_pixel.tolist(), torch.from_numpy(by_pixel)):
+        np.testing.assert_array_equal(clusterer.predict(images, mask=one), expected)
+    with pytest.raises(ValueError, match="mask must have the shape of X"):
+        clusterer.predict(images, mask=by_pixel[:, :12])
+
+
+def test_lists_of_images(shapes):
+    images, _ = shapes
+    scattering = ScatteringTransform()
+    expected = scattering.fit_transform(images)
+    for some in (list(images), images.tolist(), list(torch.from_numpy(images))):
+        np.testing.assert_array_equal(scattering.transform(some), expected)
+    with pytest.raises(ValueError, match="images of one shape, got 2 shapes"):
+        scattering.fit([images[0], images[1, :12]])
 
 
 def test_kinds_at_any_angle():

@@ -70,6 +70,27 @@ def test_channels_are_kept_apart(waves):
     assert_array_equal(clusterer.predict(signals, mask=mask), clusterer.labels_)
 
 
+def test_channels_may_have_units_of_their_own(waves):
+    X, y = waves
+    noise = 1e4 * np.random.RandomState(0).standard_normal(X.shape)
+    signals = np.stack([noise, X], axis=2)
+    labels = SignalClustering(3, random_state=0).fit_predict(signals)
+    assert clustering_accuracy(y, labels) > 0.95
+
+
+def test_rows_are_signals_of_one_channel(waves, fitted):
+    X, _ = waves
+    assert fitted.sample_shape_ == (128, 1)
+    with pytest.raises(ValueError, match="as in fit"):
+        fitted.predict(X.reshape(180, 64, 2))
+
+
+def test_lists_of_signals(waves, fitted):
+    X, _ = waves
+    some = list(X[..., None])
+    assert_array_equal(fitted.predict(some), fitted.labels_)
+
+
 def test_constant_signals_are_no_harm(waves):
     X, _ = waves
     X = X.copy()
