@@ -19,9 +19,13 @@ from ..functional import (
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
 from ..utils.validation import Array, ArrayLike, validate_samples
+from .feature_names import (
+    check_input_features,
+    names_by_channel,
+    scattering_names,
+)
 from .image_shape import flatten_images, resolve_image_shape
 from .scattering_form import auto_batch_size, check_cost, scattered, turned_copies
-from .scattering_names import coefficient_names
 
 __all__ = ["ScatteringTransform"]
 
@@ -187,17 +191,19 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         else:
             J = int(self.J)
         check_cost((height, width), J, int(self.L), n_channels)
-        # What `transform` goes by, whatever parameters are set later.
-        self._parameters = (J, int(self.L), int(self.max_order))
-        self._sides, self._n_channels = tuple(sides), n_channels
-        self._enlarged_shape = (height, width)
-        self.paths_ = scattering_paths(*self._parameters)
         rows, columns = max(height >> J, 1), max(width >> J, 1)
         if self.normalize_paths and n_channels * rows * columns == 1:
             raise ValueError(
                 f"normalize_paths=True leaves nothing of images of {(height, width)} "
                 f"pixels with J={J}: a path has one average only; use a smaller J."
             )
+        # What `transform` goes by, whatever parameters are set later, and what is left
+        # as it was by a fit that fails.
+        self._parameters = (J, int(self.L), int(self.max_order))
+        self._n_turns = int(self.n_turns)
+        self._sides, self._n_channels = tuple(sides), n_channels
+        self._enlarged_shape = (height, width)
+        self.paths_ = scattering_paths(*self._parameters)
         channels = (n_channels,) if n_channels > 1 else ()
         self.image_shape_ = (*self._sides, *channels)
         self.output_shape_ = (*channels, len(self.paths_), rows, columns)
@@ -242,7 +248,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
             for start in range(0, len(images), batch_size):
                 batch = slice(start, start + batch_size)
                 upright = self._enlarged(images[batch].to(device).to(data.dtype))
-                copies = turned_copies(upright, int(self.n_turns))
+                copies = turned_copies(upright, self._n_turns)
                 S = torch.stack([self._coefficients(copy) for copy in copies]).mean(0)
                 coefficients[batch] = S.to(output_device)
         return coefficients if data.is_tensor else coefficients.numpy()
@@ -278,17 +284,9 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
             If ``input_features`` is not what ``fit`` saw.
         """
         check_is_fitted(self)
-        if input_features is not None:
-            names_in = getattr(self, "feature_names_in_", None)
-            if len(input_features) != self.n_features_in_:
-                raise ValueError(
-                    "input_features should have length equal to number of features "
-                    f"({self.n_features_in_}), got {len(input_features)}"
-                )
-            if names_in is not None and list(names_in) != list(input_features):
-                raise ValueError("input_features is not equal to feature_names_in_")
-        names = coefficient_names(self.paths_, self.output_shape_)
-        return np.array(names, dtype=object)
+        check_input_features(self, input_features)
+        names = scattering_names(self.paths_, *self.output_shape_[-2:])
+        return names_by_channel(self._n_channels, names)
 
     def __sklearn_tags__(self):
         """Tell scikit-learn that float32 stays float32, and images may be arrays."""

@@ -24,13 +24,8 @@ from ..utils.callers import warn_user
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
 from ..utils.validation import Array, ArrayLike, validate_samples
-from .signal_shape import (
-    by_channel,
-    check_input_features,
-    check_signal_shape,
-    flatten_signals,
-    names_by_channel,
-)
+from .feature_names import check_input_features, names_by_channel
+from .signal_shape import by_channel, check_signal_shape, flatten_signals
 
 __all__ = ["ScatteringTransform1D"]
 
@@ -176,25 +171,26 @@ class ScatteringTransform1D(TransformerMixin, BaseEstimator):
         self._check_parameters()
         X, told = flatten_signals(X, self.n_channels)
         data = validate_samples(self, X, reset=True, allow_missing=False)
-        self.n_times_, self.n_channels_ = check_signal_shape(
+        n_times, n_channels = check_signal_shape(
             told, int(self.n_channels), data.X.shape[1]
         )
-        self.J_ = self._resolve_scale()
-        # What `transform` goes by, whatever parameters are set later.
-        self._parameters = (self.J_, int(self.Q))
+        J = self._resolve_scale(n_times)
+        start, stop = kept_averages(n_times, J)
+        n_averages = stop - start
+        if self.normalize_paths and n_averages == 1:
+            raise ValueError(
+                f"normalize_paths=True leaves nothing of signals of {n_times} samples "
+                f"with J={J}: a path has one average only; use a smaller J."
+            )
+        self.n_times_, self.n_channels_, self.J_ = n_times, n_channels, J
+        # What `transform` goes by, whatever parameters are set later, and what is left
+        # as it was by a fit that fails.
+        self._parameters = (J, int(self.Q))
         self._max_order = int(self.max_order)
         self.paths_ = scattering_1d_paths(*self._parameters, self._max_order)
         self.frequencies_ = scattering_1d_frequencies(
             *self._parameters, self._max_order
         )
-        start, stop = kept_averages(self.n_times_, self.J_)
-        n_averages = stop - start
-        if self.normalize_paths and n_averages == 1:
-            raise ValueError(
-                f"normalize_paths=True leaves nothing of signals of {self.n_times_} "
-                f"samples with J={self.J_}: a path has one average only; use a smaller "
-                "J."
-            )
         self.output_shape_ = by_channel(self.n_channels_, len(self.paths_), n_averages)
         return self
 
@@ -297,9 +293,9 @@ class ScatteringTransform1D(TransformerMixin, BaseEstimator):
             self.batch_size, "batch_size", check_at_least_one, "an integer >= 1"
         )
 
-    def _resolve_scale(self) -> int:
+    def _resolve_scale(self, n_times: int) -> int:
         """Choose J, or check it against the length of the signals."""
-        n_times, Q = self.n_times_, int(self.Q)
+        Q = int(self.Q)
         largest, needed = max(n_times.bit_length() - 1, 1), smallest_scale(Q)
         if self.J == "auto":
             J = min(max((n_times // 3).bit_length() - 1, needed), largest)

@@ -1,19 +1,13 @@
 """The shape of signals that come as rows, or as arrays of three dimensions."""
 
-from collections.abc import Collection
-
-import numpy as np
-
 from ..utils.callers import warn_user
 from ..utils.parameter_checks import check_integer
 from ..utils.validation import stacked
 
 __all__ = [
     "by_channel",
-    "check_input_features",
     "check_signal_shape",
     "flatten_signals",
-    "names_by_channel",
 ]
 
 
@@ -104,30 +98,3 @@ def check_signal_shape(
 def by_channel(n_channels: int, *shape: int) -> tuple[int, ...]:
     """Shape of the features of a signal, with channels if there are several."""
     return shape if n_channels == 1 else (n_channels, *shape)
-
-
-def names_by_channel(n_channels: int, names: list[str]) -> np.ndarray:
-    """Names of the features of all channels from those of one, dtype object."""
-    if n_channels > 1:
-        names = [f"channel{c}_{name}" for c in range(n_channels) for name in names]
-    return np.array(names, dtype=object)
-
-
-def check_input_features(estimator, input_features: Collection[str] | None) -> None:
-    """Refuse names of features that are not those of ``fit``.
-
-    Raises
-    ------
-    ValueError
-        If there are others, or fewer or more.
-    """
-    if input_features is None:
-        return
-    if len(input_features) != estimator.n_features_in_:
-        raise ValueError(
-            "input_features should have length equal to number of features "
-            f"({estimator.n_features_in_}), got {len(input_features)}"
-        )
-    names_in = getattr(estimator, "feature_names_in_", None)
-    if names_in is not None and not np.array_equal(names_in, list(input_features)):
-        raise ValueError("input_features is not equal to feature_names_in_")

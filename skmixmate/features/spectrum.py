@@ -11,13 +11,8 @@ from torch import Tensor
 
 from ..utils.device import plain_arithmetic
 from ..utils.validation import Array, ArrayLike, validate_samples
-from .signal_shape import (
-    by_channel,
-    check_input_features,
-    check_signal_shape,
-    flatten_signals,
-    names_by_channel,
-)
+from .feature_names import check_input_features, names_by_channel
+from .signal_shape import by_channel, check_signal_shape, flatten_signals
 
 __all__ = ["MagnitudeSpectrum"]
 

@@ -9,13 +9,14 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
+from sklearn.preprocessing import FunctionTransformer, normalize
 from sklearn.utils.validation import check_is_fitted
 
 from ..utils.parameter_checks import check_integer, check_number
 from ..utils.random import RandomState, private_random_state
 from ..utils.validation import ArrayLike, validate_samples
 
-__all__ = ["PartialWhitening"]
+__all__ = ["PartialWhitening", "half_whitened"]
 
 
 class PartialWhitening(
@@ -152,6 +153,27 @@ class PartialWhitening(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def half_whitened(random_state: RandomState) -> list[tuple[str, BaseEstimator]]:
+    """Last steps of features: what all samples share counts less, and all count alike.
+
+    500 principal components about the origin, half whitened; then unit norm.
+    """
+    return [
+        ("components", PartialWhitening(500, random_state=random_state)),
+        (
+            "normalizer",
+            FunctionTransformer(_of_unit_norm, feature_names_out="one-to-one"),
+        ),
+    ]
+
+
+def _of_unit_norm(Z) -> np.ndarray:
+    """Rows of norm one, but for zeros, however small or large they are."""
+    largest = np.abs(Z).max(axis=1, keepdims=True)
+    # Powers of two leave the digits as they are.
+    return normalize(np.ldexp(Z, -np.frexp(largest)[1]), copy=False)
 
 
 def _largest_moments(X, n_components: int):

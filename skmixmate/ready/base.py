@@ -14,12 +14,10 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, normalize
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ..base.samples import like_input, mean_score
-from ..features import PartialWhitening
 from ..imputation import LocalGaussianImputer
 from ..mixmate import MixMateClustering, NeighborVoting
 from ..utils.callers import is_called_by_user, warn_user
@@ -35,8 +33,9 @@ from ..utils.validation import (
     shared_tensor,
     validate_samples,
 )
+from .starts import least_cut
 
-__all__ = ["ReadyMadeClusterer", "flat_mask", "half_whitened"]
+__all__ = ["ReadyMadeClusterer", "flat_mask"]
 
 # Samples, and coefficients of theirs, that are held at once in predicting.
 _BATCH_SIZE, _BATCH_ENTRIES = 8192, 2**26
@@ -48,12 +47,14 @@ class ReadyMadeClusterer(
     """Missing entries filled in, features, a mixture of them, a vote of neighbours.
 
     Subclasses choose the features and the mixture, and have the parameters
-    ``n_clusters``, ``always_impute``, ``random_state``, ``device`` and ``verbose``.
+    ``n_clusters``, ``n_init``, ``always_impute``, ``random_state``, ``device`` and
+    ``verbose``.
     """
 
     def _check_parameters(self) -> None:
         """Refuse what is out of range, before minutes of features."""
         check_integer(self.n_clusters, "n_clusters", min_val=1)
+        check_integer(self.n_init, "n_init", min_val=1)
         check_bool(self.always_impute, "always_impute")
         resolve_device(self.device)
 
@@ -70,9 +71,16 @@ class ReadyMadeClusterer(
     ) -> Pipeline:
         """Steps from complete rows to features, not fitted."""
 
-    @abstractmethod
     def _new_mixmate(self, seed: int) -> MixMateClustering:
         """The mixture of features, not fitted."""
+        return MixMateClustering(
+            self.n_clusters,
+            init=least_cut,
+            n_init=self.n_init,
+            random_state=seed,
+            device=self.device,
+            verbose=self.verbose,
+        )
 
     @plain_arithmetic
     def fit(
@@ -432,27 +440,6 @@ def flat_mask(mask, shape: tuple[int, ...] | None):
             f"got {told}."
         )
     return mask.reshape(told[0], -1)
-
-
-def half_whitened(random_state: RandomState) -> list[tuple[str, BaseEstimator]]:
-    """Last steps of features: what all samples share counts less, and all count alike.
-
-    500 principal components about the origin, half whitened; then unit norm.
-    """
-    return [
-        ("components", PartialWhitening(500, random_state=random_state)),
-        (
-            "normalizer",
-            FunctionTransformer(_of_unit_norm, feature_names_out="one-to-one"),
-        ),
-    ]
-
-
-def _of_unit_norm(Z) -> np.ndarray:
-    """Rows of norm one, but for zeros, however small or large they are."""
-    largest = np.abs(Z).max(axis=1, keepdims=True)
-    # Powers of two leave the digits as they are.
-    return normalize(np.ldexp(Z, -np.frexp(largest)[1]), copy=False)
 
 
 def _seed(random_state: RandomState) -> int:

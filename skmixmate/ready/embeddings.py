@@ -3,11 +3,9 @@
 import torch
 from sklearn.pipeline import Pipeline
 
-from ..mixmate import MixMateClustering
-from ..utils.parameter_checks import check_integer
+from ..features.whitening import half_whitened
 from ..utils.random import RandomState
-from . import starts
-from .base import ReadyMadeClusterer, half_whitened
+from .base import ReadyMadeClusterer
 
 __all__ = ["EmbeddingClustering"]
 
@@ -98,19 +96,5 @@ class EmbeddingClustering(ReadyMadeClusterer):
         self.device = device
         self.verbose = verbose
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        check_integer(self.n_init, "n_init", min_val=1)
-
     def _new_features(self, n_features, shape, seed: int) -> Pipeline:
         return Pipeline(half_whitened(seed))
-
-    def _new_mixmate(self, seed: int) -> MixMateClustering:
-        return MixMateClustering(
-            self.n_clusters,
-            init=starts.least_cut,
-            n_init=self.n_init,
-            random_state=seed,
-            device=self.device,
-            verbose=self.verbose,
-        )

@@ -10,12 +10,13 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ..features import ScatteringTransform
 from ..features.image_shape import check_image_shape, flatten_images
+from ..features.whitening import half_whitened
 from ..mixmate import MixMateClustering, NeighborVoting
 from ..utils.callers import warn_user
-from ..utils.parameter_checks import check_bool, check_choice, check_integer
+from ..utils.parameter_checks import check_bool, check_choice
 from ..utils.random import RandomState
 from . import starts
-from .base import ReadyMadeClusterer, flat_mask, half_whitened
+from .base import ReadyMadeClusterer, flat_mask
 
 __all__ = ["ImageClustering", "make_image_features"]
 
@@ -32,6 +33,7 @@ _PARAMETERS: dict[str, Any] = {
 }
 # Pixels of a side that wavelets need.
 _SMALLEST_SIDE = 8
+_ROTATIONS = ("upright", "any")
 # Copies of an image, turned by equal angles, between which wavelets see no difference.
 _N_TURNS = 8
 
@@ -167,8 +169,7 @@ class ImageClustering(ReadyMadeClusterer):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_choice(self.rotation, "rotation", ("upright", "any"))
-        check_integer(self.n_init, "n_init", min_val=1)
+        check_choice(self.rotation, "rotation", _ROTATIONS)
         check_bool(self.similar_sizes, "similar_sizes")
         if self.image_shape is not None:
             check_image_shape(self.image_shape, min_val=_SMALLEST_SIDE)
@@ -246,6 +247,15 @@ def make_image_features(
         Not fitted, of the steps "unit", "scattering", "components" and "normalizer".
         It takes complete images, one a row, in any unit.
 
+    Raises
+    ------
+    ValueError
+        If ``rotation`` is neither; ``fit`` checks ``image_shape`` and ``device``.
+
+    References
+    ----------
+    As `ImageClustering`.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -254,6 +264,7 @@ def make_image_features(
     >>> make_image_features((8, 8), random_state=0).fit_transform(X).shape
     (1797, 500)
     """
+    check_choice(rotation, "rotation", _ROTATIONS)
     unit = FunctionTransformer(_in_its_unit, feature_names_out="one-to-one")
     scattering = ScatteringTransform(
         "auto",

@@ -7,12 +7,12 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ..features import ScatteringTransform1D
 from ..features.signal_shape import check_signal_shape, flatten_signals
-from ..mixmate import MixMateClustering, NeighborVoting
+from ..features.whitening import half_whitened
+from ..mixmate import NeighborVoting
 from ..utils.callers import warn_user
 from ..utils.parameter_checks import check_integer
 from ..utils.random import RandomState
-from . import starts
-from .base import ReadyMadeClusterer, flat_mask, half_whitened
+from .base import ReadyMadeClusterer, flat_mask
 
 __all__ = ["SignalClustering"]
 
@@ -83,10 +83,6 @@ class SignalClustering(ReadyMadeClusterer):
     (`PartialWhitening`); unit norm; `MixMateClustering`, started from the partition
     that cuts the graph of nearest neighbours least; `NeighborVoting`.
 
-    Of signals whose frequencies alone matter, and none of whose samples are missing,
-    `MagnitudeSpectrum` in front of `EmbeddingClustering` is as good and faster. Where
-    noise is several times as large as the signal, neither is.
-
     References
     ----------
     Andén and Mallat, "Deep scattering spectrum" (2014), for logarithms of scattering
@@ -130,7 +126,6 @@ class SignalClustering(ReadyMadeClusterer):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_integer(self.n_channels, "n_channels", min_val=1)
-        check_integer(self.n_init, "n_init", min_val=1)
 
     def _rows(self, X, mask, fitted_shape=None) -> tuple:
         n_channels = self.n_channels if fitted_shape is None else 1
@@ -174,16 +169,6 @@ class SignalClustering(ReadyMadeClusterer):
             scattering = features["scattering"]
             shape = scattering.n_times_, scattering.n_channels_
         super()._store(imputer, features, voting, shape)
-
-    def _new_mixmate(self, seed: int) -> MixMateClustering:
-        return MixMateClustering(
-            self.n_clusters,
-            init=starts.least_cut,
-            n_init=self.n_init,
-            random_state=seed,
-            device=self.device,
-            verbose=self.verbose,
-        )
 
 
 def _without_level(X, n_channels: int) -> np.ndarray:

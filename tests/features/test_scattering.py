@@ -768,3 +768,14 @@ def test_small_images_are_enlarged():
     large = ScatteringTransform(2, 3, (20, 30), min_side=20)
     assert_same = np.testing.assert_array_equal
     assert_same(large.fit_transform(enlarged.flatten(1).numpy()), expected)
+
+
+def test_a_fit_that_fails_leaves_the_last_one():
+    X = np.random.default_rng(0).random((3, 64))
+    model = ScatteringTransform(J=2, L=2, image_shape=(8, 8)).fit(X)
+    S = model.transform(X)
+    model.set_params(J=3, normalize_paths=True)
+    with pytest.raises(ValueError, match="leaves nothing"):
+        model.fit(X)
+    model.set_params(normalize_paths=False)
+    assert_array_equal(model.transform(X), S)

@@ -415,3 +415,15 @@ def test_cuda_agrees_with_the_cpu(channels):
     assert_allclose(on_gpu.cpu().numpy(), expected, rtol=1e-9, atol=1e-10)
     model.set_params(device="cpu")
     assert model.transform(torch.tensor(channels, device="cuda")).device.type == "cuda"
+
+
+def test_a_fit_that_fails_leaves_the_last_one():
+    X = np.random.default_rng(0).random((3, 64))
+    model = ScatteringTransform1D(J=3, Q=1).fit(X)
+    S = model.transform(X)
+    model.set_params(J=6, normalize_paths=True)
+    with pytest.raises(ValueError, match="leaves nothing"):
+        model.fit(X)
+    model.set_params(normalize_paths=False)
+    np.testing.assert_array_equal(model.transform(X), S)
+    assert model.J_ == 3

@@ -55,3 +55,11 @@ def test_gradients_flow_through_turned_copies(images):
 def test_the_number_of_turns_is_checked(images):
     with pytest.raises(ValueError, match="n_turns == 0, must be >= 1"):
         ScatteringTransform(n_turns=0).fit(images)
+
+
+def test_turns_that_are_set_after_fit_wait_for_the_next_fit(images):
+    model = ScatteringTransform(2, 4).fit(images)
+    S = model.transform(images)
+    model.set_params(n_turns=4)
+    assert_array_equal(model.transform(images), S)
+    assert np.abs(model.fit_transform(images) - S).max() > 1e-3

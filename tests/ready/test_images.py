@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 from skmixmate import ImageClustering, ScatteringTransform
 from skmixmate.inspection import atom_averages
 from skmixmate.metrics import balanced_clustering_accuracy, clustering_accuracy
+from skmixmate.ready import make_image_features
 
 
 @pytest.fixture(scope="module")
@@ -295,3 +296,5 @@ def test_kinds_at_any_angle():
     assert clustering_accuracy(y, upright.fit_predict(images)) < 0.9
     with pytest.raises(ValueError, match="rotation must be 'upright' or 'any'"):
         ImageClustering(3, rotation="all").fit(images)
+    with pytest.raises(ValueError, match="rotation must be 'upright' or 'any'"):
+        make_image_features(rotation="all")
