@@ -112,6 +112,12 @@ class NetworkFit(ABC):
         """
         return None
 
+    def chooser_of_n_atoms(
+        self, X: np.ndarray
+    ) -> Callable[[Callable, Callable], int] | None:
+        """What chooses the number of atoms on the raw samples X; see `first_atoms`."""
+        return None
+
     def callbacks(self, *, is_stream: bool) -> list[Callback]:
         """What training needs beside the callbacks of all.
 
@@ -273,6 +279,7 @@ class NetworkFit(ABC):
             center=self.samples.center,
             group_size=self.parameters.penalty.group_size,
             criterion=self.start_criterion(X),
+            choose_n_atoms=self.chooser_of_n_atoms(X),
             **self.start_shape(),
         )
         module = self.network_from_points(points, self.random_state)

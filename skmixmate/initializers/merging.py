@@ -57,7 +57,13 @@ class Labelings(list[Labeling]):
 
     An initialiser gives them instead of labels. What has no model to choose with takes
     the first.
+
+    ``conductance`` gives that of any labels in the graph of neighbours that these come
+    from, if there is one; a cluster without samples counts as one all of whose edges
+    leave it.
     """
+
+    conductance: Callable[[np.ndarray], float] | None = None
 
     def add(
         self, labels: np.ndarray, handicap: float = 1.0, conductance: float = math.nan
@@ -68,7 +74,9 @@ class Labelings(list[Labeling]):
 
     def relabeled(self, function: Callable[[np.ndarray], np.ndarray]) -> Self:
         """The same with a function of the labels in their place."""
-        return type(self)(one._replace(labels=function(one.labels)) for one in self)
+        result = type(self)(one._replace(labels=function(one.labels)) for one in self)
+        result.conductance = self.conductance
+        return result
 
     def best(self, criterion: Callable[[np.ndarray, int], float]) -> Choice:
         """Choose the labels with the lowest criterion, a function of labels and effort.

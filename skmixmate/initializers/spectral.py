@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from ..utils.random import private_random_state
-from .copies import distinct_samples
+from .copies import DistinctSamples, distinct_samples
 from .merging import Labeling, Labelings, mean_conductance, merged_clusters
 
 __all__ = [
@@ -66,7 +66,7 @@ def spectral_labels(
     n_samples = X.shape[0]
     if n_clusters == 1 or n_samples <= n_clusters:
         return np.arange(n_samples) % n_clusters
-    graph, copy_of = _neighbor_graph(X, n_clusters, n_neighbors)
+    _, copy_of, graph = _neighbor_graph(X, n_clusters, n_neighbors)
     return spectral_clustering_labels(graph, n_clusters, random_state)[copy_of]
 
 
@@ -88,7 +88,8 @@ def spectral_labelings(
     -------
     Labelings
         Different ones, (n_samples,) each, of `spectral_partitions`; the first is what
-        `spectral_labels` gives, but for the rounding of the eigensolver.
+        `spectral_labels` gives, but for the rounding of the eigensolver. They know the
+        ``conductance`` of any labels of X.
 
     Warns
     -----
@@ -98,16 +99,25 @@ def spectral_labelings(
     n_samples = X.shape[0]
     if n_clusters == 1 or n_samples <= n_clusters:
         return Labelings([Labeling(np.arange(n_samples) % n_clusters)])
-    graph, copy_of = _neighbor_graph(X, n_clusters, n_neighbors)
+    rows, copy_of, graph = _neighbor_graph(X, n_clusters, n_neighbors)
     partitions = spectral_partitions(graph, n_clusters, random_state)
-    return partitions.relabeled(lambda labels: labels[copy_of])
+    partitions = partitions.relabeled(lambda labels: labels[copy_of])
+
+    def conductance(labels: np.ndarray) -> float:
+        n_empty = n_clusters - len(np.unique(labels[rows]))
+        total = (n_clusters - n_empty) * mean_conductance(graph, labels[rows])
+        return (total + n_empty) / n_clusters
+
+    partitions.conductance = conductance
+    return partitions
 
 
-def _neighbor_graph(X, n_clusters: int, n_neighbors: int):
-    """Who is whose neighbour, and which distinct sample each one copies."""
-    _, copy_of, graph = distinct_samples(X, n_clusters, n_neighbors)
+def _neighbor_graph(X, n_clusters: int, n_neighbors: int) -> DistinctSamples:
+    """Distinct samples, and who of them is whose neighbour."""
+    distinct = distinct_samples(X, n_clusters, n_neighbors)
+    graph = distinct.graph
     graph.data[:] = 1.0
-    return 0.5 * (graph + graph.T), copy_of
+    return distinct._replace(graph=0.5 * (graph + graph.T))
 
 
 def spectral_clustering_labels(

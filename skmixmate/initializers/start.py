@@ -89,6 +89,7 @@ def first_atoms(
     may_be_idle: bool = False,
     sizes: Callable[[np.ndarray], np.ndarray] | None = None,
     criterion: Callable[[np.ndarray, int], float] | None = None,
+    choose_n_atoms: Callable[[Callable, Callable], int] | None = None,
     warn: bool = True,
 ) -> np.ndarray:
     """Turn ``init`` into the first atoms, in the space of X.
@@ -115,14 +116,18 @@ def first_atoms(
         Whether zeros at the end of the atoms of a cluster that are given are
         idle places, as those of ``dictionaries_`` are; then ``n_atoms`` is no bound.
     sizes : callable, default=None
-        From the number of members of each cluster, (n_clusters,), to that of its atoms;
-        None gives ``n_atoms`` to all.
+        From the number of members of each cluster, (n_clusters,), and the mean number
+        of atoms to that of each cluster; None gives the mean to all.
     criterion : callable, default=None
         From atoms, as they are returned, and a number of epochs to a number, that after
         so much training; the lowest one chooses among several labellings. Where atoms
         are as many as features, any dictionary explains all samples and no criterion
         tells; then the least conductance of the labels in their graph chooses. None
         takes the first.
+    choose_n_atoms : callable, default=None
+        From a function of a mean number of atoms that gives the first atoms, as they
+        are returned, and one that gives the conductance of labels of X in their graph,
+        to the number. Called if there is such a graph; None takes ``n_atoms``.
     warn : bool, default=True
         Whether to warn of clusters with fewer members than atoms.
 
@@ -163,9 +168,9 @@ def first_atoms(
     if not isinstance(found, Labelings):
         found = Labelings([Labeling(found)])
 
-    def atoms_of(labels, random_state, *, warn=False):
+    def atoms_of(labels, random_state, n_atoms=n_atoms, *, warn=False):
         counts = np.bincount(labels[labels >= 0], minlength=n_clusters)
-        n_each = n_atoms if sizes is None else sizes(counts)
+        n_each = n_atoms if sizes is None else sizes(counts, n_atoms)
         return dictionaries_from_labels(
             X, labels, n_clusters, n_each, random_state, warn=warn
         )
@@ -174,7 +179,7 @@ def first_atoms(
         lambda labels: with_n_clusters(labels, X, n_clusters, random_state)
     )
     labels = found[0].labels
-    if criterion is not None and len(found) > 1:
+    if criterion is not None and (len(found) > 1 or found.conductance is not None):
         # With a draw of their own, so that what is kept depends on no other.
         seed = random_state.randint(np.iinfo(np.int32).max)
 
@@ -183,8 +188,13 @@ def first_atoms(
 
         explains_all = n_atoms >= X.shape[1]
         choice = found.least_cut() if explains_all else found.best(after_training)
-        # Of fewer samples a graph tells little.
         labels = choice.labels
+        if choose_n_atoms is not None and found.conductance is not None:
+            n_atoms = choose_n_atoms(
+                lambda n: atoms_of(labels, np.random.RandomState(seed), n),
+                found.conductance,
+            )
+        # Of fewer samples a graph tells little.
         if len(X) >= _N_TO_DOUBT * n_clusters and choice.is_doubtful():
             warn_user(
                 "The first clusters are not to be trusted: they lie close to each "
@@ -194,7 +204,7 @@ def first_atoms(
                 "which they lie apart.",
                 InitializationWarning,
             )
-    return atoms_of(labels, random_state, warn=warn)
+    return atoms_of(labels, random_state, n_atoms, warn=warn)
 
 
 def _n_dimensions(found) -> int:

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from ..base.fit import NetworkFit
-from ..base.samples import batched_outputs, scaled_samples
+from ..base.samples import batched_outputs, scaled_points, scaled_samples
 from ..base.training import new_trainer
 from ..functional import dictionary_sizes
 from ..imputation import LocalGaussianImputer
@@ -47,6 +47,10 @@ _LARGEST_AUTO_N_ATOMS = 50
 _LARGEST_RATIO = 3
 # Below it, a cluster does not learn from a sample; see `DictionaryMixture`.
 _MIN_RESPONSIBILITY = 1e-5
+# By how much less few atoms have to cut the neighbour graph than many do, after so many
+# epochs on the samples of the start.
+_FEW_ATOMS_GAIN = 0.9
+_N_TRIAL_EPOCHS = 4
 
 
 class MixtureFit(NetworkFit):
@@ -54,7 +58,7 @@ class MixtureFit(NetworkFit):
 
     parameters: MixtureParameters
     earlier: FittedMixture | None
-    # Where ``init`` gave atoms, as many as there are whatever the rule says.
+    # That ``init`` gave, or that were chosen, whatever the rule says.
     _n_given_atoms: int | None = None
 
     def __init__(
@@ -123,16 +127,17 @@ class MixtureFit(NetworkFit):
         group_size = self.parameters.penalty.group_size
         return max(1, round(float(sizes.double().mean()) / group_size)) * group_size
 
-    def _sizes(self, counts: Tensor) -> Tensor:
+    def _sizes(self, counts: Tensor, n_atoms: int | None = None) -> Tensor:
+        n_atoms = self.n_atoms if n_atoms is None else n_atoms
         return dictionary_sizes(
             counts,
-            self.n_atoms,
+            n_atoms,
             multiple=self.parameters.penalty.group_size,
-            largest=_LARGEST_RATIO * self.n_atoms,
+            largest=_LARGEST_RATIO * n_atoms,
         )
 
-    def _start_sizes(self, counts: np.ndarray) -> np.ndarray:
-        return self._sizes(torch.from_numpy(counts)).numpy()
+    def _start_sizes(self, counts: np.ndarray, n_atoms: int) -> np.ndarray:
+        return self._sizes(torch.from_numpy(counts), n_atoms).numpy()
 
     def reseeding(self) -> DictionarySizes:
         """See `NetworkFit.reseeding`."""
@@ -141,15 +146,58 @@ class MixtureFit(NetworkFit):
 
     def start_criterion(self, X: np.ndarray) -> Callable[[np.ndarray, int], float]:
         """See `NetworkFit.start_criterion`: that of runs, after some epochs on X."""
-        samples = self.samples.of(torch.from_numpy(X)).replaced(dtype=torch.float32)
+        train = self._trial(X)
 
         def criterion(points: np.ndarray, n_epochs: int) -> float:
+            value = train(points, n_epochs)[0]
+            return value if math.isfinite(value) else math.inf
+
+        return criterion
+
+    def chooser_of_n_atoms(
+        self, X: np.ndarray
+    ) -> Callable[[Callable, Callable], int] | None:
+        """See `NetworkFit.chooser_of_n_atoms`: few, if many lose the clusters.
+
+        Clusters that are noise about a centre, as blobs of many features are, have no
+        directions to learn. Dictionaries of many atoms explain the noise of all of
+        them, and forget in a few epochs what the start knew.
+        """
+        few, many = self.parameters.penalty.group_size, self.n_atoms
+        # A number that was chosen stands for all runs: they are compared.
+        is_free = self.parameters.n_atoms is None and self._n_given_atoms is None
+        if not is_free or few == many:
+            return None
+        train = self._trial(X)
+
+        def choose(
+            points: Callable[[int], np.ndarray],
+            conductance: Callable[[np.ndarray], float],
+        ) -> int:
+            few_cut, many_cut = (
+                conductance(train(points(n), _N_TRIAL_EPOCHS)[1]) for n in (few, many)
+            )
+            is_better = few_cut < _FEW_ATOMS_GAIN * many_cut
+            self._n_given_atoms = few if is_better else many
+            return self._n_given_atoms
+
+        return choose
+
+    def _trial(
+        self, X: np.ndarray
+    ) -> Callable[[np.ndarray, int], tuple[float, np.ndarray]]:
+        """The criterion and the labels of X after some epochs from points."""
+        samples = self.samples.of(torch.from_numpy(X)).replaced(dtype=torch.float32)
+
+        def train(points: np.ndarray, n_epochs: int) -> tuple[float, np.ndarray]:
             with warnings.catch_warnings():
                 # What is wrong with the start that is chosen shows again.
                 warnings.simplefilter("ignore")
+                atoms = scaled_points(points, self.samples, np.random.RandomState(0))
+                atoms = atoms.to(self.samples.device, torch.float32)
                 trainer = new_trainer(
                     self.parameters,
-                    self.network_from_points(points, np.random.RandomState(0)),
+                    self._trainable(atoms, None),
                     samples,
                     torch.Generator().manual_seed(0),
                     [self.new_ending(), *self.callbacks(is_stream=False)],
@@ -160,13 +208,14 @@ class MixtureFit(NetworkFit):
             found = Criterion(
                 trainer.module, adapts_n_atoms=self.parameters.adapt_n_atoms
             )
+            labels = []
             outputs = batched_outputs(trainer.module, samples, with_codes=False)
             for _, output in outputs:
                 found.add(output)
-            value = found.value()
-            return value if math.isfinite(value) else math.inf
+                labels.append(output.energies.argmin(1).cpu())
+            return found.value(), torch.cat(labels).numpy()
 
-        return criterion
+        return train
 
     def network(self, atoms: Tensor) -> DictionaryMixture:
         """See `NetworkFit.network`."""

@@ -39,7 +39,7 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
     return found
 
 
-def least_cut(X, n_clusters, random_state) -> np.ndarray:
+def least_cut(X, n_clusters, random_state) -> Labelings:
     """Labels that cut the neighbour graph least, of clusters of about one size or any.
 
     For features of which dictionaries explain all alike, so that the energies of a
@@ -53,7 +53,8 @@ def least_cut(X, n_clusters, random_state) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (n_samples,), int
+    Labelings
+        One, which knows the conductance of others.
     """
     seed = random_state.randint(np.iinfo(np.int32).max)
     found = spectral_labelings(X, n_clusters, seed)
@@ -62,7 +63,9 @@ def least_cut(X, n_clusters, random_state) -> np.ndarray:
         handicap = _HANDICAP if one.handicap > 1.0 else 1.0
         return handicap * float(np.nan_to_num(one.conductance, nan=np.inf))
 
-    return min(found, key=cut).labels
+    best = Labelings([min(found, key=cut)])
+    best.conductance = found.conductance
+    return best
 
 
 def similar_sizes(X, n_clusters, random_state) -> Labelings:

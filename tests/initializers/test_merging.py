@@ -148,3 +148,14 @@ def test_labellings_with_too_few_clusters_are_not_tried():
     X = np.repeat(np.eye(3), 40, axis=0)
     found = spectral_labelings(X, 5, 0)
     assert all(len(np.unique(one.labels)) == 5 for one in found[1:])
+
+
+def test_labelings_know_the_conductance_of_other_labels():
+    X = np.repeat([0.0, 10.0, 20.0], 20)[:, None] + np.linspace(0.0, 1.0, 60)[:, None]
+    found = spectral_labelings(X, 3, 0)
+    truth = np.repeat([0, 1, 2], 20)
+    assert found.conductance(truth) == found[0].conductance == 0.0
+    # No edge is cut, and a cluster is missing.
+    np.testing.assert_allclose(found.conductance(np.minimum(truth, 1)), 1 / 3)
+    assert found.conductance(np.arange(60) % 3) > 0.5
+    assert found.relabeled(np.copy).conductance is found.conductance

@@ -334,8 +334,8 @@ def test_the_criterion_chooses_among_labellings_and_sizes_follow(blobs):
     def spread(atoms, n_epochs):
         return np.nanmean(np.nanstd(atoms, axis=1))
 
-    def sizes(counts):
-        return np.array([4, 2, 3])
+    def sizes(counts, n_atoms):
+        return n_atoms + np.array([1, -1, 0])
 
     atoms = first_atoms(init, X, 3, 3, seed(), criterion=spread, sizes=sizes)
     assert atoms.shape == (3, 4, X.shape[1])

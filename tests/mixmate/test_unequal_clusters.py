@@ -5,7 +5,9 @@ import pickle
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
 
 from skmixmate import MixMateClustering, SparseSubspaceClustering
 from skmixmate.functional import separation_criterion
@@ -249,3 +251,24 @@ def test_noise_has_no_clusters_to_trust():
     X = np.random.RandomState(0).normal(size=(600, 10))
     with pytest.warns(InitializationWarning, match="not to be trusted"):
         MixMateClustering(5, random_state=0, max_iter=1).fit(X)
+
+
+@pytest.mark.parametrize("sizes", [(300, 300, 300), (700, 130, 70)])
+def test_blobs_that_overlap_in_many_features_are_found_as_by_k_means(sizes):
+    rng = np.random.RandomState(0)
+    y = np.repeat([0, 1, 2], sizes)
+    X = rng.normal(size=(3, 40))[y] + 2.0 * rng.normal(size=(len(y), 40))
+    many = MixMateClustering(3, n_atoms=20, random_state=0).fit(X)
+    few = MixMateClustering(3, n_init=2, random_state=0).fit(X)
+    assert few.n_atoms_ == 1
+    centers = GaussianMixture(3, covariance_type="spherical", random_state=0)
+    expected = adjusted_rand_score(y, centers.fit(X).predict(X))
+    assert adjusted_rand_score(y, few.labels_) > max(
+        expected - 0.05, adjusted_rand_score(y, many.labels_) + 0.1
+    )
+
+
+def test_what_has_directions_keeps_its_atoms():
+    X, _ = load_digits(return_X_y=True)
+    model = MixMateClustering(10, random_state=0, max_iter=1).fit(X)
+    assert model.n_atoms_ == 50
