@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.cluster.hierarchy import linkage
+from scipy.spatial.distance import squareform
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_array
@@ -11,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .utils.parameter_checks import check_integer
 from .utils.validation import ArrayLike, with_nan
 
-__all__ = ["AtomAverages", "atom_averages"]
+__all__ = ["AtomAverages", "atom_averages", "merge_tree"]
 
 # Samples at a time, which bounds the memory of features.
 _BATCH_SIZE = 4096
@@ -93,6 +95,76 @@ def atom_averages(
             users = users[codes[users, atom] > 0.0]
             atom_means[cluster, atom] = _mean(pixels[users])
     return AtomAverages(cluster_means, atom_means)
+
+
+def merge_tree(clusterer: BaseEstimator, X: ArrayLike) -> np.ndarray:
+    """Which clusters are alike, as a tree of merges.
+
+    Two clusters are near each other if the dictionary of each explains the samples of
+    the other nearly as well as their own does: their distance is the mean energy that
+    samples of one have more under the other than under their own, in either direction.
+    Clusters are merged by average linkage.
+
+    Parameters
+    ----------
+    clusterer : clusterer of this package, Pipeline that ends in one, or search
+        Fitted, with at least two clusters.
+    X : array-like of shape (n_samples, n_features)
+        What the clusterer takes; the training samples or others.
+
+    Returns
+    -------
+    ndarray of shape (n_clusters - 1, 4)
+        A row for each merge, as `scipy.cluster.hierarchy.dendrogram` and ``fcluster``
+        take it: the two that are merged, their distance, and the number of clusters in
+        it. Leaves are the labels.
+
+    Raises
+    ------
+    NotFittedError
+        If ``clusterer`` is not fitted.
+    TypeError, ValueError
+        If ``clusterer`` has no energies, there is a single cluster, or X is not what it
+        takes.
+
+    References
+    ----------
+    Sokal and Michener, "A statistical method for evaluating systematic relationships"
+    (1958), for average linkage.
+
+    Examples
+    --------
+    >>> from scipy.cluster.hierarchy import fcluster
+    >>> from sklearn.datasets import load_digits
+    >>> from skmixmate import MixMateClustering
+    >>> from skmixmate.inspection import merge_tree
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> mixmate = MixMateClustering(10, random_state=0, max_iter=5).fit(X)
+    >>> tree = merge_tree(mixmate, X)
+    >>> tree.shape
+    (9, 4)
+    >>> len(set(fcluster(tree, 4, criterion="maxclust")[mixmate.labels_]))
+    4
+    """
+    fitted_mixture(clusterer, "clusterer")
+    labels = np.asarray(clusterer.predict(X))
+    energies = np.asarray(clusterer.transform(X), dtype=np.float64)
+    n_clusters = energies.shape[1]
+    if n_clusters < 2:
+        raise ValueError("clusterer must have at least two clusters, got 1.")
+    members = labels[:, None] == np.arange(n_clusters)
+    own = np.take_along_axis(energies, labels[:, None], axis=1)
+    sizes = members.sum(axis=0)
+    excess = members.T @ (energies - own) / np.maximum(sizes, 1)[:, None]
+    # Of a cluster without samples only the other direction is known.
+    known = (sizes > 0)[:, None] * np.ones_like(excess)
+    weights = known + known.T
+    distances = (excess * known + (excess * known).T) / np.maximum(weights, 1.0)
+    distances[weights == 0.0] = distances.max()
+    np.fill_diagonal(distances, 0.0)
+    # A vote may put samples where their energy is not the lowest.
+    distances = np.maximum(distances, 0.0)
+    return linkage(squareform(distances, checks=False), method="average")
 
 
 def fitted_mixture(clusterer, name: str):

@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.cluster.hierarchy import dendrogram, is_valid_linkage
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skmixmate import LocalGaussianImputer, MixMateClustering, NeighborVoting
 from skmixmate.datasets import make_dictionary_mixture
-from skmixmate.inspection import atom_averages
+from skmixmate.inspection import atom_averages, merge_tree
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +128,53 @@ def test_other_clusterers_are_refused(mixture):
         atom_averages(MixMateClustering(2), X, n_samples=0)
     with pytest.raises(TypeError, match="n_samples must be an integer"):
         atom_averages(MixMateClustering(2), X, n_samples=2.0)
+
+
+def three_and_one():
+    """Blobs of which the first two are near each other, and the last far away."""
+    random_state = np.random.RandomState(0)
+    centers = 10.0 * np.eye(4, 8)
+    centers[1] = centers[0] + 5.0 * np.eye(8)[4]
+    centers[3] *= 2.0
+    y = np.repeat(np.arange(4), 50)
+    return centers[y] + 0.2 * random_state.normal(size=(200, 8)), y
+
+
+def four_clusters(X):
+    return MixMateClustering(4, init="k-means", max_iter=1, random_state=0).fit(X)
+
+
+def test_near_clusters_merge_first():
+    X, y = three_and_one()
+    mixmate = four_clusters(X)
+    names = mixmate.labels_[::50]
+    assert_array_equal(mixmate.labels_, names[y])
+    tree = merge_tree(mixmate, X)
+    assert is_valid_linkage(tree)
+    assert set(tree[0, :2]) == set(names[:2])
+    E = mixmate.transform(X)[:, names]
+    there, back = ((E[y == i, j] - E[y == i, i]).mean() for i, j in ((0, 1), (1, 0)))
+    assert tree[0, 2] == pytest.approx((there + back) / 2)
+    assert len(dendrogram(tree, no_plot=True)["leaves"]) == 4
+    piped = make_pipeline(FunctionTransformer(), mixmate)
+    assert_array_equal(merge_tree(piped, X), tree)
+
+
+def test_trees_of_clusters_without_samples():
+    X, y = three_and_one()
+    mixmate = four_clusters(X)
+    for kept in ([0, 1, 3], [2]):
+        tree = merge_tree(mixmate, X[np.isin(y, kept)])
+        assert is_valid_linkage(tree)
+        assert np.isfinite(tree).all()
+
+
+def test_trees_need_clusters_with_energies():
+    X, _ = three_and_one()
+    with pytest.raises(TypeError, match="clusterer must be a clusterer of this"):
+        merge_tree(KMeans(3).fit(X), X)
+    with pytest.raises(NotFittedError):
+        merge_tree(MixMateClustering(3), X)
+    one = MixMateClustering(1, max_iter=1, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="at least two clusters"):
+        merge_tree(one, X)

@@ -274,14 +274,7 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         if missing is None:
             return data
         model = self._require_model()
-        variances = torch.from_numpy(model["feature_variances"]).to(data.X.device)
-        total = variances.sum().clamp(min=torch.finfo(variances.dtype).tiny)
-        shares = torch.cat(
-            [
-                1.0 - rows.to(variances.dtype) @ (variances / total)
-                for rows in missing.split(_BATCH_SIZE)
-            ]
-        )
+        shares = self._observed_shares(missing)
         if data.empty_rows is not None:
             shares[data.empty_rows] = 1.0  # Left missing: weights are all there is.
         X, _ = self._filled(data)
@@ -292,6 +285,18 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             never = never & ~torch.from_numpy(model["is_known"]).to(never.device)
             never = never if never.any() else None
         return Input(X, None, data.is_tensor, data.empty_rows, never, shares)
+
+    def _observed_shares(self, missing: Tensor) -> Tensor:
+        """Share of the features' variance that is observed of each sample."""
+        variances = self._require_model()["feature_variances"]
+        variances = torch.from_numpy(variances).to(missing.device)
+        total = variances.sum().clamp(min=torch.finfo(variances.dtype).tiny)
+        return torch.cat(
+            [
+                1.0 - rows.to(variances.dtype) @ (variances / total)
+                for rows in missing.split(_BATCH_SIZE)
+            ]
+        )
 
     def _on(self, device) -> Self:
         """The same, sharing what was fitted, with another device."""

@@ -1,5 +1,6 @@
 """Training samples that vote on the clusters of samples near them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,23 +15,24 @@ __all__ = ["Voters"]
 
 # Samples that are voted on at a time, which bounds the memory beside them.
 _BATCH_SIZE = 8192
+# Temperatures that are tried.
+_TEMPERATURES = [2.0 ** (half / 2) for half in range(13)]
 # Voters of a cluster whose median is a point amid all of them.
 _N_FOR_MEDIAN = 1000
 
 
 @dataclass(frozen=True)
 class Voters:
-    """Samples sorted by their cluster, as arrays, and their probabilities.
+    """Samples sorted by their cluster, as arrays, and their energies.
 
     ``samples`` is (N, M), each minus the row of ``origins``, (K, M), of its cluster;
-    cluster k has rows ``offsets[k]`` to ``offsets[k + 1]``. ``probabilities`` is
-    (N, K).
+    cluster k has rows ``offsets[k]`` to ``offsets[k + 1]``. ``energies`` is (N, K).
     """
 
     samples: np.ndarray
     origins: np.ndarray
     offsets: np.ndarray
-    probabilities: np.ndarray
+    energies: np.ndarray
 
     @classmethod
     def from_samples(cls, samples: Samples, energies: Tensor, chosen) -> "Voters":
@@ -57,11 +59,75 @@ class Voters:
             # A single sample far away would carry a mean off.
             origins[cluster] = np.median(members[:_N_FOR_MEDIAN], axis=0)
             members -= origins[cluster]
-        probabilities = torch.softmax(-energies[chosen.to(energies.device)], dim=1)
-        return cls(X, origins, offsets, probabilities.cpu().numpy())
+        energies = energies[chosen.to(energies.device)].cpu()
+        return cls(X, origins, offsets, energies.numpy())
+
+    def temperature(
+        self,
+        samples: Samples,
+        energies: Tensor,
+        rows: Tensor,
+        n_neighbors: int,
+        n_candidates: int,
+    ) -> float:
+        """Find the temperature at which neighbours foretell clusters best.
+
+        That with the least Brier score of the mean probabilities of a voter's nearest,
+        itself left out, for the cluster that it is in.
+
+        Parameters
+        ----------
+        samples : Samples
+        energies : Tensor of shape (n_samples, n_clusters)
+        rows : Tensor of shape (n_rows,), int
+            Samples that are voters, and are foretold.
+        n_neighbors, n_candidates : int
+            As in `vote`.
+
+        Returns
+        -------
+        float
+            From 1, the mixture's own, to 64.
+
+        References
+        ----------
+        Brier, "Verification of forecasts expressed in terms of probability" (1950), for
+        a score that no single sample decides. Guo et al., "On calibration of modern
+        neural networks" (2017), for one temperature for all, fitted there to labels.
+        """
+        n_clusters = energies.shape[1]
+        if n_neighbors == 0 or n_clusters == 1:
+            return 1.0
+        found = self._nearest(samples, energies, n_neighbors + 1, n_candidates, rows)
+        # The first is the voter itself, or a copy of it, which is as good.
+        others = [(index, near[:, 1:], asked[:, 1:]) for index, near, asked in found]
+        opinions = shared_tensor(self.energies).double()
+
+        def brier_score(temperature: float) -> float:
+            probabilities = torch.softmax(-opinions / temperature, dim=1)
+            total, n_foretold = 0.0, 0
+            for index, neighbors, is_asked in others:
+                weights = is_asked.cpu().double()
+                has_any = weights.sum(1) > 0.0
+                weights /= weights.sum(1, keepdim=True).clamp(min=1.0)
+                votes = probabilities[neighbors.clamp(min=0).cpu()]
+                foretold = torch.einsum("bn,bnk->bk", weights, votes)
+                own = torch.nn.functional.one_hot(
+                    energies[index].argmin(1).cpu(), n_clusters
+                )
+                total += float((foretold - own).square().sum(1)[has_any].sum())
+                n_foretold += int(has_any.sum())
+            return total / max(n_foretold, 1)
+
+        return min(_TEMPERATURES, key=brier_score)
 
     def vote(
-        self, samples: Samples, energies: Tensor, n_neighbors: int, n_candidates: int
+        self,
+        samples: Samples,
+        energies: Tensor,
+        n_neighbors: int,
+        n_candidates: int,
+        temperature: float,
     ) -> Tensor:
         """Mean probabilities of samples and of the voters nearest to them.
 
@@ -74,23 +140,46 @@ class Voters:
             for then the others would have the majority wherever they are.
         n_candidates : int
             Number of likeliest clusters that are searched.
+        temperature : float
+            What energies are divided by: probabilities are ``softmax(-E / T)``.
 
         Returns
         -------
         Tensor of shape (n_samples, n_clusters)
         """
-        probabilities = torch.softmax(-energies, dim=1)
+        probabilities = torch.softmax(-energies / temperature, dim=1)
         if n_neighbors == 0:
             return probabilities
+        opinions = shared_tensor(self.energies).to(samples.device)
+        opinions = torch.softmax(-opinions / temperature, dim=1)
+        found = self._nearest(samples, energies, n_neighbors, n_candidates)
+        for index, neighbors, is_asked in found:
+            votes = opinions[neighbors.clamp(min=0)] * is_asked.unsqueeze(2)
+            probabilities[index] += votes.sum(1).to(probabilities)
+            n_asked = is_asked.sum(1, keepdim=True)
+            probabilities[index] /= (1 + n_asked).to(probabilities)
+        return probabilities
+
+    def _nearest(
+        self,
+        samples: Samples,
+        energies: Tensor,
+        n_neighbors: int,
+        n_candidates: int,
+        rows: Tensor | None = None,
+    ) -> Iterator[tuple[slice | Tensor, Tensor, Tensor]]:
+        """Batches of samples, their nearest voters, and which of these are asked."""
         device = samples.device
-        voters, origins, opinions = (
-            shared_tensor(array).to(device)
-            for array in (self.samples, self.origins, self.probabilities)
+        voters, origins = (
+            shared_tensor(array).to(device) for array in (self.samples, self.origins)
         )
         offsets = self.offsets.tolist()
         sizes = torch.from_numpy(np.diff(self.offsets)).to(device)
         places = torch.arange(n_neighbors, device=device)
-        for index in samples.slices(_BATCH_SIZE):
+        batches = (
+            samples.slices(_BATCH_SIZE) if rows is None else rows.split(_BATCH_SIZE)
+        )
+        for index in batches:
             likeliest = energies[index].to(device)
             n_searched = min(n_candidates, likeliest.shape[1])
             likeliest = likeliest.topk(n_searched, largest=False).indices
@@ -98,9 +187,4 @@ class Voters:
                 samples.batch(index).X, likeliest, voters, origins, offsets, n_neighbors
             )
             n_asked = sizes[likeliest[:, 0]].clamp(max=n_neighbors).unsqueeze(1)
-            asked = places < n_asked
-            votes = opinions[neighbors.clamp(min=0)] * asked.unsqueeze(2)
-            total = votes.sum(1).to(probabilities)
-            probabilities[index] += total
-            probabilities[index] /= (1 + n_asked).to(probabilities)
-        return probabilities
+            yield index, neighbors, places < n_asked

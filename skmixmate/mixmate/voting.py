@@ -1,6 +1,6 @@
 """A mixture whose labels are decided together with neighbouring samples."""
 
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -17,13 +17,16 @@ from ..base.samples import like_input, mean_score
 from ..training import Samples
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic, resolve_device
-from ..utils.parameter_checks import check_integer
+from ..utils.parameter_checks import check_integer, check_number, check_or_auto
 from ..utils.random import RandomState, private_random_state, seeded_clone
 from ..utils.validation import Array, ArrayLike, Input, validate_samples
 from .estimator import MixMateClustering
 from .voters import Voters
 
 __all__ = ["NeighborVoting"]
+
+# Voters that the temperature is found on, at most.
+_N_TO_CALIBRATE = 5000
 
 
 class NeighborVoting(
@@ -36,6 +39,10 @@ class NeighborVoting(
     sample are the average of its own and those of its nearest training samples. That
     helps where neighbours are mostly of one class: in features that were made for it,
     such as wavelet scattering, and with many samples. In pixels it changes little.
+
+    The mixture is too sure of itself, as if the features of a sample were independent
+    witnesses. Its energies are divided by a temperature, one for all samples, at which
+    the neighbours of a training sample foretell best which cluster it is in.
 
     Parameters
     ----------
@@ -51,6 +58,9 @@ class NeighborVoting(
         Number of clusters, the likeliest of each sample, whose training samples are
         searched for neighbours. The search takes time in proportion; with 1 nothing
         changes a label.
+    temperature : float or "auto", default="auto"
+        What energies are divided by, positive. "auto" finds it from the training
+        samples; without neighbours it is 1, the mixture's own.
     subsample : int, default=100000
         Largest number of training samples, drawn at random, that vote. They are kept,
         and are in a pickle of the estimator.
@@ -62,6 +72,8 @@ class NeighborVoting(
     mixmate_ : MixMateClustering
         The fitted mixture, with dictionaries, history and labels of its own. What it
         cannot do here, ``encode``, ``reconstruct`` and others, it can do itself.
+    temperature_ : float
+        What energies are divided by before the vote.
     labels_ : ndarray of shape (n_samples,)
         Cluster of each training sample, as `predict` gives it, but for ties between
         distances, which rounding decides.
@@ -100,12 +112,14 @@ class NeighborVoting(
         *,
         n_neighbors: int = 10,
         n_candidates: int = 3,
+        temperature: float | Literal["auto"] = "auto",
         subsample: int = 100_000,
         random_state: RandomState = None,
     ) -> None:
         self.mixmate = mixmate
         self.n_neighbors = n_neighbors
         self.n_candidates = n_candidates
+        self.temperature = temperature
         self.subsample = subsample
         self.random_state = random_state
 
@@ -136,23 +150,42 @@ class NeighborVoting(
             If fitting, or the vote, was interrupted; within a Pipeline or a search, it
             is a KeyboardInterrupt.
         """
+        self._fit(X)
+        return self
+
+    def _fit(self, X: ArrayLike, trust: Tensor | None = None) -> Tensor | None:
+        """Fit, and return the energies of the samples unless interrupted.
+
+        They count as much as ``trust``, (n_samples,), says.
+        """
         self._check_parameters()
         random_state = private_random_state(self.random_state)
         data = validate_samples(self, X, reset=True, allow_missing=False)
         mixmate = MixMateClustering() if self.mixmate is None else self.mixmate
         mixmate = seeded_clone(mixmate, random_state)
         chosen = np.sort(random_state.permutation(len(data.X))[: self.subsample])
+        temperature = 1.0 if self.temperature == "auto" else float(self.temperature)
         try:
             mixmate.fit(data.X)
-            energies = _energies(mixmate, data)
+            plain = _energies(mixmate, data)
+            energies = _trusted(plain, trust)
             samples = _samples(mixmate, data, energies)
             voters = Voters.from_samples(samples, energies, chosen)
-            labels = self._vote(voters, samples, energies).argmax(dim=1).cpu().numpy()
+            if self.temperature == "auto":
+                step = -(-len(chosen) // _N_TO_CALIBRATE)
+                temperature = voters.temperature(
+                    samples,
+                    energies,
+                    torch.from_numpy(chosen[::step]),
+                    self.n_neighbors,
+                    self.n_candidates,
+                )
+            votes = self._vote(voters, temperature, samples, energies)
+            labels = votes.argmax(dim=1).cpu().numpy()
         except KeyboardInterrupt:
             if not mixmate.__sklearn_is_fitted__():
                 raise
-            labels = getattr(mixmate, "labels_", None)
-            self.mixmate_, self._voters, self.labels_ = mixmate, None, labels
+            self._store(mixmate, None, temperature, getattr(mixmate, "labels_", None))
             # What calls this fit would go on as if nothing had been.
             if not is_called_by_user(self):
                 raise
@@ -161,9 +194,15 @@ class NeighborVoting(
                 "then, without a vote.",
                 RuntimeWarning,
             )
-        else:
-            self.mixmate_, self._voters, self.labels_ = mixmate, voters, labels
-        return self
+            return None
+        self._store(mixmate, voters, temperature, labels)
+        return plain
+
+    def _store(
+        self, mixmate, voters: Voters | None, temperature: float, labels
+    ) -> None:
+        self.mixmate_, self._voters = mixmate, voters
+        self.temperature_, self.labels_ = temperature, labels
 
     def predict(self, X: ArrayLike) -> Array:
         """Assign each sample to the cluster that it and its neighbours vote for.
@@ -205,11 +244,15 @@ class NeighborVoting(
         TypeError, ValueError
             If X does not fit the estimator, or a parameter was set out of range.
         """
+        return self._predict_proba(X)
+
+    def _predict_proba(self, X: ArrayLike, trust: Tensor | None = None) -> Array:
         data = self._validated(X)
         self._check_parameters()
-        energies = _energies(self.mixmate_, data)
+        energies = _trusted(_energies(self.mixmate_, data), trust)
         samples = _samples(self.mixmate_, data, energies)
-        return like_input(data, self._vote(self._voters, samples, energies))
+        votes = self._vote(self._voters, self.temperature_, samples, energies)
+        return like_input(data, votes)
 
     def transform(self, X: ArrayLike) -> Array:
         """Energy of each sample under each cluster of the mixture, without a vote.
@@ -285,17 +328,26 @@ class NeighborVoting(
             )
         check_integer(self.n_neighbors, "n_neighbors", min_val=0)
         check_integer(self.n_candidates, "n_candidates", min_val=1)
+        check_or_auto(self.temperature, "temperature", check_number)
         check_integer(self.subsample, "subsample", min_val=1)
 
     def _validated(self, X) -> Input:
         check_is_fitted(self)
         return validate_samples(self, X, reset=False, allow_missing=False)
 
-    def _vote(self, voters: Voters | None, samples: Samples, energies: Tensor):
+    def _vote(
+        self,
+        voters: Voters | None,
+        temperature: float,
+        samples: Samples,
+        energies: Tensor,
+    ) -> Tensor:
         """Probabilities after the vote, where energies are."""
         if voters is None:
-            return torch.softmax(-energies, dim=1)
-        return voters.vote(samples, energies, self.n_neighbors, self.n_candidates)
+            return torch.softmax(-energies / temperature, dim=1)
+        return voters.vote(
+            samples, energies, self.n_neighbors, self.n_candidates, temperature
+        )
 
     @property
     def _n_features_out(self):
@@ -311,6 +363,11 @@ class NeighborVoting(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _trusted(energies: Tensor, trust: Tensor | None) -> Tensor:
+    """Energies, whose differences count less where less of a sample was seen."""
+    return energies if trust is None else energies * trust.to(energies)[:, None]
 
 
 def _energies(mixmate: MixMateClustering, data: Input) -> Tensor:

@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Self
+from typing import NamedTuple, Self, cast
 
 import numpy as np
 import torch
@@ -33,12 +33,23 @@ from ..utils.validation import (
     shared_tensor,
     validate_samples,
 )
+from .oddness import Oddness
 from .starts import least_cut
 
 __all__ = ["ReadyMadeClusterer", "flat_mask"]
 
 # Samples, and coefficients of theirs, that are held at once in predicting.
 _BATCH_SIZE, _BATCH_ENTRIES = 8192, 2**26
+# Share of a sample that counts as observed where nothing is.
+_LEAST_TRUST = 0.01
+
+
+class _Found(NamedTuple):
+    """Features, their norms before they had unit norm, and how much was observed."""
+
+    Z: np.ndarray
+    norms: np.ndarray
+    trust: Tensor | None
 
 
 class ReadyMadeClusterer(
@@ -127,15 +138,19 @@ class ReadyMadeClusterer(
             )
         seed = _seed(self.random_state)
         imputer = self._fitted_imputer(data, seed)
-        data = _completed(imputer, data)
+        data, trust = _completed(imputer, data)
         self._say(f"features of {len(data.X)} samples")
         features = self._new_features(data.X.shape[1], shape, seed)
         features.set_output(transform="default")
-        Z = features.fit_transform(_array(data))
+        raw = features[:-1].fit_transform(_array(data))
+        features[-1].fit(raw)
+        Z, norms = _normalized(features, raw)
         self._say(f"mixture of {Z.shape[1]} features")
         voting = NeighborVoting(self._new_mixmate(seed), random_state=seed)
         try:
-            voting.fit(Z)
+            # None after an interrupt, which it passes on to any caller but the user.
+            energies = cast(Tensor, voting._fit(Z, trust)).cpu().numpy()
+            oddness = Oddness.from_samples(energies, norms)
         except KeyboardInterrupt:
             if not voting.__sklearn_is_fitted__():
                 raise
@@ -150,11 +165,17 @@ class ReadyMadeClusterer(
             )
         else:
             self._store(imputer, features, voting, shape)
+            self._oddness = oddness
+            self.outlier_scores_ = oddness.scores(energies, norms)
         return self
 
     def _store(
         self, imputer, features: Pipeline, voting: NeighborVoting, shape
     ) -> None:
+        self.temperature_ = voting.temperature_
+        # What an earlier fit left, if this one was interrupted.
+        self.__dict__.pop("_oddness", None)
+        self.__dict__.pop("outlier_scores_", None)
         self.imputer_, self.features_, self.voting_ = imputer, features, voting
         self.mixmate_, self.labels_ = voting.mixmate_, voting.labels_
         self.sample_shape_ = shape
@@ -270,7 +291,10 @@ class ReadyMadeClusterer(
         ValueError
             As `predict`.
         """
-        return self._answers(X, mask, self._voter().predict_proba)
+        voting = self._voter()
+        return self._answers(
+            X, mask, lambda found: voting._predict_proba(found.Z, found.trust)
+        )
 
     def transform(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """Energy of each sample under each cluster of the mixture, without a vote.
@@ -292,7 +316,8 @@ class ReadyMadeClusterer(
         ValueError
             As `predict`.
         """
-        return self._answers(X, mask, self._voter().transform)
+        voting = self._voter()
+        return self._answers(X, mask, lambda found: voting.transform(found.Z))
 
     def score_samples(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """How well the mixture explains each sample: the higher, the better.
@@ -314,7 +339,45 @@ class ReadyMadeClusterer(
         ValueError
             As `predict`.
         """
-        return self._answers(X, mask, self._voter().score_samples)
+        voting = self._voter()
+        return self._answers(X, mask, lambda found: voting.score_samples(found.Z))
+
+    def outlier_scores(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+        """How odd each sample is: the higher, the less it belongs to any cluster.
+
+        Parameters
+        ----------
+        X : array-like or Tensor of shape (n_samples, n_features)
+            As in `fit`.
+        mask : array-like or Tensor of the shape of X, bool, default=None
+            True where observed. What is filled in is never odd.
+
+        Returns
+        -------
+        ndarray or Tensor of shape (n_samples,)
+            In robust standard deviations of the training samples of a sample's cluster:
+            of the energy above their median, or, if that is more, of the logarithm of
+            the norm of its features from theirs. Most are below 3. A quantile of
+            ``outlier_scores_``, 0.99 say, is a threshold that as many training samples
+            exceed, whatever their distribution.
+
+        Raises
+        ------
+        ValueError
+            As `predict`, or if fitting was interrupted.
+        """
+        voting = self._voter()
+        if not hasattr(self, "_oddness"):
+            raise ValueError(
+                "Fitting was interrupted before it was known what is usual in a "
+                "cluster; fit again for outlier scores."
+            )
+
+        def scores(found: _Found) -> np.ndarray:
+            energies = np.asarray(voting.transform(found.Z))
+            return self._oddness.scores(energies, found.norms)
+
+        return self._answers(X, mask, scores)
 
     def score(
         self,
@@ -367,7 +430,7 @@ class ReadyMadeClusterer(
             As `predict`.
         """
         self._voter()
-        return self._answers(X, mask, lambda Z: Z)
+        return self._answers(X, mask, lambda found: found.Z)
 
     def _voter(self) -> NeighborVoting:
         check_is_fitted(self)
@@ -375,17 +438,18 @@ class ReadyMadeClusterer(
 
     @plain_arithmetic
     def _answers(self, X, mask, answer) -> Array:
-        """What a function of features says, batch by batch, as what X is."""
+        """What a function of `_Found` says, batch by batch, as what X is."""
         X, mask, _ = self._rows(X, mask, self.sample_shape_)
         data = validate_samples(self, X, mask, reset=False)
-        found = [
+        answers = []
+        for batch, trust in self._complete_batches(data):
+            raw = self.features_[:-1].transform(_array(batch))
+            found = _Found(*_normalized(self.features_, raw), trust)
             # An array, whatever scikit-learn's configuration says.
-            shared_tensor(np.asarray(answer(self.features_.transform(_array(batch)))))
-            for batch in self._complete_batches(data)
-        ]
-        return like_input(data, torch.cat(found).to(data.X.device))
+            answers.append(shared_tensor(np.asarray(answer(found))))
+        return like_input(data, torch.cat(answers).to(data.X.device))
 
-    def _complete_batches(self, data: Input) -> Iterator[Input]:
+    def _complete_batches(self, data: Input) -> Iterator[tuple[Input, Tensor | None]]:
         if self.imputer_ is None and missing_entries(data.X, data.mask) is not None:
             raise ValueError(
                 "X has missing entries, and there were none in fit; fit with some, or "
@@ -450,12 +514,22 @@ def _seed(random_state: RandomState) -> int:
     return int(private_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
-def _completed(imputer: LocalGaussianImputer | None, data: Input) -> Input:
-    """Samples filled in, the mean where nothing is observed."""
-    if imputer is None or missing_entries(data.X, data.mask) is None:
-        return data
+def _completed(
+    imputer: LocalGaussianImputer | None, data: Input
+) -> tuple[Input, Tensor | None]:
+    """Samples filled in, the mean where nothing is observed, and how much was seen."""
+    missing = missing_entries(data.X, data.mask)
+    if imputer is None or missing is None:
+        return data, None
     X, _ = imputer._filled(data)
-    return Input(X, None, data.is_tensor)
+    # Of nothing, the mean still tells which cluster is the likeliest.
+    trust = imputer._observed_shares(missing).clamp(min=_LEAST_TRUST)
+    return Input(X, None, data.is_tensor), trust
+
+
+def _normalized(features: Pipeline, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Features by the last step, and the norms that they had before it."""
+    return features[-1].transform(raw), np.linalg.norm(raw, axis=1)
 
 
 def _array(data: Input) -> np.ndarray:

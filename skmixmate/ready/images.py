@@ -96,6 +96,11 @@ class ImageClustering(ReadyMadeClusterer):
         The same with the training images that vote.
     imputer_ : LocalGaussianImputer or None
         What fills in missing pixels; None if none were missing in `fit`.
+    temperature_ : float
+        What energies are divided by before the vote, so that probabilities mean what
+        they say; see `NeighborVoting`.
+    outlier_scores_ : ndarray of shape (n_samples,)
+        Of the training samples, see `outlier_scores`.
     n_features_in_ : int
         Number of pixels.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

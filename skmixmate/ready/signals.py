@@ -70,6 +70,11 @@ class SignalClustering(ReadyMadeClusterer):
         The same with the training signals that vote.
     imputer_ : LocalGaussianImputer or None
         What fills in missing samples; None if none were missing in `fit`.
+    temperature_ : float
+        What energies are divided by before the vote, so that probabilities mean what
+        they say; see `NeighborVoting`.
+    outlier_scores_ : ndarray of shape (n_samples,)
+        Of the training samples, see `outlier_scores`.
     n_features_in_ : int
         Numbers of a signal.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import softmax
 from sklearn import config_context
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import NearestNeighbors
@@ -24,12 +25,16 @@ def small_voting(**parameters):
     return NeighborVoting(small_model(), **({"n_neighbors": 4} | parameters))
 
 
+def opinions_of(voting, X, temperature):
+    return softmax(-voting.mixmate_.transform(X) / temperature, axis=1)
+
+
 def votes_by_scikit_learn(voting, X, X_train):
     """Mean of a sample's own probabilities and those of its neighbours."""
     search = NearestNeighbors(n_neighbors=voting.n_neighbors).fit(X_train)
     neighbors = search.kneighbors(X, return_distance=False)
-    own = voting.mixmate_.predict_proba(X)
-    of_training = voting.mixmate_.predict_proba(X_train)
+    own = opinions_of(voting, X, voting.temperature_)
+    of_training = opinions_of(voting, X_train, voting.temperature_)
     return np.concatenate([own[:, None], of_training[neighbors]], axis=1).mean(axis=1)
 
 
@@ -62,13 +67,13 @@ def neighbors_of(voting, X):
     """The four voters of each sample, by making each voter's opinion its own name."""
     order = np.argsort(voting.mixmate_.labels_, kind="stable")
     # Columns of the three clusters, which samples have opinions of their own on, first.
-    names = np.eye(len(X) + 3, dtype=X.dtype)[3 + order]
+    names = np.where(np.eye(len(X) + 3, dtype=bool)[3 + order], 0.0, np.inf)
     energies = np.pad(
         voting.mixmate_.transform(X), ((0, 0), (0, len(X))), constant_values=np.inf
     )
     X = torch.from_numpy(X)
-    votes = replace(voting._voters, probabilities=names).vote(
-        Samples(X, dtype=X.dtype), torch.from_numpy(energies), 4, 3
+    votes = replace(voting._voters, energies=names.astype(energies.dtype)).vote(
+        Samples(X, dtype=X.dtype), torch.from_numpy(energies), 4, 3, 1.0
     )
     return np.argsort(-votes[:, 3:].numpy(), axis=1, kind="stable")[:, :4]
 
@@ -119,6 +124,61 @@ def test_only_a_subsample_votes(X):
     drawn = np.sort(np.random.RandomState(1).permutation(len(X))[:40])
     expected = votes_by_scikit_learn(voting, X, X[drawn])
     assert_allclose(voting.predict_proba(X), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_candidates", [2, 99])
+def test_the_temperature_has_the_least_brier_score(digits, n_candidates):
+    X = digits[0][:600].astype(np.float64)
+    voting = small_voting(n_candidates=n_candidates).fit(X)
+    search = NearestNeighbors(n_neighbors=4).fit(X)
+    others = search.kneighbors(return_distance=False)
+    own = np.eye(3)[voting.mixmate_.labels_]
+    if n_candidates == 2:
+        # Who is of neither of the two likeliest clusters is not asked.
+        likeliest = voting.transform(X).argsort(axis=1)[:, :2]
+        labels = voting.mixmate_.labels_[others]
+        rows = (labels[:, :, None] == likeliest[:, None]).any(axis=2).all(axis=1)
+        others, own = others[rows], own[rows]
+        assert rows.mean() > 0.8
+
+    def brier_score(temperature):
+        foretold = opinions_of(voting, X, temperature)[others].mean(axis=1)
+        return np.square(foretold - own).sum(axis=1).mean()
+
+    best = min(2.0 ** (np.arange(13) / 2), key=brier_score)
+    assert best > 1.0
+    assert voting.temperature_ == pytest.approx(
+        best, rel=0.01 if n_candidates > 2 else 0.5
+    )
+
+
+def test_the_temperature_is_the_users_or_the_mixtures(X):
+    assert small_voting(temperature=3.0).fit(X).temperature_ == 3.0
+    assert small_voting(n_neighbors=0).fit(X).temperature_ == 1.0
+    one = NeighborVoting(small_model(n_clusters=1)).fit(X)
+    assert one.temperature_ == 1.0
+    # Copies agree with each other, which says nothing.
+    assert small_voting().fit(np.repeat(X[:40], 6, axis=0)).temperature_ == 1.0
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, np.inf, "warm", None, True])
+def test_bad_temperatures(temperature, X):
+    with pytest.raises((TypeError, ValueError), match="temperature"):
+        small_voting(temperature=temperature).fit(X)
+
+
+def test_what_was_seen_less_is_less_sure(X):
+    trust = torch.linspace(0.1, 1.0, len(X))
+    voting = small_voting(n_neighbors=0)
+    voting._fit(X, trust)
+    energies = trust.numpy()[:, None] * voting.transform(X)
+    expected = softmax(-energies, axis=1)
+    assert_allclose(voting._predict_proba(X, trust), expected, rtol=1e-5)
+    voting = small_voting()
+    voting._fit(X, trust)
+    assert (
+        np.abs(voting._predict_proba(X, trust) - voting.predict_proba(X)).max() > 0.01
+    )
 
 
 def test_blocks_of_the_search_do_not_matter(X, monkeypatch):

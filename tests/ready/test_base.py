@@ -62,6 +62,7 @@ def test_it_is_features_a_mixture_and_a_vote(fitted, digits):
         assert_array_equal(getattr(fitted, method)(digits), expected)
     assert fitted.score(digits) == pytest.approx(fitted.score_samples(digits).mean())
     assert fitted.mixmate_ is fitted.voting_.mixmate_
+    assert fitted.temperature_ == fitted.voting_.temperature_ >= 1.0
 
 
 def test_batches_change_nothing(fitted, digits, monkeypatch):
