@@ -30,7 +30,7 @@ ALLOWED = {
     "metrics": set(),
     "datasets": set(),
     "inspection": {"utils"},
-    "plotting": {"inspection", "utils"},
+    "plotting": {"inspection", "model_selection", "utils"},
     "base": {
         *("functional", "penalties", "modules", "training"),
         *("initializers", "utils"),
@@ -44,15 +44,15 @@ ALLOWED = {
         *("functional", "penalties", "modules", "training"),
         *("initializers", "base", "utils"),
     },
-    "model_selection": {"utils"},
+    "model_selection": {"initializers", "utils"},
     "recovery": set(),
     "ready": {
         *("base", "features", "functional", "imputation"),
-        *("initializers", "mixmate", "utils"),
+        *("initializers", "mixmate", "model_selection", "utils"),
     },
 }
 LEAVES = {
-    *("metrics", "datasets", "inspection", "model_selection", "plotting"),
+    *("metrics", "datasets", "inspection", "plotting"),
     "recovery",
 }
 WITHOUT_SKLEARN = {

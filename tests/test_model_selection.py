@@ -3,13 +3,18 @@
 import numpy as np
 import pytest
 from sklearn.cluster import DBSCAN, KMeans
-from sklearn.datasets import make_blobs
+from sklearn.datasets import load_digits, make_blobs
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmixmate import MixMateClustering
-from skmixmate.model_selection import cluster_stability
+from skmixmate import EmbeddingClustering, ImageClustering, MixMateClustering
+from skmixmate.model_selection import (
+    choose_n_clusters,
+    cluster_stability,
+    clusters_found_again,
+)
+from skmixmate.model_selection.found_again import similarities
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +88,125 @@ def test_what_cannot_be_measured_is_refused(blobs):
         cluster_stability(KMeans(2), blobs, n_repeats=0)
     with pytest.raises(TypeError, match="n_repeats must be an integer"):
         cluster_stability(KMeans(2), blobs, n_repeats=2.0)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_features"),
+    [((200, 200, 200), 2), ((150,) * 5, 20), ((700, 200, 60, 40), 10)],
+)
+def test_blobs_are_counted_whatever_their_sizes(sizes, n_features):
+    centers = np.random.RandomState(1).normal(scale=6.0, size=(len(sizes), n_features))
+    X, _ = make_blobs(sizes, centers=centers, random_state=0)
+    choice = choose_n_clusters(KMeans(), X, range(2, 9), random_state=0)
+    assert choice.n_clusters == len(sizes)
+    assert choice.weakest[len(sizes) - 2] > 0.95
+    assert choice.reason.startswith(f"Each of {len(sizes)} clusters is found again")
+    assert choice.candidates.tolist() == list(range(2, 9))
+    assert choice.scores.shape == choice.errors.shape == choice.weakest.shape == (7,)
+    assert ((choice.weakest <= choice.scores + 1e-12) & (choice.errors >= 0.0)).all()
+
+
+def test_noise_is_one_cluster():
+    X = np.random.RandomState(0).standard_normal((800, 20))
+    choice = choose_n_clusters(KMeans(), X, range(2, 8), random_state=0)
+    assert choice.n_clusters == 1
+    assert "by chance alone" in choice.reason
+
+
+def test_the_largest_number_tried_may_be_too_small(blobs):
+    choice = choose_n_clusters(None, blobs, [2, 4], random_state=0)
+    assert choice.n_clusters == 4
+    assert choice.reason.endswith("there may be more.")
+
+
+def test_numbers_of_the_same_seed_are_the_same_and_need_no_fit(blobs):
+    clusterer = KMeans(99, random_state=0)
+    choices = [
+        choose_n_clusters(clusterer, blobs, range(2, 6), n_repeats=2, random_state=3)
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(choices[0].scores, choices[1].scores)
+    assert not hasattr(clusterer, "labels_")
+
+
+def test_steps_before_the_clusterer_are_heeded(blobs):
+    # A feature of noise that is larger than the blobs, until it is scaled.
+    noise = 300.0 * np.random.RandomState(0).normal(size=(600, 1))
+    X = np.hstack([blobs, noise])
+    plain = choose_n_clusters(KMeans(), X, range(2, 7), random_state=0)
+    pipeline = make_pipeline(StandardScaler(), KMeans())
+    scaled = choose_n_clusters(pipeline, X, range(2, 7), random_state=0)
+    assert scaled.n_clusters == 4
+    assert plain.scores[2] < scaled.scores[2] - 0.1
+
+
+def test_ready_made_clusterers_bring_their_features():
+    digits = load_digits()
+    rows = np.isin(digits.target, [0, 1, 2, 3])
+    images = digits.images[rows]
+    clusterer = ImageClustering(random_state=0)
+    choice = choose_n_clusters(clusterer, images, range(2, 7), random_state=0)
+    assert choice.n_clusters == 4
+    images = images[:200]
+    observed = np.random.RandomState(0).uniform(size=images.shape) < 0.9
+    masked = choose_n_clusters(
+        clusterer, images, range(2, 7), mask=observed, n_repeats=2, random_state=0
+    )
+    assert masked.scores.shape == (5,)
+    with pytest.raises(TypeError, match="mask needs a ready-made clusterer"):
+        choose_n_clusters(KMeans(), images[:, 0], [2, 3], mask=observed[:, 0])
+
+
+def test_similarities_are_jaccard_indices_of_matched_clusters(blobs):
+    truth = np.argmin(
+        [np.hypot(*(blobs - center).T) for center in ([0, 0], [9, 0], [0, 9], [9, 9])],
+        axis=0,
+    )
+    joined = np.where(truth == 3, 2, truth)
+    random_state = np.random.RandomState(0)
+    found = similarities(blobs, [4], 3, random_state, {4: [truth, joined]})[4]
+    np.testing.assert_allclose(found[0], 1.0)
+    # Half of a cluster of two is the share that either has in common with it.
+    np.testing.assert_allclose(found[1][:, :2], 1.0)
+    np.testing.assert_allclose(found[1][:, 2], 0.5, atol=0.06)
+    np.testing.assert_array_equal(found[1][:, 3], 0.0)
+
+
+def test_which_clusters_to_trust(blobs):
+    clusterer = KMeans(5, n_init=5, random_state=0).fit(blobs)
+    found = clusters_found_again(clusterer, blobs, random_state=0)
+    sizes = np.bincount(clusterer.labels_)
+    # One blob of 150 is cut in two.
+    assert found[sizes < 150].max() < 0.8 < found[sizes == 150].min()
+    # Those that no sample is in are not.
+    some = blobs[clusterer.labels_ != 2]
+    assert clusters_found_again(clusterer, some, random_state=0)[2] == 0.0
+    one = clusters_found_again(KMeans(1).fit(blobs), blobs)
+    np.testing.assert_array_equal(one, [1.0])
+
+
+def test_which_clusters_of_features_to_trust(blobs):
+    X = np.hstack([blobs, blobs[:, ::-1] + 1.0, np.full((600, 3), 20.0)])
+    clusterer = EmbeddingClustering(4, random_state=0).fit(X)
+    assert clusters_found_again(clusterer, X, random_state=0).min() > 0.9
+    pipeline = make_pipeline(StandardScaler(), KMeans(4, n_init=5, random_state=0))
+    assert clusters_found_again(pipeline.fit(X), X, random_state=0).min() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"candidates": []}, ValueError, "candidates must be numbers from 2"),
+        ({"candidates": [2, 400]}, ValueError, "quarter of the samples, 150"),
+        ({"candidates": [1]}, ValueError, "candidates"),
+        ({"candidates": [2.5]}, TypeError, "candidates must be an integer"),
+        ({"n_repeats": 0}, ValueError, "n_repeats"),
+        ({"max_samples": 3}, ValueError, "max_samples"),
+        ({"random_state": "a"}, ValueError, "random_state must be"),
+    ],
+)
+def test_bad_options_of_the_number(options, error, message, blobs):
+    with pytest.raises(error, match=message):
+        choose_n_clusters(KMeans(), blobs, **options)
+    with pytest.raises(ValueError, match="at least 20 samples, got 15"):
+        choose_n_clusters(KMeans(), blobs[:15])

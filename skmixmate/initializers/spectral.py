@@ -16,6 +16,9 @@ from .copies import DistinctSamples, distinct_samples
 from .merging import Labeling, Labelings, mean_conductance, merged_clusters
 
 __all__ = [
+    "clusters_of_eigenvectors",
+    "leading_eigenvectors",
+    "neighbor_graph",
     "spectral_clustering_labels",
     "spectral_labelings",
     "spectral_labels",
@@ -66,7 +69,7 @@ def spectral_labels(
     n_samples = X.shape[0]
     if n_clusters == 1 or n_samples <= n_clusters:
         return np.arange(n_samples) % n_clusters
-    _, copy_of, graph = _neighbor_graph(X, n_clusters, n_neighbors)
+    _, copy_of, graph = neighbor_graph(X, n_clusters, n_neighbors)
     return spectral_clustering_labels(graph, n_clusters, random_state)[copy_of]
 
 
@@ -99,7 +102,7 @@ def spectral_labelings(
     n_samples = X.shape[0]
     if n_clusters == 1 or n_samples <= n_clusters:
         return Labelings([Labeling(np.arange(n_samples) % n_clusters)])
-    rows, copy_of, graph = _neighbor_graph(X, n_clusters, n_neighbors)
+    rows, copy_of, graph = neighbor_graph(X, n_clusters, n_neighbors)
     partitions = spectral_partitions(graph, n_clusters, random_state)
     partitions = partitions.relabeled(lambda labels: labels[copy_of])
 
@@ -112,7 +115,7 @@ def spectral_labelings(
     return partitions
 
 
-def _neighbor_graph(X, n_clusters: int, n_neighbors: int) -> DistinctSamples:
+def neighbor_graph(X, n_clusters: int, n_neighbors: int) -> DistinctSamples:
     """Distinct samples, and who of them is whose neighbour."""
     distinct = distinct_samples(X, n_clusters, n_neighbors)
     graph = distinct.graph
@@ -174,10 +177,12 @@ def spectral_clustering_labels(
     if n_components is None:
         n_components = _n_components(n_clusters, 1.5)
     n_components = min(n_components, n_samples)
-    eigenpairs = _leading_eigenvectors(
+    eigenpairs = leading_eigenvectors(
         affinity, n_components, regularization, random_state
     )
-    return _clusters(eigenpairs, n_clusters, n_components, diffusion_time, random_state)
+    return clusters_of_eigenvectors(
+        eigenpairs, n_clusters, n_components, diffusion_time, random_state
+    )
 
 
 def spectral_partitions(
@@ -224,7 +229,7 @@ def spectral_partitions(
     numbers = [n for n in numbers if n_clusters < n <= n_samples // 20]
     ratios = [_n_components(n_clusters, ratio) for ratio in _EIGENVECTOR_RATIOS]
     most = min(max(ratios + numbers), n_samples)
-    eigenpairs = _leading_eigenvectors(affinity, most, 0.01, random_state)
+    eigenpairs = leading_eigenvectors(affinity, most, 0.01, random_state)
     found = Labelings()
 
     def add(labels, handicap=1.0):
@@ -232,7 +237,7 @@ def spectral_partitions(
         if not found or len(np.unique(labels)) == n_clusters:
             found.add(labels, handicap, mean_conductance(affinity, labels))
 
-    add(_clusters(eigenpairs, n_clusters, ratios[0], 1.0, random_state))
+    add(clusters_of_eigenvectors(eigenpairs, n_clusters, ratios[0], 1.0, random_state))
     # Who takes the first goes on as if there were no others.
     random_state = copy.deepcopy(random_state)
 
@@ -240,7 +245,9 @@ def spectral_partitions(
         with warnings.catch_warnings():
             # Of fewer different samples than parts: then there are fewer parts.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return _clusters(eigenpairs, number, n_components, 1.0, random_state)
+            return clusters_of_eigenvectors(
+                eigenpairs, number, n_components, 1.0, random_state
+            )
 
     for n_components in ratios[1:]:
         add(clusters(n_clusters, n_components))
@@ -256,19 +263,19 @@ def _n_components(n_clusters: int, ratio: float) -> int:
     return math.ceil(ratio * n_clusters) if n_clusters > 2 else n_clusters
 
 
-def _clusters(
-    eigenpairs, n_clusters, n_components, diffusion_time, random_state
+def clusters_of_eigenvectors(
+    eigenpairs, n_clusters, n_components, diffusion_time, random_state, *, n_init=10
 ) -> np.ndarray:
     """k-means on the leading eigenvectors, weighted by their eigenvalues."""
     eigenvalues, eigenvectors = (array[..., :n_components] for array in eigenpairs)
     embedding = eigenvectors * np.clip(eigenvalues, 0.0, 1.0) ** diffusion_time
     norms = np.linalg.norm(embedding, axis=1, keepdims=True)
     embedding /= np.maximum(norms, np.finfo(embedding.dtype).tiny)
-    k_means = KMeans(n_clusters, n_init=10, random_state=random_state)
+    k_means = KMeans(n_clusters, n_init=n_init, random_state=random_state)
     return k_means.fit(embedding).labels_.astype(np.intp)
 
 
-def _leading_eigenvectors(affinity, n_components, regularization, random_state):
+def leading_eigenvectors(affinity, n_components, regularization, random_state):
     """Largest eigenpairs of the normalised, regularised affinity, largest first."""
     affinity = sparse.csr_array(affinity, dtype=np.float64)
     n_samples = affinity.shape[0]

@@ -1,6 +1,7 @@
-"""Pictures of fitted mixtures; matplotlib is imported only when one is drawn."""
+"""Pictures of mixtures and choices; matplotlib is imported only when one is drawn."""
 
 from .dictionary import DictionaryDisplay
+from .number import NumberOfClustersDisplay
 from .reconstruction import ReconstructionDisplay
 
-__all__ = ["DictionaryDisplay", "ReconstructionDisplay"]
+__all__ = ["DictionaryDisplay", "NumberOfClustersDisplay", "ReconstructionDisplay"]

@@ -3,6 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple, Self, cast
 
 import numpy as np
@@ -20,9 +21,10 @@ from torch import Tensor
 from ..base.samples import like_input, mean_score
 from ..imputation import LocalGaussianImputer
 from ..mixmate import MixMateClustering, NeighborVoting
+from ..model_selection import NumberOfClusters, choose_n_clusters
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic, resolve_device
-from ..utils.parameter_checks import check_bool, check_integer
+from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
 from ..utils.random import RandomState, private_random_state
 from ..utils.validation import (
     Array,
@@ -40,6 +42,8 @@ __all__ = ["ReadyMadeClusterer", "flat_mask"]
 
 # Samples, and coefficients of theirs, that are held at once in predicting.
 _BATCH_SIZE, _BATCH_ENTRIES = 8192, 2**26
+# Clusters to fill in missing entries with while their number is not known.
+_N_TO_IMPUTE = 8
 # Share of a sample that counts as observed where nothing is.
 _LEAST_TRUST = 0.01
 
@@ -64,7 +68,12 @@ class ReadyMadeClusterer(
 
     def _check_parameters(self) -> None:
         """Refuse what is out of range, before minutes of features."""
-        check_integer(self.n_clusters, "n_clusters", min_val=1)
+        check_or_auto(
+            self.n_clusters,
+            "n_clusters",
+            partial(check_integer, min_val=1),
+            "an integer",
+        )
         check_integer(self.n_init, "n_init", min_val=1)
         check_bool(self.always_impute, "always_impute")
         resolve_device(self.device)
@@ -82,10 +91,10 @@ class ReadyMadeClusterer(
     ) -> Pipeline:
         """Steps from complete rows to features, not fitted."""
 
-    def _new_mixmate(self, seed: int) -> MixMateClustering:
+    def _new_mixmate(self, n_clusters: int, seed: int) -> MixMateClustering:
         """The mixture of features, not fitted."""
         return MixMateClustering(
-            self.n_clusters,
+            n_clusters,
             init=least_cut,
             n_init=self.n_init,
             random_state=seed,
@@ -128,25 +137,16 @@ class ReadyMadeClusterer(
         RuntimeWarning
             If fitting was interrupted; what is kept is the mixture as it was then.
         """
-        self._check_parameters()
-        X, mask, shape = self._rows(X, mask)
-        data = validate_samples(self, X, mask, reset=True)
-        if len(data.X) < self.n_clusters:
-            raise ValueError(
-                f"n_samples={len(data.X)} must be at least n_clusters="
-                f"{self.n_clusters}."
-            )
         seed = _seed(self.random_state)
-        imputer = self._fitted_imputer(data, seed)
-        data, trust = _completed(imputer, data)
-        self._say(f"features of {len(data.X)} samples")
-        features = self._new_features(data.X.shape[1], shape, seed)
-        features.set_output(transform="default")
-        raw = features[:-1].fit_transform(_array(data))
-        features[-1].fit(raw)
-        Z, norms = _normalized(features, raw)
+        found, imputer, features, shape = self._prepared(X, mask, seed)
+        Z, norms, trust = found
+        n_clusters, choice = self.n_clusters, None
+        if n_clusters == "auto":
+            self._say("number of clusters")
+            choice = self._chosen_number(Z, seed)
+            n_clusters = choice.n_clusters
         self._say(f"mixture of {Z.shape[1]} features")
-        voting = NeighborVoting(self._new_mixmate(seed), random_state=seed)
+        voting = NeighborVoting(self._new_mixmate(n_clusters, seed), random_state=seed)
         try:
             # None after an interrupt, which it passes on to any caller but the user.
             energies = cast(Tensor, voting._fit(Z, trust)).cpu().numpy()
@@ -154,7 +154,7 @@ class ReadyMadeClusterer(
         except KeyboardInterrupt:
             if not voting.__sklearn_is_fitted__():
                 raise
-            self._store(imputer, features, voting, shape)
+            self._store(imputer, features, voting, shape, choice)
             # What calls this fit would go on as if nothing had been.
             if not is_called_by_user(self):
                 raise
@@ -164,14 +164,48 @@ class ReadyMadeClusterer(
                 RuntimeWarning,
             )
         else:
-            self._store(imputer, features, voting, shape)
+            self._store(imputer, features, voting, shape, choice)
             self._oddness = oddness
             self.outlier_scores_ = oddness.scores(energies, norms)
         return self
 
+    def _prepared(
+        self, X, mask, seed: int
+    ) -> tuple[_Found, LocalGaussianImputer | None, Pipeline, tuple[int, ...] | None]:
+        """Features of samples, what they are fitted with, and the samples' shape."""
+        self._check_parameters()
+        X, mask, shape = self._rows(X, mask)
+        data = validate_samples(self, X, mask, reset=True)
+        if self.n_clusters != "auto" and len(data.X) < self.n_clusters:
+            raise ValueError(
+                f"n_samples={len(data.X)} must be at least n_clusters="
+                f"{self.n_clusters}."
+            )
+        imputer = self._fitted_imputer(data, seed)
+        data, trust = _completed(imputer, data)
+        self._say(f"features of {len(data.X)} samples")
+        features = self._new_features(data.X.shape[1], shape, seed)
+        features.set_output(transform="default")
+        raw = features[:-1].fit_transform(_array(data))
+        features[-1].fit(raw)
+        return _Found(*_normalized(features, raw), trust), imputer, features, shape
+
+    @plain_arithmetic
+    def _fit_features(self, X, mask=None) -> np.ndarray:
+        """Features of samples, of a clone that is used for nothing else."""
+        return self._prepared(X, mask, _seed(self.random_state))[0].Z
+
+    def _chosen_number(self, Z: np.ndarray, seed: int) -> NumberOfClusters:
+        choice = choose_n_clusters(None, Z, random_state=seed)
+        if choice.n_clusters == 1:
+            warn_user(f"n_clusters_=1. {choice.reason}", UserWarning)
+        return choice
+
     def _store(
-        self, imputer, features: Pipeline, voting: NeighborVoting, shape
+        self, imputer, features: Pipeline, voting: NeighborVoting, shape, choice
     ) -> None:
+        self.n_clusters_ = len(voting.mixmate_.weights_)
+        self.n_clusters_choice_ = choice
         self.temperature_ = voting.temperature_
         # What an earlier fit left, if this one was interrupted.
         self.__dict__.pop("_oddness", None)
@@ -185,8 +219,9 @@ class ReadyMadeClusterer(
         if missing is None and not self.always_impute:
             return None
         self._say("what is missing")
+        n_clusters = _N_TO_IMPUTE if self.n_clusters == "auto" else self.n_clusters
         imputer = LocalGaussianImputer(
-            self.n_clusters, always=True, random_state=seed, device=self.device
+            n_clusters, always=True, random_state=seed, device=self.device
         )
         return imputer._fit(data)
 

@@ -1,5 +1,7 @@
 """The clusterer for embeddings and other vectors of many features of one kind."""
 
+from typing import Literal
+
 import torch
 from sklearn.pipeline import Pipeline
 
@@ -19,8 +21,10 @@ class EmbeddingClustering(ReadyMadeClusterer):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of clusters.
+    n_clusters : int or "auto", default=8
+        Number of clusters; "auto" takes that of
+        `skmixmate.model_selection.choose_n_clusters`, from 2 to 16, or one, with a
+        warning, where none are found.
     n_init : int, default=1
         Number of runs on all samples, of which the one with the lowest ``criterion_``
         is kept.
@@ -49,6 +53,10 @@ class EmbeddingClustering(ReadyMadeClusterer):
         The same with the training samples that vote.
     imputer_ : LocalGaussianImputer or None
         What fills in missing entries; None if none were missing in `fit`.
+    n_clusters_ : int
+        Number of clusters.
+    n_clusters_choice_ : NumberOfClusters or None
+        Why there are so many, with ``n_clusters="auto"``.
     temperature_ : float
         What energies are divided by before the vote, so that probabilities mean what
         they say; see `NeighborVoting`.
@@ -86,7 +94,7 @@ class EmbeddingClustering(ReadyMadeClusterer):
 
     def __init__(
         self,
-        n_clusters: int = 8,
+        n_clusters: int | Literal["auto"] = 8,
         *,
         n_init: int = 1,
         always_impute: bool = False,

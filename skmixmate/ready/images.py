@@ -48,8 +48,10 @@ class ImageClustering(ReadyMadeClusterer):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of clusters.
+    n_clusters : int or "auto", default=8
+        Number of clusters; "auto" takes that of
+        `skmixmate.model_selection.choose_n_clusters`, from 2 to 16, or one, with a
+        warning, where none are found.
     image_shape : tuple of two or three int, default=None
         Height and width of images in pixels, each at least 8, and the number of their
         channels if they are in colour, where they come as rows of numbers, channels
@@ -96,6 +98,10 @@ class ImageClustering(ReadyMadeClusterer):
         The same with the training images that vote.
     imputer_ : LocalGaussianImputer or None
         What fills in missing pixels; None if none were missing in `fit`.
+    n_clusters_ : int
+        Number of clusters.
+    n_clusters_choice_ : NumberOfClusters or None
+        Why there are so many, with ``n_clusters="auto"``.
     temperature_ : float
         What energies are divided by before the vote, so that probabilities mean what
         they say; see `NeighborVoting`.
@@ -151,7 +157,7 @@ class ImageClustering(ReadyMadeClusterer):
 
     def __init__(
         self,
-        n_clusters: int = 8,
+        n_clusters: int | Literal["auto"] = 8,
         *,
         image_shape: tuple[int, ...] | None = None,
         rotation: Literal["upright", "any"] = "upright",
@@ -200,11 +206,11 @@ class ImageClustering(ReadyMadeClusterer):
         return features
 
     def _store(
-        self, imputer, features: Pipeline, voting: NeighborVoting, shape
+        self, imputer, features: Pipeline, voting: NeighborVoting, shape, choice
     ) -> None:
         # Of rows it may be a guess.
         shape = getattr(features["scattering"], "image_shape_", shape)
-        super()._store(imputer, features, voting, shape)
+        super()._store(imputer, features, voting, shape, choice)
 
     def __sklearn_tags__(self):
         """Tell scikit-learn that features are in single precision."""
@@ -212,9 +218,9 @@ class ImageClustering(ReadyMadeClusterer):
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def _new_mixmate(self, seed: int) -> MixMateClustering:
+    def _new_mixmate(self, n_clusters: int, seed: int) -> MixMateClustering:
         return MixMateClustering(
-            self.n_clusters,
+            n_clusters,
             init=starts.similar_sizes if self.similar_sizes else starts.any_sizes,
             adapt_n_atoms=not self.similar_sizes,
             n_init=self.n_init,

@@ -1,5 +1,7 @@
 """The clusterer for signals: time series, spectra, channels of sensors."""
 
+from typing import Literal
+
 import numpy as np
 import torch
 from sklearn.pipeline import Pipeline
@@ -34,8 +36,10 @@ class SignalClustering(ReadyMadeClusterer):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of clusters.
+    n_clusters : int or "auto", default=8
+        Number of clusters; "auto" takes that of
+        `skmixmate.model_selection.choose_n_clusters`, from 2 to 16, or one, with a
+        warning, where none are found.
     n_channels : int, default=1
         Number of channels, where rows of ``n_times * n_channels`` numbers are signals
         of several, all channels of the first time first. An array of three dimensions
@@ -70,6 +74,10 @@ class SignalClustering(ReadyMadeClusterer):
         The same with the training signals that vote.
     imputer_ : LocalGaussianImputer or None
         What fills in missing samples; None if none were missing in `fit`.
+    n_clusters_ : int
+        Number of clusters.
+    n_clusters_choice_ : NumberOfClusters or None
+        Why there are so many, with ``n_clusters="auto"``.
     temperature_ : float
         What energies are divided by before the vote, so that probabilities mean what
         they say; see `NeighborVoting`.
@@ -111,7 +119,7 @@ class SignalClustering(ReadyMadeClusterer):
 
     def __init__(
         self,
-        n_clusters: int = 8,
+        n_clusters: int | Literal["auto"] = 8,
         *,
         n_channels: int = 1,
         n_init: int = 1,
@@ -167,13 +175,13 @@ class SignalClustering(ReadyMadeClusterer):
         )
 
     def _store(
-        self, imputer, features: Pipeline, voting: NeighborVoting, shape
+        self, imputer, features: Pipeline, voting: NeighborVoting, shape, choice
     ) -> None:
         # Of rows, n_channels tells it.
         if "scattering" in features.named_steps:
             scattering = features["scattering"]
             shape = scattering.n_times_, scattering.n_channels_
-        super()._store(imputer, features, voting, shape)
+        super()._store(imputer, features, voting, shape, choice)
 
 
 def _without_level(X, n_channels: int) -> np.ndarray:

@@ -61,7 +61,7 @@ def test_moons_are_clustered_as_by_sklearn():
 
 
 def leading_eigenvectors(graph, n_components, seed=0):
-    return spectral._leading_eigenvectors(
+    return spectral.leading_eigenvectors(
         graph, n_components, 0.01, np.random.RandomState(seed)
     )
 

@@ -166,7 +166,7 @@ def test_an_image_clusterer_survives_a_pickle(image_clusterer):
         ({"image_shape": (3, 16, 16)}, r"got \(3, 16, 16\)\. If channels come first"),
         ({"image_shape": ("8", "8")}, r"image_shape\[0\] must be an integer"),
         ({"n_clusters": 0}, "n_clusters == 0, must be >= 1"),
-        ({"n_clusters": "ten"}, "n_clusters must be an integer"),
+        ({"n_clusters": "ten"}, "n_clusters must be 'auto' or an integer"),
         ({"n_init": 0}, "n_init == 0, must be >= 1"),
         ({"device": "abacus"}, "device must be 'auto'"),
     ],

@@ -1,4 +1,4 @@
-"""How many clusters there are, as far as the data say."""
+"""Whether clusters of some samples are found again by others."""
 
 import warnings
 from typing import Any
@@ -8,9 +8,9 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from .utils.parameter_checks import check_integer
-from .utils.random import RandomState, private_random_state, seeded_clone
-from .utils.validation import ArrayLike
+from ..utils.parameter_checks import check_integer
+from ..utils.random import RandomState, private_random_state, seeded_clone
+from ..utils.validation import ArrayLike
 
 __all__ = ["cluster_stability"]
 
