@@ -2,8 +2,8 @@
 
 `choose_n_clusters` with the ready-made clusterer for each kind of data: all of
 `benchmarks.kinds`, 5,000 images of MNIST, USPS and Fashion-MNIST, some classes of
-these, classes of unequal size, blobs, and noise, whose number is one. Stored with the scores
-are the largest of KMeans' silhouettes on the same features, as
+these, classes of unequal size, blobs, and noise, whose number is one. Stored beside it
+is the number with the largest silhouette of KMeans on the same features, as
 ``benchmarks/results/kinds/number.json``. The rule was made on seed 0; later seeds draw
 other samples. Labels are used for scoring alone.
 """
