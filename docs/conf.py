@@ -37,10 +37,12 @@ html_sidebars = {
 }
 html_show_sourcelink = False
 
+OF_SCIKIT_LEARN = r"set_\w+_request|set_output|get_metadata_routing"
+
 
 def skip_member(app, what, name, obj, skip, options):
-    """Leave out the routing methods that scikit-learn adds to every estimator."""
-    return skip or bool(re.fullmatch(r"set_\w+_request", name))
+    """Leave out the methods for itself that scikit-learn adds to every estimator."""
+    return skip or bool(re.fullmatch(OF_SCIKIT_LEARN, name))
 
 
 def setup(app):

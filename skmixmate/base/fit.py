@@ -196,7 +196,7 @@ class NetworkFit(ABC):
         ending = self.new_ending()
         trainer = new_trainer(
             self.parameters,
-            self._first_network(),
+            self._first_network(prefix),
             self.samples,
             torch_generator(self.random_state),
             [
@@ -266,12 +266,15 @@ class NetworkFit(ABC):
             parameters.tol, parameters.n_iter_no_change, earlier_losses
         )
 
-    def _first_network(self) -> UnfoldedEncoder:
+    def _first_network(self, prefix: str = "") -> UnfoldedEncoder:
         if self.earlier is not None:
             return self.earlier_network()
         X = initialization_subset(
             self.samples, self.parameters.init_size, self.random_state
         )
+        if self.parameters.verbose:
+            # Of few epochs it takes most of the time.
+            print(f"{prefix}start from {len(X)} samples", flush=True)
         points = first_atoms(
             self.parameters.init,
             X,

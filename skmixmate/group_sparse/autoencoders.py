@@ -89,7 +89,7 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
-        1 prints a line an epoch.
+        1 prints a line for the start and one an epoch.
 
     Attributes
     ----------
@@ -273,7 +273,7 @@ class SparseAutoencoder(BaseSparseAutoencoder):
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
-        1 prints a line an epoch.
+        1 prints a line for the start and one an epoch.
 
     Attributes
     ----------

@@ -142,7 +142,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
-        1 prints a line an epoch.
+        1 prints a line for the start and one an epoch.
 
     Attributes
     ----------

@@ -10,6 +10,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ..features import ScatteringTransform
 from ..features.image_shape import check_image_shape, flatten_images
+from ..features.image_sizes import has_unequal_sizes, resized
 from ..features.whitening import half_whitened
 from ..mixmate import MixMateClustering, NeighborVoting
 from ..utils.callers import warn_user
@@ -58,7 +59,8 @@ class ImageClustering(ReadyMadeClusterer):
         last. Arrays (n_images, height, width) or (n_images, height, width, channels)
         tell it. None takes rows as square grey images, with a warning if images of
         another shape, or in colour, have as many numbers, or if there are less than 64,
-        of which there are no wavelets.
+        of which there are no wavelets. Of a list of images of unequal sizes, it is what
+        all are stretched to; None takes the medians, with a warning.
     rotation : {"upright", "any"}, default="upright"
         Whether objects are upright, or may lie at any angle, which then does not count.
         "any" takes eight times as long for the features.
@@ -187,6 +189,15 @@ class ImageClustering(ReadyMadeClusterer):
 
     def _rows(self, X, mask, fitted_shape=None) -> tuple:
         told = self.image_shape if fitted_shape is None else fitted_shape
+        if fitted_shape is None:
+            self._resizes = has_unequal_sizes(X)
+        # One that is alone has a size of its own as well.
+        if has_unequal_sizes(X) or (self._resizes and not hasattr(X, "dtype")):
+            if mask is not None:
+                raise ValueError(
+                    "mask is not taken with images of unequal sizes; put NaN in them."
+                )
+            X = resized(X, None if told is None else tuple(told[:2]))
         X, shape = flatten_images(X, told)
         return X, flat_mask(mask, shape), told if shape is None else shape
 

@@ -231,16 +231,17 @@ def test_auto_batch_size_is_that_of_the_samples_of_the_call(
     assert_array_equal(auto.transform(X), explicit.transform(X))
 
 
-def test_verbose_prints_a_line_an_epoch(X, capsys):
+def test_verbose_prints_a_line_for_the_start_and_for_each_epoch(X, capsys):
     small_model().fit(X)
     assert capsys.readouterr().out == ""
     model = small_model(verbose=1).fit(X)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == model.n_iter_
-    assert lines[0].startswith("epoch 1/4, loss ")
+    assert len(lines) == 1 + model.n_iter_
+    assert lines[0] == f"start from {len(X)} samples"
+    assert lines[1].startswith("epoch 1/4, loss ")
     small_model(verbose=True, n_init=2, max_iter=1).fit(X)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(",")[0] for line in lines] == ["run 1/2", "run 2/2"]
+    assert [line.split(",")[0] for line in lines] == 2 * ["run 1/2"] + 2 * ["run 2/2"]
 
 
 def test_diverging_encoder_is_an_error(X):
