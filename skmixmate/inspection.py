@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from .utils.parameter_checks import check_integer
 from .utils.validation import ArrayLike, with_nan
@@ -147,8 +148,10 @@ def merge_tree(clusterer: BaseEstimator, X: ArrayLike) -> np.ndarray:
     4
     """
     fitted_mixture(clusterer, "clusterer")
-    labels = np.asarray(clusterer.predict(X))
-    energies = np.asarray(clusterer.transform(X), dtype=np.float64)
+    labels, energies = (
+        found.cpu().numpy() if isinstance(found, Tensor) else np.asarray(found)
+        for found in (clusterer.predict(X), clusterer.transform(X))
+    )
     n_clusters = energies.shape[1]
     if n_clusters < 2:
         raise ValueError("clusterer must have at least two clusters, got 1.")

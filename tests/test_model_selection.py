@@ -5,8 +5,10 @@ import pytest
 from sklearn.cluster import DBSCAN, KMeans
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.random_projection import GaussianRandomProjection
 
 from skmixmate import EmbeddingClustering, ImageClustering, MixMateClustering
 from skmixmate.model_selection import (
@@ -110,7 +112,7 @@ def test_noise_is_one_cluster():
     X = np.random.RandomState(0).standard_normal((800, 20))
     choice = choose_n_clusters(KMeans(), X, range(2, 8), random_state=0)
     assert choice.n_clusters == 1
-    assert "by chance alone" in choice.reason
+    assert "Clusters of no number lie apart" in choice.reason
 
 
 def test_the_largest_number_tried_may_be_too_small(blobs):
@@ -210,3 +212,55 @@ def test_bad_options_of_the_number(options, error, message, blobs):
         choose_n_clusters(KMeans(), blobs, **options)
     with pytest.raises(ValueError, match="at least 20 samples, got 15"):
         choose_n_clusters(KMeans(), blobs[:15])
+
+
+@pytest.mark.parametrize("scales", [[4.0, 1.0], [6.0, *[1.0] * 9], [1.0, 1.0, 1.0]])
+@pytest.mark.parametrize("is_normal", [True, False])
+def test_a_cloud_is_not_cut_across(scales, is_normal):
+    rng = np.random.RandomState(0)
+    draw = rng.normal if is_normal else rng.uniform
+    X = draw(size=(800, len(scales))) * scales
+    choice = choose_n_clusters(None, X, range(2, 6), n_repeats=3, random_state=0)
+    assert choice.n_clusters == 1
+    assert "Clusters of no number lie apart" in choice.reason
+    assert choice.relative_cuts.min() > 0.5
+
+
+def test_steps_that_draw_are_seeded(blobs):
+    pipeline = make_pipeline(GaussianRandomProjection(1), KMeans())
+    first, second = (
+        choose_n_clusters(pipeline, blobs, [2, 3], n_repeats=2, random_state=0).scores
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+def test_searches_and_ready_made_last_steps_are_taken_apart(blobs):
+    noise = 300.0 * np.random.RandomState(0).normal(size=(600, 1))
+    X = np.hstack([blobs, noise])
+    pipeline = make_pipeline(StandardScaler(), KMeans(4, n_init=5, random_state=0))
+    search = GridSearchCV(pipeline, {"kmeans__n_clusters": [4]}).fit(X)
+    np.testing.assert_array_equal(
+        clusters_found_again(search, X, random_state=0),
+        clusters_found_again(pipeline.fit(X), X, random_state=0),
+    )
+    X = np.hstack([blobs, blobs[:, ::-1] + 1.0, np.full((600, 3), 20.0)])
+    last = make_pipeline(FunctionTransformer(), EmbeddingClustering(30, random_state=0))
+    choice = choose_n_clusters(last, X, [2, 4, 6], n_repeats=3, random_state=0)
+    assert choice.n_clusters == 4
+    auto = EmbeddingClustering("auto", random_state=0).fit(X)
+    assert clusters_found_again(auto, X, random_state=0).shape == (auto.n_clusters_,)
+    observed = np.random.RandomState(0).uniform(size=X.shape) < 0.95
+    auto = EmbeddingClustering(4, always_impute=True, random_state=0).fit(X)
+    found = clusters_found_again(auto, X, mask=observed, random_state=0)
+    assert found.shape == (4,)
+
+
+def test_clusterers_that_cannot_be_asked(blobs):
+    with pytest.raises(TypeError, match="clusterer must have predict"):
+        clusters_found_again(DBSCAN().fit(blobs), blobs)
+    many = KMeans(200, n_init=1, random_state=0).fit(blobs)
+    with pytest.raises(ValueError, match="at most a quarter"):
+        clusters_found_again(many, blobs)
+    with pytest.raises(TypeError, match="candidates must be integers or None, got 5"):
+        choose_n_clusters(None, blobs, 5)

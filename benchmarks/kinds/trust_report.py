@@ -31,8 +31,10 @@ _LABELS = {
 
 def calibration_table() -> None:
     result = read("kinds/calibration")
+    if result is None:
+        return
     rows = []
-    for row in result["rows"] if result else ():
+    for row in result["rows"]:
         keys = ["acc", "mean_largest_probability", "expected_calibration_error"]
         cells = [f"{row[key]:.3f}" for key in [*keys, "auroc_of_errors"]]
         rows.append([DATASETS[row["data"]], f"{row['temperature']:.1f}", *cells])
@@ -60,6 +62,8 @@ def outliers_table() -> None:
 
 def number_table(seed: int = 2) -> None:
     result = read("kinds/number")
+    if result is None:
+        return
     rows = [
         [
             row["data"].replace("_", " "),
@@ -68,7 +72,7 @@ def number_table(seed: int = 2) -> None:
             row["silhouette"],
             f"{row['seconds']:.0f}",
         ]
-        for row in (result["rows"] if result else ())
+        for row in result["rows"]
         if row["seed"] == seed
     ]
     write_table("number", ["data", "classes", "chosen", "silhouette", "s"], rows)

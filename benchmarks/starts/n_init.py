@@ -25,7 +25,7 @@ from ..common import load, machine, make_parser, parse, random_rows, store
 _N_SEEDS, _N_INIT = 6, 3
 
 
-def images(name: str, n_samples: int = 3000):
+def images(name: str, n_samples: int = 1500):
     X, y = load(name)
     rows = random_rows(len(X), n_samples)
     return X[rows], y[rows]

@@ -46,9 +46,10 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         Number of clusters.
     n_atoms : int or "auto", default="auto"
         Mean number of atoms of a dictionary. "auto" takes a third of the mean cluster
-        size, at most 50; or, with the "spectral" start, one, if few epochs on
-        the samples of the start leave clusters that cut the neighbour graph less by a
-        tenth. So it is with noise about a centre, which has no directions to learn.
+        size, at most 50; or, with the "spectral" start, one, or one group, if few
+        epochs on the samples of the start leave clusters that cut the neighbour graph
+        less by a tenth. So it is with noise about a centre, which has no directions to
+        learn. Of a stream, the first batch decides.
     adapt_n_atoms : bool, default=True
         Whether the number of atoms of a cluster grows with the root of its size, from
         the start, and after each epoch of `fit` in which a cluster has outgrown its

@@ -15,6 +15,8 @@ __all__ = ["Voters"]
 
 # Samples that are voted on at a time, which bounds the memory beside them.
 _BATCH_SIZE = 8192
+# Voters that are foretold at a time, each by the opinions of some others.
+_BATCH_TO_FORETELL = 512
 # Temperatures that are tried.
 _TEMPERATURES = [2.0 ** (half / 2) for half in range(13)]
 # Voters of a cluster whose median is a point amid all of them.
@@ -100,24 +102,28 @@ class Voters:
             return 1.0
         found = self._nearest(samples, energies, n_neighbors + 1, n_candidates, rows)
         # The first is the voter itself, or a copy of it, which is as good.
-        others = [(index, near[:, 1:], asked[:, 1:]) for index, near, asked in found]
-        opinions = shared_tensor(self.energies).double()
+        others = [
+            (energies[index].argmin(1).cpu(), near[:, 1:].cpu(), asked[:, 1:].cpu())
+            for index, near, asked in found
+        ]
+        own, neighbors, is_asked = (
+            torch.cat(parts) for parts in zip(*others, strict=True)
+        )
+        has_any = is_asked.any(1)
+        own, neighbors, is_asked = own[has_any], neighbors[has_any], is_asked[has_any]
+        needed, neighbors = neighbors.clamp(min=0).unique(return_inverse=True)
+        opinions = shared_tensor(self.energies)[needed]
+        weights = is_asked.to(opinions) / is_asked.sum(1, keepdim=True)
 
         def brier_score(temperature: float) -> float:
             probabilities = torch.softmax(-opinions / temperature, dim=1)
-            total, n_foretold = 0.0, 0
-            for index, neighbors, is_asked in others:
-                weights = is_asked.cpu().double()
-                has_any = weights.sum(1) > 0.0
-                weights /= weights.sum(1, keepdim=True).clamp(min=1.0)
-                votes = probabilities[neighbors.clamp(min=0).cpu()]
-                foretold = torch.einsum("bn,bnk->bk", weights, votes)
-                own = torch.nn.functional.one_hot(
-                    energies[index].argmin(1).cpu(), n_clusters
-                )
-                total += float((foretold - own).square().sum(1)[has_any].sum())
-                n_foretold += int(has_any.sum())
-            return total / max(n_foretold, 1)
+            total = 0.0
+            for rows in torch.arange(len(own)).split(_BATCH_TO_FORETELL):
+                votes = probabilities[neighbors[rows]]
+                foretold = torch.einsum("bn,bnk->bk", weights[rows], votes)
+                hits = torch.nn.functional.one_hot(own[rows], n_clusters)
+                total += float((foretold - hits).square().sum(dtype=torch.float64))
+            return total
 
         return min(_TEMPERATURES, key=brier_score)
 
@@ -128,6 +134,7 @@ class Voters:
         n_neighbors: int,
         n_candidates: int,
         temperature: float,
+        trust: Tensor | None = None,
     ) -> Tensor:
         """Mean probabilities of samples and of the voters nearest to them.
 
@@ -142,6 +149,9 @@ class Voters:
             Number of likeliest clusters that are searched.
         temperature : float
             What energies are divided by: probabilities are ``softmax(-E / T)``.
+        trust : Tensor of shape (n_samples,), default=None
+            How much the energies of voters count for each sample, as its own do
+            already: where less of it was seen, it is less sure who its neighbours are.
 
         Returns
         -------
@@ -150,11 +160,16 @@ class Voters:
         probabilities = torch.softmax(-energies / temperature, dim=1)
         if n_neighbors == 0:
             return probabilities
-        opinions = shared_tensor(self.energies).to(samples.device)
-        opinions = torch.softmax(-opinions / temperature, dim=1)
+        opinions = -shared_tensor(self.energies).to(samples.device) / temperature
+        if trust is None:
+            opinions = torch.softmax(opinions, dim=1)
         found = self._nearest(samples, energies, n_neighbors, n_candidates)
         for index, neighbors, is_asked in found:
-            votes = opinions[neighbors.clamp(min=0)] * is_asked.unsqueeze(2)
+            votes = opinions[neighbors.clamp(min=0)]
+            if trust is not None:
+                weights = trust[index].to(votes)[:, None, None]
+                votes = torch.softmax(votes * weights, dim=2)
+            votes = votes * is_asked.unsqueeze(2)
             probabilities[index] += votes.sum(1).to(probabilities)
             n_asked = is_asked.sum(1, keepdim=True)
             probabilities[index] /= (1 + n_asked).to(probabilities)

@@ -59,8 +59,8 @@ class NeighborVoting(
         searched for neighbours. The search takes time in proportion; with 1 nothing
         changes a label.
     temperature : float or "auto", default="auto"
-        What energies are divided by, positive. "auto" finds it from the training
-        samples; without neighbours it is 1, the mixture's own.
+        What `fit` lets energies be divided by, positive. "auto" finds it from the
+        training samples, from 1 to 64; without neighbours it is 1, the mixture's own.
     subsample : int, default=100000
         Largest number of training samples, drawn at random, that vote. They are kept,
         and are in a pickle of the estimator.
@@ -172,15 +172,15 @@ class NeighborVoting(
             samples = _samples(mixmate, data, energies)
             voters = Voters.from_samples(samples, energies, chosen)
             if self.temperature == "auto":
-                step = -(-len(chosen) // _N_TO_CALIBRATE)
+                some = random_state.permutation(chosen)[:_N_TO_CALIBRATE]
                 temperature = voters.temperature(
                     samples,
                     energies,
-                    torch.from_numpy(chosen[::step]),
+                    torch.from_numpy(np.sort(some)),
                     self.n_neighbors,
                     self.n_candidates,
                 )
-            votes = self._vote(voters, temperature, samples, energies)
+            votes = self._vote(voters, temperature, samples, energies, trust)
             labels = votes.argmax(dim=1).cpu().numpy()
         except KeyboardInterrupt:
             if not mixmate.__sklearn_is_fitted__():
@@ -251,7 +251,7 @@ class NeighborVoting(
         self._check_parameters()
         energies = _trusted(_energies(self.mixmate_, data), trust)
         samples = _samples(self.mixmate_, data, energies)
-        votes = self._vote(self._voters, self.temperature_, samples, energies)
+        votes = self._vote(self._voters, self.temperature_, samples, energies, trust)
         return like_input(data, votes)
 
     def transform(self, X: ArrayLike) -> Array:
@@ -341,12 +341,13 @@ class NeighborVoting(
         temperature: float,
         samples: Samples,
         energies: Tensor,
+        trust: Tensor | None,
     ) -> Tensor:
         """Probabilities after the vote, where energies are."""
         if voters is None:
             return torch.softmax(-energies / temperature, dim=1)
         return voters.vote(
-            samples, energies, self.n_neighbors, self.n_candidates, temperature
+            samples, energies, self.n_neighbors, self.n_candidates, temperature, trust
         )
 
     @property

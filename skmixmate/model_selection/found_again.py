@@ -16,11 +16,50 @@ from ..initializers.spectral import (
     neighbor_graph,
 )
 
-__all__ = ["similarities"]
+__all__ = ["relative_cuts", "similarities"]
 
 # Eigenvectors for each cluster, and parts for each that are merged.
 _EIGENVECTOR_RATIO, _PART_RATIO = 1.5, 2
 _N_NEIGHBORS = 10
+# Less is rounding, as of clusters on a line.
+_LEAST_CUT = 1e-6
+
+
+def relative_cuts(Z, numbers: Sequence[int], random_state) -> np.ndarray:
+    """How much clusters cut the graph, as part of what a cloud of one cluster has to.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_features)
+        Finite.
+    numbers : sequence of int
+        Numbers of clusters.
+    random_state : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_numbers,)
+        Mean conductance of the clusters of Z, divided by that of as many clusters of as
+        many Gaussian samples with the same covariance. About one where there are no
+        clusters, however elongated the cloud is: cutting it across is easy, and is done
+        alike in any samples, but no easier than in a Gaussian one.
+
+    References
+    ----------
+    Tibshirani, Walther and Hastie, "Estimating the number of clusters in a data set via
+    the gap statistic" (2001), for a reference without clusters.
+    """
+    centered = (Z - Z.mean(axis=0)).astype(np.float32)
+    draws = random_state.standard_normal((len(Z), len(Z))).astype(np.float32)
+    cloud = (draws @ centered) / np.sqrt(np.float32(len(Z)))
+    cuts = np.empty((2, len(numbers)))
+    for i, samples in enumerate((Z, cloud)):
+        graph = neighbor_graph(samples, max(numbers), _N_NEIGHBORS).graph
+        eigenpairs = _eigenpairs(graph, max(numbers), random_state)
+        for j, number in enumerate(numbers):
+            ways = _two_ways(graph, eigenpairs, number, random_state)
+            cuts[i, j] = min(mean_conductance(graph, labels) for labels in ways)
+    return cuts[0] / np.maximum(cuts[1], _LEAST_CUT)
 
 
 def similarities(

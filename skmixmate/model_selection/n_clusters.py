@@ -5,15 +5,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import _num_samples
+from torch import Tensor
 
 from ..utils.parameter_checks import check_integer
-from ..utils.random import RandomState, private_random_state
+from ..utils.random import RandomState, private_random_state, seeded_clone
 from ..utils.validation import ArrayLike
-from .found_again import similarities
+from .found_again import relative_cuts, similarities
 
 __all__ = [
     "NumberOfClusters",
@@ -23,8 +23,10 @@ __all__ = [
 
 # A cluster with this similarity to its counterparts is found again.
 _FOUND_AGAIN = 0.92
-# With less than this, on average, clusters are none.
-_CHANCE = 0.6
+# With less than this, on average, clusters are none, nor are those that cut the graph
+# by more than this share of what a cloud without clusters has to.
+_CHANCE, _LARGEST_CUT = 0.6, 0.5
+_FEWEST_SAMPLES = 20
 _LARGEST_DEFAULT = 16
 
 
@@ -34,7 +36,7 @@ class NumberOfClusters(NamedTuple):
     Attributes
     ----------
     n_clusters : int
-        The number chosen; 1 if no clusters are found again.
+        The number chosen; 1 if no clusters lie apart and are found again.
     reason : str
         Why.
     candidates : ndarray of shape (n_candidates,), int
@@ -42,9 +44,12 @@ class NumberOfClusters(NamedTuple):
     scores : ndarray of shape (n_candidates,)
         Mean similarity of clusters and of what they are in halves of the samples.
     errors : ndarray of shape (n_candidates,)
-        Standard errors of the scores, from the repeats.
+        Standard deviations of the scores over the repeats, by their root.
     weakest : ndarray of shape (n_candidates,)
-        The same for the cluster that is found again worst.
+        The score of the cluster that is found again worst.
+    relative_cuts : ndarray of shape (n_candidates,)
+        Share of the edges of the neighbour graph that leave clusters, divided by that
+        in a Gaussian cloud with the same covariance: small where clusters lie apart.
     """
 
     n_clusters: int
@@ -53,6 +58,7 @@ class NumberOfClusters(NamedTuple):
     scores: np.ndarray
     errors: np.ndarray
     weakest: np.ndarray
+    relative_cuts: np.ndarray
 
 
 def choose_n_clusters(
@@ -71,7 +77,9 @@ def choose_n_clusters(
     clusters, and so are the graphs of random halves. The number is the largest of
     which every cluster has nearly the same members in the halves (mean Jaccard
     similarity above 0.92). If there is none, it is that with the highest mean over
-    clusters, unless all are found again no better than by chance.
+    clusters, unless all are found again no better than by chance. Numbers whose
+    clusters do not lie apart do not count: a cloud that is longer than wide is cut
+    across in all halves alike, but has twice as many edges there.
 
     Nothing is fitted but features: the clusterer tells which. What is found are
     numbers of clusters that lie apart in these features, whatever their size.
@@ -83,7 +91,8 @@ def choose_n_clusters(
         before the last, are fitted to the samples; for another one, and None, samples
         are taken as they are.
     X : array-like of shape (n_samples, n_features)
-        What the clusterer takes, images as arrays too.
+        What the clusterer takes, images as arrays too. Missing entries are for
+        ready-made clusterers alone.
     candidates : iterable of int, default=None
         Numbers of clusters, from 2 to a quarter of the number of samples; None tries 2
         to 16, or to a tenth of that number.
@@ -130,12 +139,13 @@ def choose_n_clusters(
     Each of 3 clusters is found again (the weakest to 1.00), of more not each.
     """
     n_repeats = check_integer(n_repeats, "n_repeats", min_val=1)
-    max_samples = check_integer(max_samples, "max_samples", min_val=20)
+    max_samples = check_integer(max_samples, "max_samples", min_val=_FEWEST_SAMPLES)
     random_state = private_random_state(random_state)
     rows = _drawn(X, max_samples, random_state)
     numbers = _checked_candidates(candidates, len(rows))
     of_rows = {} if mask is None else {"mask": _safe_indexing(np.asarray(mask), rows)}
-    clusterer = None if clusterer is None else clone(clusterer)
+    if clusterer is not None:
+        clusterer = seeded_clone(clusterer, random_state)
     Z = _features(clusterer, _safe_indexing(X, rows), of_rows)
     return _best_number(Z, numbers, n_repeats, random_state)
 
@@ -144,6 +154,7 @@ def clusters_found_again(
     clusterer: Any,
     X: ArrayLike,
     *,
+    mask: ArrayLike | None = None,
     n_repeats: int = 8,
     max_samples: int = 5000,
     random_state: RandomState = None,
@@ -156,9 +167,11 @@ def clusters_found_again(
     Parameters
     ----------
     clusterer : ready-made clusterer, Pipeline that ends in a clusterer, or clusterer
-        Fitted, with ``predict``.
+        Fitted, with ``predict``; or a fitted search over such.
     X : array-like of shape (n_samples, n_features)
         What the clusterer takes; the training samples or others.
+    mask : array-like of the shape of X, bool, default=None
+        True where observed, for a clusterer that takes one.
     n_repeats : int, default=8
         Number of random halves.
     max_samples : int, default=5000
@@ -171,14 +184,21 @@ def clusters_found_again(
     ndarray of shape (n_clusters,)
         Mean Jaccard similarity of each cluster and its counterparts, by label, from 0
         to 1. Above 0.9 a cluster is there; below 0.6 it is drawn by chance. Zero for a
-        cluster that none of the samples is in.
+        cluster that none of the samples is in, and one for a single cluster, which is
+        compared with nothing.
 
     Raises
     ------
     NotFittedError
         If ``clusterer`` is not fitted.
     TypeError, ValueError
-        If a parameter is out of range, or X is not what the clusterer takes.
+        If a parameter is out of range, X is not what the clusterer takes, or there are
+        more clusters than a quarter of the samples, or negative labels.
+
+    Notes
+    -----
+    Time grows with the cube of the number of clusters: a second for ten, a minute for a
+    hundred.
 
     References
     ----------
@@ -195,29 +215,30 @@ def clusters_found_again(
     [1.0, 1.0, 1.0]
     """
     n_repeats = check_integer(n_repeats, "n_repeats", min_val=1)
-    max_samples = check_integer(max_samples, "max_samples", min_val=20)
+    max_samples = check_integer(max_samples, "max_samples", min_val=_FEWEST_SAMPLES)
     random_state = private_random_state(random_state)
-    samples = _safe_indexing(X, _drawn(X, max_samples, random_state))
-    labels = np.asarray(clusterer.predict(samples))
-    if isinstance(clusterer, Pipeline):
-        Z = clusterer[:-1].transform(samples) if len(clusterer) > 1 else samples
-    elif hasattr(clusterer, "compute_features"):
-        Z = clusterer.compute_features(samples)
-    else:
-        Z = samples
+    if not hasattr(clusterer, "predict"):
+        raise TypeError(f"clusterer must have predict, got {clusterer!r}.")
+    rows = _drawn(X, max_samples, random_state)
+    samples = _safe_indexing(X, rows)
+    of_rows = {} if mask is None else {"mask": _safe_indexing(np.asarray(mask), rows)}
+    labels = _array(clusterer.predict(samples, **of_rows))
+    last, Z = _taken_apart(clusterer, samples, of_rows)
     found, labels = np.unique(labels, return_inverse=True)
-    last = (
-        getattr(clusterer, "n_clusters", 0)
-        if not isinstance(clusterer, Pipeline)
-        else 0
-    )
-    result = np.zeros(max(int(found.max()) + 1, last))
-    if len(found) == 1:
+    n = len(found)
+    if found[0] < 0 or n > len(rows) // 4:
+        raise ValueError(
+            "clusterer must give labels from 0 to at most a quarter of the number of "
+            f"samples, {len(rows) // 4}, got {found[0]} to {found[-1]}, {n} of them."
+        )
+    n_clusters = getattr(last, "n_clusters_", getattr(last, "n_clusters", 0))
+    result = np.zeros(max(int(found[-1]) + 1, n_clusters))
+    if n == 1:
         result[found] = 1.0
         return result
-    Z = check_array(Z)
-    n = len(found)
-    ways = similarities(Z, [n], n_repeats, random_state, {n: [labels, labels]})[n]
+    ways = similarities(
+        check_array(Z), [n], n_repeats, random_state, {n: [labels, labels]}
+    )[n]
     result[found] = max((one.mean(axis=0) for one in ways), key=np.mean)
     return result
 
@@ -232,46 +253,60 @@ def _best_number(
         # Clusters of about one size or of any: whichever are found again.
         of_repeats = max((one.mean(axis=1) for one in found[number]), key=np.mean)
         scores[i] = of_repeats.mean()
-        errors[i] = of_repeats.std() / math.sqrt(n_repeats)
+        errors[i] = (
+            of_repeats.std(ddof=1) / math.sqrt(n_repeats) if n_repeats > 1 else 0
+        )
         weakest[i] = max(one.mean(axis=0).min() for one in found[number])
-    all_found = np.flatnonzero(weakest >= _FOUND_AGAIN)
+    cuts = relative_cuts(Z, numbers, random_state)
+    lies_apart = cuts < _LARGEST_CUT
+    all_found = np.flatnonzero(lies_apart & (weakest >= _FOUND_AGAIN))
     if len(all_found):
-        i = all_found[-1]
+        i = int(all_found[-1])
         reason = (
             f"Each of {numbers[i]} clusters is found again (the weakest to "
             f"{weakest[i]:.2f}), of more not each."
         )
     else:
-        i = int(scores.argmax())
+        i = int(np.where(lies_apart, scores, -1.0).argmax())
         reason = (
             f"Of no number each cluster is found again; {numbers[i]} are best on "
             f"average ({scores[i]:.2f}, the weakest to {weakest[i]:.2f})."
         )
-    if not len(all_found) and scores[i] < _CHANCE:
+    chosen = numbers[i]
+    if not lies_apart.any():
+        chosen = 1
+        reason = (
+            "Clusters of no number lie apart: at best they cut the neighbour graph "
+            f"{cuts.min():.2f} times as much as those of a cloud without clusters. "
+            "There may be none, or features do not tell them apart."
+        )
+    elif not len(all_found) and scores[i] < _CHANCE:
         chosen = 1
         reason = (
             f"Clusters are found again by chance alone ({scores[i]:.2f} at best): "
             "there may be none, or features do not tell them apart."
         )
-    else:
-        chosen = numbers[i]
-        if chosen == max(numbers) and len(numbers) > 1:
-            reason += " It is the largest number tried; there may be more."
+    elif chosen == max(numbers) and len(numbers) > 1:
+        reason += " It is the largest number tried; there may be more."
     return NumberOfClusters(
-        int(chosen), reason, np.array(numbers), scores, errors, weakest
+        int(chosen), reason, np.array(numbers), scores, errors, weakest, cuts
     )
 
 
 def _drawn(X, max_samples: int, random_state) -> np.ndarray:
     n_samples = _num_samples(X)
-    if n_samples < 20:
-        raise ValueError(f"X must have at least 20 samples, got {n_samples}.")
+    if n_samples < _FEWEST_SAMPLES:
+        raise ValueError(
+            f"X must have at least {_FEWEST_SAMPLES} samples, got {n_samples}."
+        )
     return np.sort(random_state.permutation(n_samples)[:max_samples])
 
 
 def _checked_candidates(candidates, n_samples: int) -> list[int]:
     if candidates is None:
         return list(range(2, min(_LARGEST_DEFAULT, n_samples // 10) + 1))
+    if not np.iterable(candidates) or isinstance(candidates, str):
+        raise TypeError(f"candidates must be integers or None, got {candidates!r}.")
     numbers = sorted({check_integer(n, "candidates", min_val=2) for n in candidates})
     if not numbers or numbers[-1] > n_samples // 4:
         raise ValueError(
@@ -282,10 +317,31 @@ def _checked_candidates(candidates, n_samples: int) -> list[int]:
 
 
 def _features(clusterer, X, mask: dict) -> np.ndarray:
+    """Features of samples, fitted to them."""
+    while isinstance(clusterer, Pipeline):
+        if len(clusterer) > 1:
+            X = clusterer[:-1].fit_transform(X)
+        clusterer = clusterer[-1]
     if hasattr(clusterer, "_fit_features"):
-        return clusterer._fit_features(X, **mask)
+        return clusterer.set_params(n_clusters="auto")._fit_features(X, **mask)
     if mask:
         raise TypeError(f"mask needs a ready-made clusterer, got {clusterer!r}.")
-    if isinstance(clusterer, Pipeline) and len(clusterer) > 1:
-        X = clusterer[:-1].fit_transform(X)
-    return check_array(X)
+    return check_array(_array(X))
+
+
+def _taken_apart(clusterer, X, mask: dict):
+    """The last step of a fitted clusterer, and the features of samples."""
+    while hasattr(clusterer, "best_estimator_") or isinstance(clusterer, Pipeline):
+        if hasattr(clusterer, "best_estimator_"):
+            clusterer = clusterer.best_estimator_
+        else:
+            X = clusterer[:-1].transform(X) if len(clusterer) > 1 else X
+            clusterer = clusterer[-1]
+    if hasattr(clusterer, "compute_features"):
+        X = clusterer.compute_features(X, **mask)
+    return clusterer, _array(X)
+
+
+def _array(X):
+    """A tensor as an array, wherever it is; anything else as it is."""
+    return X.detach().cpu().numpy() if isinstance(X, Tensor) else X

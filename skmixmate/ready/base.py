@@ -44,6 +44,8 @@ __all__ = ["ReadyMadeClusterer", "flat_mask"]
 _BATCH_SIZE, _BATCH_ENTRIES = 8192, 2**26
 # Clusters to fill in missing entries with while their number is not known.
 _N_TO_IMPUTE = 8
+# Samples that their number is found from.
+_FEWEST_TO_COUNT = 20
 # Share of a sample that counts as observed where nothing is.
 _LEAST_TRUST = 0.01
 
@@ -166,7 +168,8 @@ class ReadyMadeClusterer(
         else:
             self._store(imputer, features, voting, shape, choice)
             self._oddness = oddness
-            self.outlier_scores_ = oddness.scores(energies, norms)
+            scores = oddness.scores(energies, norms)
+            self.outlier_scores_ = scores if trust is None else scores * _numpy(trust)
         return self
 
     def _prepared(
@@ -176,10 +179,11 @@ class ReadyMadeClusterer(
         self._check_parameters()
         X, mask, shape = self._rows(X, mask)
         data = validate_samples(self, X, mask, reset=True)
-        if self.n_clusters != "auto" and len(data.X) < self.n_clusters:
+        fewest = _FEWEST_TO_COUNT if self.n_clusters == "auto" else self.n_clusters
+        if len(data.X) < fewest:
             raise ValueError(
-                f"n_samples={len(data.X)} must be at least n_clusters="
-                f"{self.n_clusters}."
+                f"n_samples={len(data.X)} must be at least {fewest} for n_clusters="
+                f"{self.n_clusters!r}."
             )
         imputer = self._fitted_imputer(data, seed)
         data, trust = _completed(imputer, data)
@@ -385,16 +389,19 @@ class ReadyMadeClusterer(
         X : array-like or Tensor of shape (n_samples, n_features)
             As in `fit`.
         mask : array-like or Tensor of the shape of X, bool, default=None
-            True where observed. What is filled in is never odd.
+            True where observed. What is filled in is usual: deviations count as much as
+            the share of a sample's variance that was observed.
 
         Returns
         -------
         ndarray or Tensor of shape (n_samples,)
-            In robust standard deviations of the training samples of a sample's cluster:
-            of the energy above their median, or, if that is more, of the logarithm of
-            the norm of its features from theirs. Most are below 3. A quantile of
-            ``outlier_scores_``, 0.99 say, is a threshold that as many training samples
-            exceed, whatever their distribution.
+            In robust standard deviations of the training samples of the cluster with
+            the lowest energy: of the energy above their median, or, if that is more, of
+            the logarithm of the norm of its features from theirs. A quantile of
+            ``outlier_scores_``, 0.99 say, is a threshold for training samples. New ones
+            have higher energies than those that dictionaries were fitted to, the more
+            so the fewer these were: take the quantile of scores of samples that were
+            held out.
 
         Raises
         ------
@@ -410,7 +417,8 @@ class ReadyMadeClusterer(
 
         def scores(found: _Found) -> np.ndarray:
             energies = np.asarray(voting.transform(found.Z))
-            return self._oddness.scores(energies, found.norms)
+            scores = self._oddness.scores(energies, found.norms)
+            return scores if found.trust is None else scores * _numpy(found.trust)
 
         return self._answers(X, mask, scores)
 
@@ -560,6 +568,10 @@ def _completed(
     # Of nothing, the mean still tells which cluster is the likeliest.
     trust = imputer._observed_shares(missing).clamp(min=_LEAST_TRUST)
     return Input(X, None, data.is_tensor), trust
+
+
+def _numpy(trust: Tensor) -> np.ndarray:
+    return trust.cpu().numpy()
 
 
 def _normalized(features: Pipeline, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -82,3 +82,30 @@ def test_after_an_interrupt_nothing_is_known_to_be_usual(blobs, monkeypatch):
     assert not hasattr(clusterer, "outlier_scores_")
     with pytest.raises(ValueError, match="interrupted before it was known"):
         clusterer.outlier_scores(X)
+
+
+def test_what_is_filled_in_is_usual(blobs):
+    _, X = blobs
+    clusterer = EmbeddingClustering(3, always_impute=True, random_state=0).fit(X[:400])
+    threshold = np.quantile(clusterer.outlier_scores(X[400:]), 0.9)
+    rng = np.random.RandomState(0)
+    for share in (0.5, 0.8):
+        hidden = np.where(rng.uniform(size=X.shape) < share, np.nan, X)
+        hidden[:, 0] = X[:, 0]
+        scores = clusterer.outlier_scores(hidden)
+        assert (scores > threshold).mean() < 0.1
+
+
+def test_the_less_is_observed_the_less_sure_are_labels(blobs):
+    _, X = blobs
+    clusterer = EmbeddingClustering(3, always_impute=True, random_state=0).fit(X)
+    rng = np.random.RandomState(0)
+    sure = []
+    for share in (0.0, 0.3, 0.6, 0.9):
+        hidden = np.where(rng.uniform(size=X.shape) < share, np.nan, X)
+        hidden[:, 0] = X[:, 0]
+        sure.append(clusterer.predict_proba(hidden).max(axis=1).mean())
+    assert (np.diff(sure) < 0.0).all()
+    nothing = np.concatenate([np.full((1, 12), np.nan), X[:1]])
+    with pytest.warns(UserWarning, match="no observed entry"):
+        assert clusterer.predict_proba(nothing)[0].max() < 0.5
