@@ -11,6 +11,10 @@ It stores the areas under the ROC curve of finding what is not a digit, or a dig
 out, by `outlier_scores`, by the mixture's scores, by doubt, and by scikit-learn's
 methods on the same features, as ``benchmarks/results/kinds/outliers.json``.
 
+"incomplete" hides entries of new samples of five blobs that overlap, and stores the
+accuracy of their labels and the mean of the largest probabilities, as
+``benchmarks/results/kinds/incomplete.json``.
+
 Labels are used for scoring alone.
 """
 
@@ -18,12 +22,13 @@ import warnings
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from sklearn.datasets import make_blobs
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.neighbors import LocalOutlierFactor
 
-from skmixmate import ImageClustering
+from skmixmate import EmbeddingClustering, ImageClustering
 
 from ..common import (
     DATASETS,
@@ -117,16 +122,36 @@ def of_scores(n_clusters: int, seed: int, X_train, X, is_odd) -> dict:
     return {k: round(float(roc_auc_score(is_odd, v)), 4) for k, v in scores.items()}
 
 
+def incomplete(seeds: int) -> list[dict]:
+    rows = []
+    for seed in range(seeds):
+        X, y = make_blobs(
+            3000, 20, centers=5, center_box=(-3, 3), cluster_std=2.0, random_state=seed
+        )
+        clusterer = EmbeddingClustering(5, always_impute=True, random_state=seed)
+        clusterer.fit(X[:2000])
+        rng = np.random.RandomState(seed)
+        for share in (0.0, 0.3, 0.5, 0.7, 0.9):
+            hidden = rng.uniform(size=(1000, 20)) < share
+            hidden[:, 0] = False  # Something of each is known.
+            P = clusterer.predict_proba(np.where(hidden, np.nan, X[2000:]))
+            row = {"data": "blobs", "seed": seed, "missing": share}
+            rows.append(row | of_probabilities(y[2000:], P))
+            print(rows[-1], flush=True)
+    return rows
+
+
+WHAT = {"calibration": calibration, "outliers": outliers, "incomplete": incomplete}
+
+
 def main():
     parser = make_parser(__spec__.name, __doc__)
-    parser.add_argument("what", choices=["calibration", "outliers"])
+    parser.add_argument("what", choices=list(WHAT))
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds, from 0")
     arguments = parse(parser)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        rows = {"calibration": calibration, "outliers": outliers}[arguments.what](
-            arguments.seeds
-        )
+        rows = WHAT[arguments.what](arguments.seeds)
     result = {
         "command": f"python -m benchmarks.kinds.trust {arguments.what} --seeds "
         f"{arguments.seeds} --threads {arguments.threads}",
