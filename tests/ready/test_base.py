@@ -200,7 +200,7 @@ def test_images_too_small_for_wavelets_are_taken_as_they_are():
 
 
 def test_more_clusters_than_samples(fitted, digits):
-    with pytest.raises(ValueError, match="n_samples=5 must be at least n_clusters=9"):
+    with pytest.raises(ValueError, match="n_samples=5 must be at least 9 for n_clu"):
         clone(fitted).set_params(n_clusters=9).fit(digits[:5])
 
 
