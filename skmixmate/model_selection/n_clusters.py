@@ -197,8 +197,7 @@ def clusters_found_again(
 
     Notes
     -----
-    Time grows with the cube of the number of clusters: a second for ten, a minute for a
-    hundred.
+    Time grows with the cube of the number of clusters.
 
     References
     ----------

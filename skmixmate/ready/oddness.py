@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from scipy.stats import median_abs_deviation
 
 __all__ = ["Oddness"]
 
-# Of a normal distribution, standard deviations in a median absolute deviation.
-_NORMAL = 1.4826
 # No cluster is narrower than this share of the width of all, nor, where that is zero,
 # than rounding errors.
 _NARROWEST, _ROUNDING = 0.1, 1e-5
@@ -74,5 +73,5 @@ def _values(energies, norms) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _center_and_width(values) -> tuple[np.ndarray, np.ndarray]:
-    center = np.median(values, axis=0)
-    return center, _NORMAL * np.median(np.abs(values - center), axis=0)
+    width = median_abs_deviation(values, axis=0, scale="normal")
+    return np.median(values, axis=0), width
