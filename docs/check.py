@@ -1,4 +1,4 @@
-"""Whether built pages have all that is public: ``python docs/check.py HTML``."""
+"""Whether built pages have all that is public, offline: ``python docs/check.py HTML``."""
 
 import inspect
 import re
@@ -13,6 +13,13 @@ _OF_SCIKIT_LEARN = re.compile(
     r"[gs]et_params|set_\w+_request|set_output|get_metadata_routing|set_callbacks"
 )
 _FOREIGN = {"BaseEstimator", "Module", "tuple", "object"}
+# What a browser would fetch to show a page, rather than follow.
+_FETCHED = re.compile(
+    r"""<(?:script|img|source|iframe)[^>]+src=["']((?:https?:)?//[^"']+)"""
+    r"""|<link[^>]+href=["']((?:https?:)?//[^"']+)"""
+)
+# Links that tell about a page and fetch nothing.
+_TELLING = re.compile(r'<link[^>]+rel="(?:canonical|search|author|license)"[^>]*>')
 
 
 def documented(html: Path) -> set[str]:
@@ -44,11 +51,22 @@ def public_methods() -> set[str]:
     return found
 
 
+def fetched(html: Path) -> set[str]:
+    """Addresses of other machines that pages need to be shown."""
+    found = set()
+    for page in html.rglob("*.html"):
+        text = _TELLING.sub("", page.read_text(encoding="utf-8"))
+        found |= {f"{page.name}: {a or b}" for a, b in _FETCHED.findall(text)}
+    return found
+
+
 def main() -> None:
-    """Exit with what is missing."""
-    missing = public_methods() - documented(Path(sys.argv[1]))
-    if missing:
+    """Exit with what is missing, or what is not there offline."""
+    html = Path(sys.argv[1])
+    if missing := public_methods() - documented(html):
         sys.exit("not on any page: " + ", ".join(sorted(missing)))
+    if foreign := fetched(html):
+        sys.exit("needs a network: " + ", ".join(sorted(foreign)))
 
 
 if __name__ == "__main__":
