@@ -1,4 +1,4 @@
-"""Whether built pages have all that is public, offline: ``python docs/check.py HTML``."""
+"""Whether built pages have all that is public, offline: ``docs/check.py HTML``."""
 
 import inspect
 import re
