@@ -16,7 +16,9 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 
 def names(lines):
-    return {Requirement(line).name.replace("scikit-learn", "sklearn") for line in lines}
+    imported_as = {"scikit-learn": "sklearn", "pillow": "PIL"}
+    required = {Requirement(line).name for line in lines}
+    return {imported_as.get(name, name) for name in required}
 
 
 def test_what_is_imported_is_required():
@@ -25,7 +27,7 @@ def test_what_is_imported_is_required():
     required = names(PROJECT["dependencies"])
     # Comes with PyTorch where there is a GPU, and is done without elsewhere.
     required.add("triton")
-    assert imported == required | names(EXTRAS["plot"])
+    assert imported == required | names(EXTRAS["plot"] + EXTRAS["images"])
 
 
 def test_lower_bounds_are_tested():
@@ -35,7 +37,9 @@ def test_lower_bounds_are_tested():
         if not line.startswith("#"):
             name, pin = line.split("==")
             pins[name] = Version(pin)
-    for line in PROJECT["dependencies"] + EXTRAS["plot"] + EXTRAS["test"]:
+    for line in (
+        PROJECT["dependencies"] + EXTRAS["plot"] + EXTRAS["images"] + EXTRAS["test"]
+    ):
         requirement = Requirement(line)
         # Its older CPU builds are in no package index: see constraints-lowest.txt.
         if requirement.name == "torch":

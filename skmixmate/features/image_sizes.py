@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ..utils.callers import warn_user
+from ..utils.median_size import median_size
 
 __all__ = ["has_unequal_sizes", "resized"]
 
@@ -58,16 +58,7 @@ n_channels)
     if sizes.min() == 0:
         raise ValueError("An image of X has no pixels.")
     if size is None:
-        height, width = np.median(sizes, axis=0).astype(int).tolist()
-        size = height, width
-        (smallest, largest) = sizes.min(axis=0), sizes.max(axis=0)
-        warn_user(
-            f"Images are of {len(np.unique(sizes, axis=0))} sizes, heights "
-            f"{smallest[0]} to {largest[0]} and widths {smallest[1]} to {largest[1]}; "
-            f"all are stretched to the medians, {size}. Pass image_shape=(height, "
-            "width) for another size, or crop or pad them to keep proportions.",
-            UserWarning,
-        )
+        size = median_size(sizes, "image_shape")
     return np.stack([_stretched(image, size) for image in images])
 
 
