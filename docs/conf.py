@@ -57,7 +57,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
-    "ignore_pattern": r"/(?!plot_)\w+\.py",
+    "ignore_pattern": r"^(?!plot_)",  # searched in names without their folders
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("skmixmate",),
     "reference_url": {"skmixmate": None},

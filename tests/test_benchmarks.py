@@ -19,9 +19,9 @@ QUOTING = (
     "benchmarks/**/*.json",
     "benchmarks/**/*.md",
     "benchmarks/**/*.py",
-    "docs/*.rst",
+    "docs/**/*.rst",
     "docs/tables/*.csv",
-    "examples/*.py",
+    "examples/**/*.py",
     "skmixmate/**/*.py",
     "tests/test_real_data.py",
 )

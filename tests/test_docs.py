@@ -11,7 +11,8 @@ from skmixmate import functional, modules, penalties
 
 PACKAGE = Path(skmixmate.__file__).parent
 DOCS = PACKAGE.parent / "docs"
-LAYOUT = (DOCS / "design.rst").read_text(encoding="utf-8").split("Who may import")[0]
+DESIGN = (DOCS / "developers" / "design.rst").read_text(encoding="utf-8")
+LAYOUT = DESIGN.split("Who may import")[0]
 API = set(
     re.findall(r"^   ([\w.]+)$", (DOCS / "api.rst").read_text("utf-8"), flags=re.M)
 )

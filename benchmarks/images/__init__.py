@@ -1,1 +1,1 @@
-"""Figures of the user guide on images."""
+"""Figures of the documentation on images."""

@@ -128,7 +128,7 @@ class ImageClustering(ReadyMadeClusterer):
     - `MixMateClustering`, ``n_init`` runs of five epochs. The start of each is one of
       several partitions of 5,000 images, by `SparseSubspaceClustering` and by the
       spectrum of the neighbour graph: that with the lowest criterion after a few epochs
-      on these, see "Clusters of unequal size" in the documentation. With
+      on these, see "Unequal sizes" in the documentation. With
       ``similar_sizes=True`` it is one of four plain sparse subspace clusterings.
       Batches are of 256 images, fewer of less than 35,840.
     - `NeighborVoting` averages the probabilities of each image and of its ten nearest
