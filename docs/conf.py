@@ -78,7 +78,7 @@ html_static_path = ["_static"]
 html_css_files = ["css/skmixmate.css"]
 html_theme_options = {
     "navbar_align": "left",
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
@@ -92,6 +92,8 @@ html_theme_options = {
     ],
 }
 html_show_sourcelink = False
+# Pages without others below them.
+html_sidebars = {name: [] for name in ("changelog", "citation", "glossary")}
 
 OF_SCIKIT_LEARN = r"set_\w+_request|set_output|get_metadata_routing"
 
