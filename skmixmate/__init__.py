@@ -22,6 +22,7 @@ from .group_sparse import GroupSparseAutoencoder, SparseAutoencoder
 from .imputation import LocalGaussianImputer
 from .initializers import SparseSubspaceClustering
 from .mixmate import MixMateClustering, NeighborVoting
+from .persistence import load, save
 from .ready.embeddings import EmbeddingClustering
 from .ready.images import ImageClustering
 from .ready.signals import SignalClustering
@@ -43,10 +44,12 @@ __all__ = [
     "__version__",
     "datasets",
     "inspection",
+    "load",
     "metrics",
     "model_selection",
     "penalties",
     "plotting",
     "ready",
     "recovery",
+    "save",
 ]
