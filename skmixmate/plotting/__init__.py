@@ -1,12 +1,14 @@
 """Pictures of mixtures and choices; matplotlib is imported only when one is drawn."""
 
 from .cluster import ClusterDisplay
+from .confusion import ConfusionDisplay
 from .dictionary import DictionaryDisplay
 from .number import NumberOfClustersDisplay
 from .reconstruction import ReconstructionDisplay
 
 __all__ = [
     "ClusterDisplay",
+    "ConfusionDisplay",
     "DictionaryDisplay",
     "NumberOfClustersDisplay",
     "ReconstructionDisplay",

@@ -9,6 +9,7 @@ from ..utils.parameter_checks import check_bool, check_integer
 from ..utils.validation import ArrayLike
 from .members import (
     array_of,
+    check_has_predict,
     chosen_clusters,
     chosen_names,
     known_clusters,
@@ -189,11 +190,7 @@ class ClusterDisplay:
             If matplotlib is missing.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
-        if not hasattr(estimator, "predict"):
-            raise TypeError(
-                f"estimator must have the method predict, got {estimator!r}; pass "
-                f"labels to {cls.__name__}.from_predictions."
-            )
+        check_has_predict(estimator, cls.__name__)
         proba = None
         if hasattr(estimator, "predict_proba"):
             proba = predicted(estimator, "predict_proba", X, mask)

@@ -11,6 +11,21 @@ def array_of(values) -> np.ndarray:
     return values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
 
 
+def check_has_predict(estimator, display: str) -> None:
+    """Refuse what cannot label samples.
+
+    Raises
+    ------
+    TypeError
+        If there is no method for it.
+    """
+    if not hasattr(estimator, "predict"):
+        raise TypeError(
+            f"estimator must have the method predict, got {estimator!r}; pass labels "
+            f"to {display}.from_predictions."
+        )
+
+
 def is_noise(labels: np.ndarray) -> np.ndarray:
     """Where labels are negative, which is of no cluster."""
     if labels.dtype.kind not in "if":
