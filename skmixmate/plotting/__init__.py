@@ -3,6 +3,7 @@
 from .cluster import ClusterDisplay
 from .confusion import ConfusionDisplay
 from .dictionary import DictionaryDisplay
+from .embedding import EmbeddingDisplay
 from .number import NumberOfClustersDisplay
 from .reconstruction import ReconstructionDisplay
 
@@ -10,6 +11,7 @@ __all__ = [
     "ClusterDisplay",
     "ConfusionDisplay",
     "DictionaryDisplay",
+    "EmbeddingDisplay",
     "NumberOfClustersDisplay",
     "ReconstructionDisplay",
 ]

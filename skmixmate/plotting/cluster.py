@@ -13,6 +13,7 @@ from .members import (
     chosen_clusters,
     chosen_names,
     known_clusters,
+    labels_and_probabilities,
     name_of,
     nearest_first,
     own_probabilities,
@@ -25,7 +26,6 @@ from .samples import (
     is_colored,
     limits_of,
     panel_size,
-    predicted,
     rows,
     sample_form,
     shape_of,
@@ -191,12 +191,7 @@ class ClusterDisplay:
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         check_has_predict(estimator, cls.__name__)
-        proba = None
-        if hasattr(estimator, "predict_proba"):
-            proba = predicted(estimator, "predict_proba", X, mask)
-            labels = proba.argmax(axis=1)
-        else:
-            labels = predicted(estimator, "predict", X, mask)
+        labels, proba = labels_and_probabilities(estimator, X, mask)
         display = cls._of(
             X,
             labels,

@@ -26,6 +26,14 @@ def check_has_predict(estimator, display: str) -> None:
         )
 
 
+def labels_and_probabilities(estimator, X, mask) -> tuple:
+    """What a fitted clusterer predicts; None for probabilities that it does not."""
+    if not hasattr(estimator, "predict_proba"):
+        return predicted(estimator, "predict", X, mask), None
+    proba = predicted(estimator, "predict_proba", X, mask)
+    return proba.argmax(axis=1), proba
+
+
 def is_noise(labels: np.ndarray) -> np.ndarray:
     """Where labels are negative, which is of no cluster."""
     if labels.dtype.kind not in "if":
