@@ -2,19 +2,46 @@
 Digits in five lines
 ====================
 
-The 1,797 handwritten digits that come with scikit-learn, clustered without a label.
+Half of the 1,797 handwritten digits that come with scikit-learn, clustered without a
+label; the other half goes into the clusters that were found.
 """
 
 from sklearn.datasets import load_digits
 
 from skmixmate import ImageClustering
-from skmixmate.metrics import clustering_accuracy
 
 images, y = load_digits(return_X_y=True)
-clusterer = ImageClustering(n_clusters=10, image_shape=(8, 8), random_state=0)
-labels = clusterer.fit_predict(images)
+clusterer = ImageClustering(10, image_shape=(8, 8), n_init=1, random_state=0)
+clusterer.fit(images[::2])
+labels = clusterer.predict(images[1::2])
 
 # %%
-# The digits' names were not used so far. They tell how many labels are right:
+# Each row is a cluster of the new digits, with those that are the most typical, and in
+# frames those that are the most doubtful, with their probabilities:
 
-print(f"{clustering_accuracy(y, labels):.3f}")
+import matplotlib.pyplot as plt
+
+from skmixmate.plotting import ClusterDisplay
+
+ClusterDisplay.from_estimator(clusterer, images[1::2])
+plt.show()
+
+# %%
+# What the digits are was not used so far. It tells how many labels are right, where a
+# cluster is for the digit that matches it best:
+
+from skmixmate.metrics import clustering_accuracy
+
+print(f"{clustering_accuracy(y[1::2], labels):.3f}")
+
+# %%
+# What is wrong is off the diagonal:
+
+from skmixmate.plotting import ConfusionDisplay
+
+ConfusionDisplay.from_predictions(y[1::2], labels)
+plt.show()
+
+# %%
+# ``n_init=1`` and half of the digits are for time. By default there are two runs, of
+# which the one with the lower ``criterion_`` is kept.
