@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
@@ -50,6 +50,7 @@ __all__ = [
     "CallbackSupportMixin",
     "ContextCallback",
     "FittedAttributes",
+    "Run",
     "history_arrays",
     "joined_histories",
     "load_optimizer_state",
@@ -142,13 +143,21 @@ def load_optimizer_state(
         }
 
 
+class Run(NamedTuple):
+    """A run of a fit: one entry an epoch, and what runs are ranked by."""
+
+    history: dict[str, np.ndarray]
+    criterion: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class FittedAttributes(ABC):
     """Fitted attributes of an estimator; subclasses add them as fields.
 
     The field ``last``, what the last pass over the samples found, is a dataclass of
     type ``last_pass_type``, or None if that pass was interrupted. It has ``loss_``,
-    and what else ``criterion`` reads.
+    and what else ``criterion`` reads. ``runs_`` is None where there is a single run,
+    the one whose history this is.
     """
 
     last_pass_type: ClassVar[type]
@@ -160,6 +169,7 @@ class FittedAttributes(ABC):
     history_: dict[str, np.ndarray]
     n_iter_: int
     converged_: bool
+    runs_: list[Run] | None = None
     _optimizer_state: list | None = None
     last: Any = None
 
@@ -217,6 +227,7 @@ class FittedAttributes(ABC):
         """Return name and value of every fitted attribute."""
         attributes = dict(vars(self))
         del attributes["last"]
+        attributes["runs_"] = self.runs_ or [Run(self.history_, self.criterion)]
         return attributes | ({} if self.last is None else vars(self.last))
 
     def store(self, estimator) -> None:

@@ -106,6 +106,11 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
     history_ : dict of str to ndarray
         One entry an epoch: "loss", "seconds" and, after `fit`, "n_reseeded_atoms", the
         number of atoms that no sample used and that became badly explained samples.
+    runs_ : list of tuple (history, criterion)
+        The runs of the fit, as named tuples: ``run.history`` is as ``history_`` and
+        ``run.criterion`` as ``loss_``, infinite if the run was interrupted. The first
+        with the lowest criterion is kept. After a warm start or ``partial_fit`` it is
+        one, the one that went on, with its whole history.
     n_iter_ : int
         Number of epochs of the last fit.
     converged_ : bool
@@ -290,6 +295,11 @@ class SparseAutoencoder(BaseSparseAutoencoder):
     history_ : dict of str to ndarray
         One entry an epoch: "loss", "seconds" and, after `fit`, "n_reseeded_atoms", the
         number of atoms that no sample used and that became badly explained samples.
+    runs_ : list of tuple (history, criterion)
+        The runs of the fit, as named tuples: ``run.history`` is as ``history_`` and
+        ``run.criterion`` as ``loss_``, infinite if the run was interrupted. The first
+        with the lowest criterion is kept. After a warm start or ``partial_fit`` it is
+        one, the one that went on, with its whole history.
     n_iter_ : int
         Number of epochs of the last fit.
     converged_ : bool

@@ -171,6 +171,11 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
         differ in ``init`` and ``random_state`` alone.
     history_ : dict of str to ndarray
         One entry an epoch: "loss", "seconds" and, after `fit`, "n_reseeded_atoms".
+    runs_ : list of tuple (history, criterion)
+        The runs of the fit, as named tuples: ``run.history`` is as ``history_`` and
+        ``run.criterion`` as ``criterion_``, infinite if the run was interrupted. The
+        first with the lowest criterion is kept. After a warm start or ``partial_fit``
+        it is one, the one that went on, with its whole history.
     n_iter_ : int
         Number of epochs of the last fit.
     converged_ : bool

@@ -4,6 +4,7 @@ from .cluster import ClusterDisplay
 from .confusion import ConfusionDisplay
 from .dictionary import DictionaryDisplay
 from .embedding import EmbeddingDisplay
+from .loss import LossDisplay
 from .number import NumberOfClustersDisplay
 from .reconstruction import ReconstructionDisplay
 
@@ -12,6 +13,7 @@ __all__ = [
     "ConfusionDisplay",
     "DictionaryDisplay",
     "EmbeddingDisplay",
+    "LossDisplay",
     "NumberOfClustersDisplay",
     "ReconstructionDisplay",
 ]
