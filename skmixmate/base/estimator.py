@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic
+from ..utils.progress import reporting
 from ..utils.validation import Array, ArrayLike, Input, validate_samples
 from .fit import NetworkFit
 from .parameters import NetworkParameters
@@ -78,26 +79,27 @@ class NetworkEstimatorMixin(
             If fitting was interrupted, or ended because the loss was not finite.
         """
         parameters = self._parameters_type.from_estimator(self)
-        continued = parameters.warm_start and self.__sklearn_is_fitted__()
-        fit = self._new_fit(parameters, X, mask, continued)
-        context = self._init_callback_context(max_subtasks=fit.n_runs)
-        training_set = {
-            "X": X,
-            "y": y,
-            "metadata": None if mask is None else {"mask": mask},
-        }
-        context.call_on_fit_task_begin(estimator=self, **training_set)
-        fitted, interrupted_run = self._run(
-            fit, ContextCallback(context, self, fit, training_set)
-        )
-        fitted.store(self)
-        context.call_on_fit_task_end(estimator=self, **training_set)
-        if interrupted_run is not None:
-            # What calls this fit would go on as if nothing had been.
-            if not is_called_by_user(self):
-                raise KeyboardInterrupt
-            _warn_of_interrupt(fitted, interrupted_run, fit.n_runs)
-        return self
+        with reporting(type(self).__name__, parameters.verbose, "fitted"):
+            continued = parameters.warm_start and self.__sklearn_is_fitted__()
+            fit = self._new_fit(parameters, X, mask, continued)
+            context = self._init_callback_context(max_subtasks=fit.n_runs)
+            training_set = {
+                "X": X,
+                "y": y,
+                "metadata": None if mask is None else {"mask": mask},
+            }
+            context.call_on_fit_task_begin(estimator=self, **training_set)
+            fitted, interrupted_run = self._run(
+                fit, ContextCallback(context, self, fit, training_set)
+            )
+            fitted.store(self)
+            context.call_on_fit_task_end(estimator=self, **training_set)
+            if interrupted_run is not None:
+                # What calls this fit would go on as if nothing had been.
+                if not is_called_by_user(self):
+                    raise KeyboardInterrupt
+                _warn_of_interrupt(fitted, interrupted_run, fit.n_runs)
+            return self
 
     @plain_arithmetic
     def partial_fit(
@@ -131,8 +133,9 @@ class NetworkEstimatorMixin(
             If training is interrupted; what was learned is kept.
         """
         parameters = self._parameters_type.from_estimator(self)
-        fit = self._new_fit(parameters, X, mask, self.__sklearn_is_fitted__())
-        fitted, interrupted = fit.run_one_epoch()
+        with reporting(type(self).__name__, parameters.verbose):
+            fit = self._new_fit(parameters, X, mask, self.__sklearn_is_fitted__())
+            fitted, interrupted = fit.run_one_epoch()
         fitted.store(self)
         if interrupted:
             raise KeyboardInterrupt
@@ -256,7 +259,10 @@ class NetworkEstimatorMixin(
         left_out = fitted.left_out(data)
         network = fitted.network(parameters, left_out)
         samples = fitted.samples(data, parameters.device, left_out)
-        return compute_in_batches(network, samples, function, data.X.device, **options)
+        with reporting(type(self).__name__, parameters.verbose):
+            return compute_in_batches(
+                network, samples, function, data.X.device, **options
+            )
 
     def _map(self, X, mask, function: Callable, **options):
         """Validate, compute and return what the user gave: an array or a tensor."""

@@ -17,18 +17,18 @@ from ..training import (
     DeadAtomReseeding,
     EarlyStopping,
     LinearDecay,
-    PrintProgress,
+    ReportProgress,
     Samples,
     Trainer,
 )
 from ..utils.callers import warn_user
+from ..utils.progress import step
 from ..utils.random import private_random_state, torch_generator
 from ..utils.validation import Input
 from .parameters import NetworkParameters
 from .samples import bounded_samples, initialization_subset, scaled_points
 from .training import (
     FittedAttributes,
-    Run,
     joined_histories,
     load_optimizer_state,
     new_trainer,
@@ -148,17 +148,16 @@ class NetworkFit(ABC):
         """
         best: Any = None
         interrupted_run = None
-        runs = []
         for i in range(self.n_runs):
-            prefix = f"run {i + 1}/{self.n_runs}, " if self.n_runs > 1 else ""
+            name = f"run {i + 1}/{self.n_runs}" if self.n_runs > 1 else ""
             try:
-                fitted, interrupted = self._train(callbacks, prefix)
+                with step(name):
+                    fitted, interrupted = self._train(callbacks)
             except KeyboardInterrupt:
                 if best is None:
                     raise
                 interrupted = True
             else:
-                runs.append(Run(fitted.history_, fitted.criterion))
                 if best is None or fitted.criterion < best.criterion:
                     best = fitted
             if interrupted:
@@ -166,8 +165,7 @@ class NetworkFit(ABC):
                 break
         if best.last is not None:
             self.warn(best)
-        best = self._after_earlier(best)
-        return replace(best, runs_=runs if len(runs) > 1 else None), interrupted_run
+        return self._after_earlier(best), interrupted_run
 
     def run_one_epoch(self) -> tuple[FittedAttributes, bool]:
         """Take one epoch over a batch; also return whether it was interrupted."""
@@ -178,7 +176,7 @@ class NetworkFit(ABC):
             self.samples,
             # Another order in each call, also from the same seed.
             torch_generator(self.random_state, offset=n_earlier),
-            [*self.callbacks(is_stream=True), *self._progress()],
+            [*self.callbacks(is_stream=True), ReportProgress()],
             max_iter=1,
         )
         if self.earlier is not None:
@@ -195,12 +193,12 @@ class NetworkFit(ABC):
             return fitted, True
         return replace(fitted, last=last), trainer.interrupted
 
-    def _train(self, callbacks, prefix: str) -> tuple[FittedAttributes, bool]:
+    def _train(self, callbacks) -> tuple[FittedAttributes, bool]:
         """Train from one start; return the result and whether it was interrupted."""
         ending = self.new_ending()
         trainer = new_trainer(
             self.parameters,
-            self._first_network(prefix),
+            self._first_network(),
             self.samples,
             torch_generator(self.random_state),
             [
@@ -208,7 +206,7 @@ class NetworkFit(ABC):
                 *self.callbacks(is_stream=False),
                 *callbacks,
                 self.reseeding(),
-                *self._progress(prefix),
+                ReportProgress(),
             ],
             max_iter=self.parameters.max_iter,
         ).run()
@@ -224,7 +222,8 @@ class NetworkFit(ABC):
     def _last_pass(self, fitted: Any) -> Any:
         left_out = fitted.left_out(self.data)
         module = fitted.network(self.parameters, left_out)
-        return self.last_pass(module, self.samples.replaced(left_out=left_out))
+        with step("last pass"):
+            return self.last_pass(module, self.samples.replaced(left_out=left_out))
 
     def observed_features(self) -> np.ndarray | None:
         """Which features were ever observed, None for all."""
@@ -252,9 +251,6 @@ class NetworkFit(ABC):
         samples = earlier.samples(self.data, self.parameters.device, never)
         return bounded_samples(samples)
 
-    def _progress(self, prefix: str = "") -> list[Callback]:
-        return [PrintProgress(prefix)] if self.parameters.verbose else []
-
     def new_ending(self) -> LinearDecay | EarlyStopping:
         """What ends a run, or lowers its learning rate until it ends."""
         parameters = self.parameters
@@ -270,25 +266,24 @@ class NetworkFit(ABC):
             parameters.tol, parameters.n_iter_no_change, earlier_losses
         )
 
-    def _first_network(self, prefix: str = "") -> UnfoldedEncoder:
+    def _first_network(self) -> UnfoldedEncoder:
         if self.earlier is not None:
             return self.earlier_network()
         X = initialization_subset(
             self.samples, self.parameters.init_size, self.random_state
         )
-        if self.parameters.verbose:
-            # Of few epochs it takes most of the time.
-            print(f"{prefix}start from {len(X)} samples", flush=True)
-        points = first_atoms(
-            self.parameters.init,
-            X,
-            random_state=self.random_state,
-            center=self.samples.center,
-            group_size=self.parameters.penalty.group_size,
-            criterion=self.start_criterion(X),
-            choose_n_atoms=self.chooser_of_n_atoms(X),
-            **self.start_shape(),
-        )
+        # Of few epochs it takes most of the time.
+        with step("start", begins=f"start from {len(X)} samples"):
+            points = first_atoms(
+                self.parameters.init,
+                X,
+                random_state=self.random_state,
+                center=self.samples.center,
+                group_size=self.parameters.penalty.group_size,
+                criterion=self.start_criterion(X),
+                choose_n_atoms=self.chooser_of_n_atoms(X),
+                **self.start_shape(),
+            )
         module = self.network_from_points(points, self.random_state)
         warn_of_unstable_encoder(module)
         return module

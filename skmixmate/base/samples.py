@@ -11,6 +11,7 @@ from ..initializers import InitializationWarning
 from ..modules import UnfoldedEncoder
 from ..training import Samples
 from ..utils.callers import warn_user
+from ..utils.progress import in_batches
 from ..utils.validation import Array, Input
 from .parameters import NetworkParameters
 
@@ -271,7 +272,7 @@ def batched_outputs(
             _DECODED_PER_GPU_BATCH // (n_dictionaries * n_features),
         )
     with torch.no_grad():
-        for index in samples.slices(max(16, batch_size)):
+        for index in in_batches("encoding", len(samples), max(16, batch_size)):
             yield index, module(*samples.batch(index), **options)
 
 

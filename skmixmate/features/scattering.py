@@ -18,6 +18,7 @@ from ..functional import (
 )
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
+from ..utils.progress import in_batches
 from ..utils.validation import Array, ArrayLike, validate_samples
 from .feature_names import (
     check_input_features,
@@ -245,8 +246,7 @@ class ScatteringTransform(TransformerMixin, BaseEstimator):
         )
         batch_size = self._batch_size(device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and images.requires_grad):
-            for start in range(0, len(images), batch_size):
-                batch = slice(start, start + batch_size)
+            for batch in in_batches("wavelet scattering", len(images), batch_size):
                 upright = self._enlarged(images[batch].to(device).to(data.dtype))
                 copies = turned_copies(upright, self._n_turns)
                 S = torch.stack([self._coefficients(copy) for copy in copies]).mean(0)

@@ -23,6 +23,7 @@ from ..functional.scattering_1d_filters import kept_averages, smallest_scale
 from ..utils.callers import warn_user
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
+from ..utils.progress import in_batches
 from ..utils.validation import Array, ArrayLike, validate_samples
 from .feature_names import check_input_features, names_by_channel
 from .signal_shape import by_channel, check_signal_shape, flatten_signals
@@ -234,8 +235,7 @@ class ScatteringTransform1D(TransformerMixin, BaseEstimator):
         )
         batch_size = self._batch_size(operators, device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and signals.requires_grad):
-            for start in range(0, len(signals), batch_size):
-                batch = slice(start, start + batch_size)
+            for batch in in_batches("wavelet scattering", len(signals), batch_size):
                 S = signals[batch].to(device).to(data.dtype).mT.flatten(0, 1)
                 S = scattering_1d(S, operators, self._max_order)
                 if self.normalize_paths:

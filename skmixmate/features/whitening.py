@@ -13,6 +13,7 @@ from sklearn.preprocessing import FunctionTransformer, normalize
 from sklearn.utils.validation import check_is_fitted
 
 from ..utils.parameter_checks import check_integer, check_number
+from ..utils.progress import step
 from ..utils.random import RandomState, private_random_state
 from ..utils.validation import ArrayLike, validate_samples
 
@@ -183,7 +184,7 @@ def _largest_moments(X, n_components: int):
     X = X.astype(np.float64, copy=False)
     # The smaller of the two products has the same eigenvalues.
     is_wide = n_features > n_samples
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"), step("second moments"):
         moments = (X @ X.T if is_wide else X.T @ X) / n_samples
     if not np.isfinite(moments).all():
         raise ValueError(
@@ -191,11 +192,12 @@ def _largest_moments(X, n_components: int):
             "in which X is not so large."
         )
     size = len(moments)
-    eigenvalues, eigenvectors = scipy.linalg.eigh(
-        moments,
-        subset_by_index=[max(size - n_components, 0), size - 1],
-        overwrite_a=True,
-    )
+    with step("eigenvectors"):
+        eigenvalues, eigenvectors = scipy.linalg.eigh(
+            moments,
+            subset_by_index=[max(size - n_components, 0), size - 1],
+            overwrite_a=True,
+        )
     eigenvalues, eigenvectors = eigenvalues[::-1], eigenvectors[:, ::-1]
     rounding_error = max(X.shape) * np.finfo(np.float64).eps * eigenvalues[0]
     is_nonzero = eigenvalues > max(rounding_error, 0.0)

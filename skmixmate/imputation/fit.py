@@ -10,6 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
+from ..utils.progress import each, step
 from .local_gaussians import LocalGaussians
 
 __all__ = ["fit_local_gaussians"]
@@ -77,19 +78,20 @@ def fit_local_gaussians(
     seen = observed * ~hidden
     D = known * seen
     D = D + model.missing_globally(D, seen)
-    for i in range(_N_GLOBAL_ROUNDS):
+    for i in each("one Gaussian, round", range(_N_GLOBAL_ROUNDS)):
         model, shift = _refitted_globally(model, D, max(0.5**i, _LAST_NOISE))
         known, D = known - shift, D - shift
         D = torch.where(seen > 0, known, model.missing_globally(known * seen, seen, D))
     model, shift = _refitted_globally(model, D, model.noise)
     known, D = known - shift, D - shift
     every = torch.arange(len(D), device=D.device)
-    for i in range(_N_LOCAL_ROUNDS):
+    for i in each("local Gaussians, round", range(_N_LOCAL_ROUNDS)):
         model = _refitted_locally(model, D, n_clusters, random_state)
         if i == _NOISE_ROUND:
             model = _with_best_noise(model, known, seen, D, hidden)
         D = model.completed_once(known, seen, D, every)
-    model = _calibrated(model, D, known, seen, hidden)
+    with step("deviations of errors"):
+        model = _calibrated(model, D, known, seen, hidden)
     rows = hidden.any(1).nonzero().flatten()
     D[rows] = model.completed_once(known[rows], observed[rows], D[rows], rows)
     return _refitted_locally(model, D, n_clusters, random_state)

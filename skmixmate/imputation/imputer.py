@@ -13,6 +13,7 @@ from ..base.samples import like_input
 from ..training import Samples
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_bool, check_integer
+from ..utils.progress import in_batches
 from ..utils.random import RandomState, private_random_state
 from ..utils.validation import (
     Array,
@@ -253,7 +254,9 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
         std = torch.zeros_like(filled) if return_std else None
         if missing is not None:
             model = self._model()
-            for rows in missing.any(dim=1).nonzero().flatten().split(_BATCH_SIZE):
+            incomplete = missing.any(dim=1).nonzero().flatten()
+            for batch in in_batches("filling in", len(incomplete), _BATCH_SIZE):
+                rows = incomplete[batch]
                 X, observed = (
                     part.to(model.mean.device)
                     for part in (filled[rows], ~missing[rows])

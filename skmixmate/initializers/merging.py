@@ -10,6 +10,8 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.cluster import contingency_matrix
 
+from ..utils.progress import each
+
 __all__ = ["Labeling", "Labelings", "mean_conductance", "merged_clusters"]
 
 # Two labellings are one if each cluster has this share of its samples in common with
@@ -87,13 +89,15 @@ class Labelings(list[Labeling]):
         """
         finalists: dict[float, tuple[float, int]] = {}
         if len(self) > 1:
-            for i, one in enumerate(self):
+            for i, one in enumerate(each("partition", self)):
                 found = criterion(one.labels, 1), i
                 finalists[one.handicap] = min(found, finalists.get(one.handicap, found))
         places = [i for _, i in finalists.values()] or [0]
         if len(places) == 1:
             return Choice(self[places[0]].labels, self[places[0]].conductance)
-        values = {i: criterion(self[i].labels, _EFFORT) for i in places}
+        values = {
+            i: criterion(self[i].labels, _EFFORT) for i in each("finalist", places)
+        }
         chosen = min(places, key=lambda i: self[i].handicap * values[i])
         close = _CLOSE * min(values.values())
         rivals = [self[i].labels for i in places if values[i] <= close]

@@ -11,6 +11,7 @@ from sklearn.linear_model import lasso_path
 
 from ..functional import orthogonal_matching_pursuit
 from ..utils.callers import warn_user
+from ..utils.progress import in_batches
 
 __all__ = ["lasso_representation", "omp_representation"]
 
@@ -52,7 +53,7 @@ def omp_representation(X, kept, n_nonzero_coefs: int) -> sparse.csr_array:
     uses_gram = n_nonzero_coefs > 1 and len(kept) <= _LARGEST_GRAM
     gram = atoms @ atoms.T if uses_gram else None
     supports, coefs = [], []
-    for rows in _blocks(len(X)):
+    for rows in in_batches("matching pursuit", len(X), _BLOCK_SIZE):
         support, coef = orthogonal_matching_pursuit(
             samples[rows], atoms, n_nonzero_coefs, own[rows], gram
         )
@@ -107,7 +108,7 @@ def lasso_representation(X, kept, alpha: float) -> sparse.csr_array:
     largest = np.concatenate(
         [
             np.abs(_correlations(X[rows], atoms, own[rows])).max(axis=1)
-            for rows in _blocks(len(X))
+            for rows in in_batches("correlations", len(X), _BLOCK_SIZE)
         ]
     )
     largest = largest[largest > negligible]
@@ -115,7 +116,7 @@ def lasso_representation(X, kept, alpha: float) -> sparse.csr_array:
         return sparse.csr_array((len(X), len(X)), dtype=np.float64)
     threshold = largest.min() / alpha
     codes = []
-    for rows in _blocks(len(X)):
+    for rows in in_batches("lasso", len(X), _BLOCK_SIZE):
         block = _lasso_codes(X[rows], atoms, own[rows], threshold)
         codes.append(sparse.csr_array(block))
     codes = sparse.vstack(codes, format="csr")
@@ -256,8 +257,3 @@ def _position_among(kept, n_samples: int) -> np.ndarray:
     position = np.full(n_samples, -1)
     position[kept] = np.arange(len(kept))
     return position
-
-
-def _blocks(n_samples: int) -> list[slice]:
-    starts = range(0, n_samples, _BLOCK_SIZE)
-    return [slice(start, start + _BLOCK_SIZE) for start in starts]

@@ -11,6 +11,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
+from ..utils.progress import each, step
 from ..utils.random import private_random_state
 from .copies import DistinctSamples, distinct_samples
 from .merging import Labeling, Labelings, mean_conductance, merged_clusters
@@ -117,7 +118,8 @@ def spectral_labelings(
 
 def neighbor_graph(X, n_clusters: int, n_neighbors: int) -> DistinctSamples:
     """Distinct samples, and who of them is whose neighbour."""
-    distinct = distinct_samples(X, n_clusters, n_neighbors)
+    with step("nearest neighbours"):
+        distinct = distinct_samples(X, n_clusters, n_neighbors)
     graph = distinct.graph
     graph.data[:] = 1.0
     return distinct._replace(graph=0.5 * (graph + graph.T))
@@ -229,7 +231,8 @@ def spectral_partitions(
     numbers = [n for n in numbers if n_clusters < n <= n_samples // 20]
     ratios = [_n_components(n_clusters, ratio) for ratio in _EIGENVECTOR_RATIOS]
     most = min(max(ratios + numbers), n_samples)
-    eigenpairs = leading_eigenvectors(affinity, most, 0.01, random_state)
+    with step("eigenvectors"):
+        eigenpairs = leading_eigenvectors(affinity, most, 0.01, random_state)
     found = Labelings()
 
     def add(labels, handicap=1.0):
@@ -252,7 +255,7 @@ def spectral_partitions(
     for n_components in ratios[1:]:
         add(clusters(n_clusters, n_components))
     add(clusters(n_clusters, n_clusters), _HANDICAP)
-    for number in numbers * _N_DRAWS:
+    for number in each("clusters of eigenvectors", numbers * _N_DRAWS):
         parts = clusters(number, number)
         add(merged_clusters(affinity, parts, n_clusters, exponent), _HANDICAP)
     return found

@@ -16,6 +16,7 @@ from ..utils.parameter_checks import (
     check_number,
     check_or_auto,
 )
+from ..utils.progress import each, step
 from ..utils.random import RandomState, private_random_state
 from ..utils.validation import ArrayLike, validate_samples
 from .copies import distinct_rows
@@ -200,7 +201,8 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
         signs = _signs(unit)
         # Rounded, as multiples differ in their last digits.
         rows, copy_of = distinct_rows(np.round(signs * unit, 9), self.n_clusters)
-        codes = self._mean_codes(unit[rows], n_rounds, dropout, random_state)
+        with step("sparse representations"):
+            codes = self._mean_codes(unit[rows], n_rounds, dropout, random_state)
         self.representation_ = _of_all_samples(codes, rows, copy_of, signs)
         self.affinity_matrix_ = _affinity(self.representation_)
         affinity = self.affinity_matrix_[rows][:, rows]
@@ -208,7 +210,8 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
             found = spectral_partitions(
                 affinity, self.n_clusters, random_state, exponent=_EXPONENT
             )
-            labels = _best_represented(unit[rows], codes, found)
+            with step("representation by clusters"):
+                labels = _best_represented(unit[rows], codes, found)
         else:
             labels = spectral_clustering_labels(affinity, self.n_clusters, random_state)
         self.labels_ = labels[copy_of]
@@ -221,7 +224,7 @@ class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
             dropout = 1.0 - share_kept if self.method == "omp" else 0.0
         n_kept = max(2, math.ceil((1.0 - dropout) * len(X)))
         total = sparse.csr_array((len(X), len(X)), dtype=np.float64)
-        for _ in range(n_rounds):
+        for _ in each("round", range(n_rounds)):
             kept = np.sort(random_state.permutation(len(X))[:n_kept])
             if self.method == "omp":
                 n_nonzero_coefs = min(self.n_nonzero_coefs, n_kept - 1, X.shape[1])

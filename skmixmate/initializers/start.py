@@ -8,6 +8,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from ..utils.callers import warn_user
+from ..utils.progress import say
 from ..utils.random import seeded_clone
 from ..utils.validation import with_nan
 from .dictionaries import (
@@ -184,7 +185,9 @@ def first_atoms(
         seed = random_state.randint(np.iinfo(np.int32).max)
 
         def after_training(labels, n_epochs):
-            return criterion(atoms_of(labels, np.random.RandomState(seed)), n_epochs)
+            value = criterion(atoms_of(labels, np.random.RandomState(seed)), n_epochs)
+            say(f"criterion {value:.6g}")
+            return value
 
         explains_all = n_atoms >= X.shape[1]
         choice = found.least_cut() if explains_all else found.best(after_training)

@@ -25,6 +25,7 @@ from ..training import (
     Trainer,
 )
 from ..utils.callers import warn_user
+from ..utils.progress import each, step
 from ..utils.random import private_random_state
 from ..utils.validation import Input, missing_entries
 from .network import (
@@ -71,7 +72,8 @@ class MixtureFit(NetworkFit):
         if parameters.missing == "impute":
             self.imputer = _imputer(parameters, data, earlier)
         if self.imputer is not None:
-            data = self.imputer._on(parameters.device)._completed(data)
+            with step("missing entries"):
+                data = self.imputer._on(parameters.device)._completed(data)
         super().__init__(parameters, data, earlier)
 
     def first_samples(self) -> Samples:
@@ -175,7 +177,8 @@ class MixtureFit(NetworkFit):
             conductance: Callable[[np.ndarray], float],
         ) -> int:
             few_cut, many_cut = (
-                conductance(train(points(n), _N_TRIAL_EPOCHS)[1]) for n in (few, many)
+                conductance(train(points(n), _N_TRIAL_EPOCHS)[1])
+                for n in each("number of atoms", (few, many))
             )
             is_better = few_cut < _FEW_ATOMS_GAIN * many_cut
             self._n_given_atoms = few if is_better else many
@@ -302,4 +305,5 @@ def _imputer(
     seed = private_random_state(parameters.random_state).randint(2**31 - 1)
     # A number, whatever ``random_state`` is: it is kept.
     imputer = LocalGaussianImputer(parameters.n_clusters, random_state=int(seed))
-    return imputer._on(parameters.device)._fit(data)._on("auto")
+    with step("missing entries", begins="missing entries"):
+        return imputer._on(parameters.device)._fit(data)._on("auto")

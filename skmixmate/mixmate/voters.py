@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..functional import nearest_in_groups
 from ..training import Samples
+from ..utils.progress import in_batches
 from ..utils.validation import shared_tensor
 
 __all__ = ["Voters"]
@@ -191,10 +192,9 @@ class Voters:
         offsets = self.offsets.tolist()
         sizes = torch.from_numpy(np.diff(self.offsets)).to(device)
         places = torch.arange(n_neighbors, device=device)
-        batches = (
-            samples.slices(_BATCH_SIZE) if rows is None else rows.split(_BATCH_SIZE)
-        )
-        for index in batches:
+        n_samples = len(samples) if rows is None else len(rows)
+        for batch in in_batches("nearest voters", n_samples, _BATCH_SIZE):
+            index = batch if rows is None else rows[batch]
             likeliest = energies[index].to(device)
             n_searched = min(n_candidates, likeliest.shape[1])
             likeliest = likeliest.topk(n_searched, largest=False).indices

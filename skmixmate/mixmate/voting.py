@@ -1,5 +1,6 @@
 """A mixture whose labels are decided together with neighbouring samples."""
 
+from contextlib import AbstractContextManager
 from typing import Literal, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..training import Samples
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_integer, check_number, check_or_auto
+from ..utils.progress import reporting, step
 from ..utils.random import RandomState, private_random_state, seeded_clone
 from ..utils.validation import Array, ArrayLike, Input, validate_samples
 from .estimator import MixMateClustering
@@ -48,7 +50,7 @@ class NeighborVoting(
     ----------
     mixmate : MixMateClustering, default=None
         Fitted, as a clone and always anew, to the samples. None is
-        ``MixMateClustering()``.
+        ``MixMateClustering()``. Its ``verbose`` is that of the vote too.
     n_neighbors : int, default=10
         Number of training samples that vote beside the sample itself, at most as many
         as voters are in its likeliest cluster, so that no small cluster is outvoted by
@@ -150,7 +152,8 @@ class NeighborVoting(
             If fitting, or the vote, was interrupted; within a Pipeline or a search, it
             is a KeyboardInterrupt.
         """
-        self._fit(X)
+        with self._report(self.mixmate, "fitted"):
+            self._fit(X)
         return self
 
     def _fit(self, X: ArrayLike, trust: Tensor | None = None) -> Tensor | None:
@@ -167,21 +170,22 @@ class NeighborVoting(
         temperature = 1.0 if self.temperature == "auto" else float(self.temperature)
         try:
             mixmate.fit(data.X)
-            plain = _energies(mixmate, data)
-            energies = _trusted(plain, trust)
-            samples = _samples(mixmate, data, energies)
-            voters = Voters.from_samples(samples, energies, chosen)
-            if self.temperature == "auto":
-                some = random_state.permutation(chosen)[:_N_TO_CALIBRATE]
-                temperature = voters.temperature(
-                    samples,
-                    energies,
-                    torch.from_numpy(np.sort(some)),
-                    self.n_neighbors,
-                    self.n_candidates,
-                )
-            votes = self._vote(voters, temperature, samples, energies, trust)
-            labels = votes.argmax(dim=1).cpu().numpy()
+            with step("vote", begins=f"vote of {len(chosen)} samples"):
+                plain = _energies(mixmate, data)
+                energies = _trusted(plain, trust)
+                samples = _samples(mixmate, data, energies)
+                voters = Voters.from_samples(samples, energies, chosen)
+                if self.temperature == "auto":
+                    some = random_state.permutation(chosen)[:_N_TO_CALIBRATE]
+                    temperature = voters.temperature(
+                        samples,
+                        energies,
+                        torch.from_numpy(np.sort(some)),
+                        self.n_neighbors,
+                        self.n_candidates,
+                    )
+                votes = self._vote(voters, temperature, samples, energies, trust)
+                labels = votes.argmax(dim=1).cpu().numpy()
         except KeyboardInterrupt:
             if not mixmate.__sklearn_is_fitted__():
                 raise
@@ -249,9 +253,12 @@ class NeighborVoting(
     def _predict_proba(self, X: ArrayLike, trust: Tensor | None = None) -> Array:
         data = self._validated(X)
         self._check_parameters()
-        energies = _trusted(_energies(self.mixmate_, data), trust)
-        samples = _samples(self.mixmate_, data, energies)
-        votes = self._vote(self._voters, self.temperature_, samples, energies, trust)
+        with self._report(self.mixmate_):
+            energies = _trusted(_energies(self.mixmate_, data), trust)
+            samples = _samples(self.mixmate_, data, energies)
+            votes = self._vote(
+                self._voters, self.temperature_, samples, energies, trust
+            )
         return like_input(data, votes)
 
     def transform(self, X: ArrayLike) -> Array:
@@ -273,7 +280,8 @@ class NeighborVoting(
             If X does not fit the estimator.
         """
         data = self._validated(X)
-        return like_input(data, _energies(self.mixmate_, data))
+        with self._report(self.mixmate_):
+            return like_input(data, _energies(self.mixmate_, data))
 
     def score_samples(self, X: ArrayLike) -> Array:
         """How well the mixture explains each sample: the higher, the better.
@@ -294,7 +302,8 @@ class NeighborVoting(
             If X does not fit the estimator.
         """
         data = self._validated(X)
-        return like_input(data, self.mixmate_.score_samples(data.X))
+        with self._report(self.mixmate_):
+            return like_input(data, self.mixmate_.score_samples(data.X))
 
     def score(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
@@ -320,6 +329,10 @@ class NeighborVoting(
             If X or ``sample_weight`` does not fit.
         """
         return mean_score(self.score_samples(X), sample_weight)
+
+    def _report(self, mixmate, ends: str | None = None) -> AbstractContextManager[None]:
+        """Report if the mixture does."""
+        return reporting(type(self).__name__, getattr(mixmate, "verbose", 0), ends)
 
     def _check_parameters(self) -> None:
         if not (self.mixmate is None or isinstance(self.mixmate, MixMateClustering)):

@@ -15,6 +15,7 @@ from ..initializers.spectral import (
     leading_eigenvectors,
     neighbor_graph,
 )
+from ..utils.progress import each, step
 
 __all__ = ["relative_cuts", "similarities"]
 
@@ -52,11 +53,11 @@ def relative_cuts(Z, numbers: Sequence[int], random_state) -> np.ndarray:
     centered = (Z - Z.mean(axis=0)).astype(np.float32)
     draws = random_state.standard_normal((len(Z), len(Z))).astype(np.float32)
     cloud = (draws @ centered) / np.sqrt(np.float32(len(Z)))
-    cuts = np.empty((2, len(numbers)))
+    cuts, names = np.empty((2, len(numbers))), ("samples", "a cloud")
     for i, samples in enumerate((Z, cloud)):
         graph = neighbor_graph(samples, max(numbers), _N_NEIGHBORS).graph
         eigenpairs = _eigenpairs(graph, max(numbers), random_state)
-        for j, number in enumerate(numbers):
+        for j, number in enumerate(each(f"cuts of {names[i]}", numbers)):
             ways = _two_ways(graph, eigenpairs, number, random_state)
             cuts[i, j] = min(mean_conductance(graph, labels) for labels in ways)
     return cuts[0] / np.maximum(cuts[1], _LEAST_CUT)
@@ -94,14 +95,15 @@ def similarities(
     rows, _, graph = neighbor_graph(Z, largest, _N_NEIGHBORS)
     n_rows = len(rows)
     if partitions is None:
-        eigenpairs = _eigenpairs(graph, largest, random_state)
-        partitions = {
-            n: list(_two_ways(graph, eigenpairs, n, random_state)) for n in numbers
-        }
+        with step("all samples"):
+            eigenpairs = _eigenpairs(graph, largest, random_state)
+            partitions = {
+                n: list(_two_ways(graph, eigenpairs, n, random_state)) for n in numbers
+            }
     else:
         partitions = {n: [one[rows] for one in ways] for n, ways in partitions.items()}
     found: dict[int, list[list]] = {n: [[], []] for n in numbers}
-    for _ in range(n_repeats):
+    for _ in each("half", range(n_repeats)):
         half = np.sort(random_state.permutation(n_rows)[: n_rows // 2])
         within, _, graph = neighbor_graph(Z[rows[half]], largest, _N_NEIGHBORS)
         half = half[within]

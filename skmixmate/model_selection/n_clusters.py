@@ -11,6 +11,7 @@ from sklearn.utils.validation import _num_samples
 from torch import Tensor
 
 from ..utils.parameter_checks import check_integer
+from ..utils.progress import reporting
 from ..utils.random import RandomState, private_random_state, seeded_clone
 from ..utils.validation import ArrayLike
 from .found_again import relative_cuts, similarities
@@ -89,7 +90,7 @@ def choose_n_clusters(
     clusterer : ready-made clusterer, Pipeline that ends in a clusterer, or clusterer
         Not changed. The features of a ready-made clusterer, or the steps of a Pipeline
         before the last, are fitted to the samples; for another one, and None, samples
-        are taken as they are.
+        are taken as they are. Its ``verbose``, if it has one, tells how far this is.
     X : array-like of shape (n_samples, n_features)
         What the clusterer takes, images as arrays too. Missing entries are for
         ready-made clusterers alone.
@@ -146,8 +147,9 @@ def choose_n_clusters(
     of_rows = {} if mask is None else {"mask": _safe_indexing(np.asarray(mask), rows)}
     if clusterer is not None:
         clusterer = seeded_clone(clusterer, random_state)
-    Z = _features(clusterer, _safe_indexing(X, rows), of_rows)
-    return _best_number(Z, numbers, n_repeats, random_state)
+    with reporting("choose_n_clusters", getattr(clusterer, "verbose", 0)):
+        Z = _features(clusterer, _safe_indexing(X, rows), of_rows)
+        return _best_number(Z, numbers, n_repeats, random_state)
 
 
 def clusters_found_again(
@@ -235,9 +237,10 @@ def clusters_found_again(
     if n == 1:
         result[found] = 1.0
         return result
-    ways = similarities(
-        check_array(Z), [n], n_repeats, random_state, {n: [labels, labels]}
-    )[n]
+    with reporting("clusters_found_again", getattr(clusterer, "verbose", 0)):
+        ways = similarities(
+            check_array(Z), [n], n_repeats, random_state, {n: [labels, labels]}
+        )[n]
     result[found] = max((one.mean(axis=0) for one in ways), key=np.mean)
     return result
 

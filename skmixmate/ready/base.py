@@ -1,66 +1,43 @@
-"""What the ready-made clusterers share: features, a mixture of them, and a vote."""
+"""How the ready-made clusterers are fitted: features, a mixture of them, and a vote."""
 
-import math
 from abc import abstractmethod
-from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple, Self, cast
+from typing import Self, cast
 
 import numpy as np
-import torch
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-)
+from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from ..base.samples import like_input, mean_score
 from ..imputation import LocalGaussianImputer
 from ..mixmate import MixMateClustering, NeighborVoting
 from ..model_selection import NumberOfClusters, choose_n_clusters
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
+from ..utils.progress import reporting, say, step
 from ..utils.random import RandomState, private_random_state
 from ..utils.validation import (
     Array,
     ArrayLike,
     Input,
-    mask_array,
     missing_entries,
-    shared_tensor,
     validate_samples,
 )
+from .answers import FittedAnswers
 from .oddness import Oddness
+from .samples import Found, completed, normalized, to_array, to_numpy
 from .starts import least_cut
 
-__all__ = ["ReadyMadeClusterer", "flat_mask"]
+__all__ = ["ReadyMadeClusterer"]
 
-# Samples, and coefficients of theirs, that are held at once in predicting.
-_BATCH_SIZE, _BATCH_ENTRIES = 8192, 2**26
 # Clusters to fill in missing entries with while their number is not known.
 _N_TO_IMPUTE = 8
 # Samples that their number is found from.
 _FEWEST_TO_COUNT = 20
-# Share of a sample that counts as observed where nothing is.
-_LEAST_TRUST = 0.01
 
 
-class _Found(NamedTuple):
-    """Features, their norms before they had unit norm, and how much was observed."""
-
-    Z: np.ndarray
-    norms: np.ndarray
-    trust: Tensor | None
-
-
-class ReadyMadeClusterer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
-):
+class ReadyMadeClusterer(FittedAnswers, ClusterMixin, BaseEstimator):
     """Missing entries filled in, features, a mixture of them, a vote of neighbours.
 
     Subclasses choose the features and the mixture, and have the parameters
@@ -139,15 +116,20 @@ class ReadyMadeClusterer(
         RuntimeWarning
             If fitting was interrupted; what is kept is the mixture as it was then.
         """
+        with reporting(type(self).__name__, self.verbose, "fitted"):
+            return self._fit(X, mask)
+
+    def _fit(self, X, mask) -> Self:
         seed = _seed(self.random_state)
         found, imputer, features, shape = self._prepared(X, mask, seed)
         Z, norms, trust = found
         n_clusters, choice = self.n_clusters, None
         if n_clusters == "auto":
-            self._say("number of clusters")
-            choice = self._chosen_number(Z, seed)
+            with step("number of clusters", begins="number of clusters"):
+                choice = self._chosen_number(Z, seed)
             n_clusters = choice.n_clusters
-        self._say(f"mixture of {Z.shape[1]} features")
+            say(f"{n_clusters} clusters. {choice.reason}")
+        say(f"mixture of {Z.shape[1]} features")
         voting = NeighborVoting(self._new_mixmate(n_clusters, seed), random_state=seed)
         try:
             # None after an interrupt, which it passes on to any caller but the user.
@@ -169,12 +151,12 @@ class ReadyMadeClusterer(
             self._store(imputer, features, voting, shape, choice)
             self._oddness = oddness
             scores = oddness.scores(energies, norms)
-            self.outlier_scores_ = scores if trust is None else scores * _numpy(trust)
+            self.outlier_scores_ = scores if trust is None else scores * to_numpy(trust)
         return self
 
     def _prepared(
         self, X, mask, seed: int
-    ) -> tuple[_Found, LocalGaussianImputer | None, Pipeline, tuple[int, ...] | None]:
+    ) -> tuple[Found, LocalGaussianImputer | None, Pipeline, tuple[int, ...] | None]:
         """Features of samples, what they are fitted with, and the samples' shape."""
         self._check_parameters()
         X, mask, shape = self._rows(X, mask)
@@ -186,13 +168,14 @@ class ReadyMadeClusterer(
                 f"{self.n_clusters!r}."
             )
         imputer = self._fitted_imputer(data, seed)
-        data, trust = _completed(imputer, data)
-        self._say(f"features of {len(data.X)} samples")
-        features = self._new_features(data.X.shape[1], shape, seed)
-        features.set_output(transform="default")
-        raw = features[:-1].fit_transform(_array(data))
-        features[-1].fit(raw)
-        return _Found(*_normalized(features, raw), trust), imputer, features, shape
+        data, trust = completed(imputer, data)
+        with step("features", begins=f"features of {len(data.X)} samples"):
+            features = self._new_features(data.X.shape[1], shape, seed)
+            features.set_output(transform="default")
+            raw = features[:-1].fit_transform(to_array(data))
+            features[-1].fit(raw)
+            found = Found(*normalized(features, raw), trust)
+        return found, imputer, features, shape
 
     @plain_arithmetic
     def _fit_features(self, X, mask=None) -> np.ndarray:
@@ -222,16 +205,12 @@ class ReadyMadeClusterer(
         missing = missing_entries(data.X, data.mask)
         if missing is None and not self.always_impute:
             return None
-        self._say("what is missing")
         n_clusters = _N_TO_IMPUTE if self.n_clusters == "auto" else self.n_clusters
         imputer = LocalGaussianImputer(
             n_clusters, always=True, random_state=seed, device=self.device
         )
-        return imputer._fit(data)
-
-    def _say(self, doing: str) -> None:
-        if self.verbose:
-            print(f"{type(self).__name__}: {doing}", flush=True)
+        with step("missing entries", begins="missing entries"):
+            return imputer._fit(data)
 
     def fit_predict(
         self, X: ArrayLike, y: object = None, mask: ArrayLike | None = None
@@ -287,226 +266,6 @@ class ReadyMadeClusterer(
         """
         return self.fit(X, mask=mask).transform(X, mask=mask)
 
-    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
-        """Assign each sample to the cluster that it and its neighbours vote for.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            As in `fit`.
-        mask : array-like or Tensor of the shape of X, bool, default=None
-            True where observed.
-
-        Returns
-        -------
-        ndarray or Tensor of shape (n_samples,), int
-            Labels 0 to ``n_clusters - 1``.
-
-        Raises
-        ------
-        ValueError
-            If X does not fit the estimator, or has missing entries and had none in
-            `fit`.
-        """
-        return self.predict_proba(X, mask).argmax(1)
-
-    def predict_proba(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
-        """Probability of each cluster after the vote.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            As in `fit`.
-        mask : array-like or Tensor of the shape of X, bool, default=None
-            True where observed.
-
-        Returns
-        -------
-        ndarray or Tensor of shape (n_samples, n_clusters)
-            Rows sum to one.
-
-        Raises
-        ------
-        ValueError
-            As `predict`.
-        """
-        voting = self._voter()
-        return self._answers(
-            X, mask, lambda found: voting._predict_proba(found.Z, found.trust)
-        )
-
-    def transform(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
-        """Energy of each sample under each cluster of the mixture, without a vote.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            As in `fit`.
-        mask : array-like or Tensor of the shape of X, bool, default=None
-            True where observed.
-
-        Returns
-        -------
-        ndarray or Tensor of shape (n_samples, n_clusters)
-            See `MixMateClustering.transform`.
-
-        Raises
-        ------
-        ValueError
-            As `predict`.
-        """
-        voting = self._voter()
-        return self._answers(X, mask, lambda found: voting.transform(found.Z))
-
-    def score_samples(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
-        """How well the mixture explains each sample: the higher, the better.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            As in `fit`.
-        mask : array-like or Tensor of the shape of X, bool, default=None
-            True where observed.
-
-        Returns
-        -------
-        ndarray or Tensor of shape (n_samples,)
-            Of features; see `MixMateClustering.score_samples`.
-
-        Raises
-        ------
-        ValueError
-            As `predict`.
-        """
-        voting = self._voter()
-        return self._answers(X, mask, lambda found: voting.score_samples(found.Z))
-
-    def outlier_scores(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
-        """How odd each sample is: the higher, the less it belongs to any cluster.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            As in `fit`.
-        mask : array-like or Tensor of the shape of X, bool, default=None
-            True where observed. What is filled in is usual: deviations count as much as
-            the share of a sample's variance that was observed.
-
-        Returns
-        -------
-        ndarray or Tensor of shape (n_samples,)
-            In robust standard deviations of the training samples of the cluster with
-            the lowest energy: of the energy above their median, or, if that is more, of
-            the logarithm of the norm of its features from theirs. A quantile of
-            ``outlier_scores_``, 0.99 say, is a threshold for training samples. New ones
-            have higher energies than those that dictionaries were fitted to, the more
-            so the fewer these were: take the quantile of scores of samples that were
-            held out.
-
-        Raises
-        ------
-        ValueError
-            As `predict`, or if fitting was interrupted.
-        """
-        voting = self._voter()
-        if not hasattr(self, "_oddness"):
-            raise ValueError(
-                "Fitting was interrupted before it was known what is usual in a "
-                "cluster; fit again for outlier scores."
-            )
-
-        def scores(found: _Found) -> np.ndarray:
-            energies = np.asarray(voting.transform(found.Z))
-            scores = self._oddness.scores(energies, found.norms)
-            return scores if found.trust is None else scores * _numpy(found.trust)
-
-        return self._answers(X, mask, scores)
-
-    def score(
-        self,
-        X: ArrayLike,
-        y: object = None,
-        sample_weight: ArrayLike | None = None,
-        mask: ArrayLike | None = None,
-    ) -> float:
-        """Mean of `score_samples`: the higher, the better.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            As in `fit`.
-        y : Ignored
-            Present for API consistency.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the mean.
-        mask : array-like or Tensor of the shape of X, bool, default=None
-            True where observed.
-
-        Returns
-        -------
-        float
-
-        Raises
-        ------
-        ValueError
-            As `predict`, or if ``sample_weight`` does not fit.
-        """
-        return mean_score(self.score_samples(X, mask), sample_weight)
-
-    def compute_features(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
-        """Features of samples, which are what the mixture in ``mixmate_`` takes.
-
-        Parameters
-        ----------
-        X : array-like or Tensor of shape (n_samples, n_features)
-            As in `fit`.
-        mask : array-like or Tensor of the shape of X, bool, default=None
-            True where observed.
-
-        Returns
-        -------
-        ndarray or Tensor of shape (n_samples, n_features of ``mixmate_``)
-
-        Raises
-        ------
-        ValueError
-            As `predict`.
-        """
-        self._voter()
-        return self._answers(X, mask, lambda found: found.Z)
-
-    def _voter(self) -> NeighborVoting:
-        check_is_fitted(self)
-        return self.voting_
-
-    @plain_arithmetic
-    def _answers(self, X, mask, answer) -> Array:
-        """What a function of `_Found` says, batch by batch, as what X is."""
-        X, mask, _ = self._rows(X, mask, self.sample_shape_)
-        data = validate_samples(self, X, mask, reset=False)
-        answers = []
-        for batch, trust in self._complete_batches(data):
-            raw = self.features_[:-1].transform(_array(batch))
-            found = _Found(*_normalized(self.features_, raw), trust)
-            # An array, whatever scikit-learn's configuration says.
-            answers.append(shared_tensor(np.asarray(answer(found))))
-        return like_input(data, torch.cat(answers).to(data.X.device))
-
-    def _complete_batches(self, data: Input) -> Iterator[tuple[Input, Tensor | None]]:
-        if self.imputer_ is None and missing_entries(data.X, data.mask) is not None:
-            raise ValueError(
-                "X has missing entries, and there were none in fit; fit with some, or "
-                "with always_impute=True, so that there is a model to fill them in."
-            )
-        widest = max(
-            math.prod(getattr(step, "output_shape_", ())) for step in self.features_
-        )
-        size = max(1, min(_BATCH_SIZE, _BATCH_ENTRIES // widest))
-        for start in range(0, len(data.X), size):
-            rows = slice(start, start + size)
-            mask = None if data.mask is None else data.mask[rows]
-            yield _completed(self.imputer_, Input(data.X[rows], mask, data.is_tensor))
-
     @property
     def _n_features_out(self):
         """Number of columns of `transform`, for get_feature_names_out."""
@@ -524,62 +283,9 @@ class ReadyMadeClusterer(
         return tags
 
 
-def flat_mask(mask, shape: tuple[int, ...] | None):
-    """A mask with one sample a row, of samples of a shape whose last are channels.
-
-    One for all channels will do.
-
-    Raises
-    ------
-    ValueError
-        If its samples have another shape.
-    """
-    mask = mask_array(mask) if isinstance(mask, list | tuple) else mask
-    told = tuple(getattr(mask, "shape", ()))
-    if len(told) < 3:
-        return mask
-    if shape is not None and told[1:] == shape[:-1]:
-        expand = torch.broadcast_to if isinstance(mask, Tensor) else np.broadcast_to
-        mask = expand(mask[..., None], (told[0], *shape))
-    elif told[1:] != shape:
-        raise ValueError(
-            "mask must have the shape of X, or that of one channel for all of them, "
-            f"got {told}."
-        )
-    return mask.reshape(told[0], -1)
-
-
 def _seed(random_state: RandomState) -> int:
     """One number for every step."""
     if isinstance(random_state, int | np.integer):
         private_random_state(random_state)  # It may be out of range.
         return int(random_state)
     return int(private_random_state(random_state).randint(np.iinfo(np.int32).max))
-
-
-def _completed(
-    imputer: LocalGaussianImputer | None, data: Input
-) -> tuple[Input, Tensor | None]:
-    """Samples filled in, the mean where nothing is observed, and how much was seen."""
-    missing = missing_entries(data.X, data.mask)
-    if imputer is None or missing is None:
-        return data, None
-    X, _ = imputer._filled(data)
-    # Of nothing, the mean still tells which cluster is the likeliest.
-    trust = imputer._observed_shares(missing).clamp(min=_LEAST_TRUST)
-    return Input(X, None, data.is_tensor), trust
-
-
-def _numpy(trust: Tensor) -> np.ndarray:
-    return trust.cpu().numpy()
-
-
-def _normalized(features: Pipeline, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Features by the last step, and the norms that they had before it."""
-    return features[-1].transform(raw), np.linalg.norm(raw, axis=1)
-
-
-def _array(data: Input) -> np.ndarray:
-    """In single precision, or double if X is in that or in wide integers."""
-    X: Tensor = data.X.cpu().to(data.dtype)
-    return X.numpy()

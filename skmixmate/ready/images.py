@@ -17,7 +17,8 @@ from ..utils.callers import warn_user
 from ..utils.parameter_checks import check_bool, check_choice
 from ..utils.random import RandomState
 from . import starts
-from .base import ReadyMadeClusterer, flat_mask
+from .base import ReadyMadeClusterer
+from .samples import flat_mask
 
 __all__ = ["ImageClustering", "make_image_features"]
 

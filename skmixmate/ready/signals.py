@@ -14,7 +14,8 @@ from ..mixmate import NeighborVoting
 from ..utils.callers import warn_user
 from ..utils.parameter_checks import check_integer
 from ..utils.random import RandomState
-from .base import ReadyMadeClusterer, flat_mask
+from .base import ReadyMadeClusterer
+from .samples import flat_mask
 
 __all__ = ["SignalClustering"]
 

@@ -7,7 +7,7 @@ from .callbacks import (
     EarlyStopping,
     LinearDecay,
     MixtureWeights,
-    PrintProgress,
+    ReportProgress,
 )
 from .dead_atoms import DeadAtomReseeding
 from .dictionary_sizes import DictionarySizes
@@ -23,7 +23,7 @@ __all__ = [
     "EarlyStopping",
     "LinearDecay",
     "MixtureWeights",
-    "PrintProgress",
+    "ReportProgress",
     "Samples",
     "Trainer",
 ]

@@ -6,6 +6,8 @@ from collections.abc import Collection
 import torch
 from torch.optim.lr_scheduler import LinearLR
 
+from ..utils.progress import say
+
 __all__ = [
     "SCHEDULES",
     "BackwardChoice",
@@ -13,7 +15,7 @@ __all__ = [
     "EarlyStopping",
     "LinearDecay",
     "MixtureWeights",
-    "PrintProgress",
+    "ReportProgress",
 ]
 
 # Of the parameter ``learning_rate_schedule``.
@@ -199,25 +201,16 @@ class BackwardChoice(Callback):
         trainer.module.few_matter = share <= self.largest_share
 
 
-class PrintProgress(Callback):
-    """Print a line an epoch.
-
-    Parameters
-    ----------
-    prefix : str, default=""
-        What each line begins with.
-    """
-
-    def __init__(self, prefix: str = ""):
-        self.prefix = prefix
+class ReportProgress(Callback):
+    """Say a line an epoch, where progress is reported."""
 
     def on_epoch_end(self, trainer) -> None:
-        """Print the epoch's loss and seconds."""
+        """Say the epoch's loss and seconds."""
         history = trainer.history
         line = (
-            f"{self.prefix}epoch {trainer.epoch}/{trainer.max_iter}, "
+            f"epoch {trainer.epoch}/{trainer.max_iter}, "
             f"loss {history['loss'][-1]:.6g}, {history['seconds'][-1]:.2f} s"
         )
         if n_reseeded := history.get("n_reseeded_atoms", [0])[-1]:
             line += f", {n_reseeded} dead atoms re-seeded"
-        print(line, flush=True)
+        say(line)

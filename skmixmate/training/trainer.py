@@ -9,6 +9,7 @@ from torch import nn
 
 from ..utils.callers import warn_user
 from ..utils.device import to_device
+from ..utils.progress import advance, step
 from .callbacks import Callback
 from .gradients import loss_gradient
 from .recorded_step import RecordedStep
@@ -115,7 +116,8 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_epoch_begin(self)
         last_good = [p.detach().clone() for p in self.module.parameters()]
-        loss = self._pass_over_samples()
+        with step(f"epoch {self.epoch + 1}/{self.max_iter}", total=len(self.samples)):
+            loss = self._pass_over_samples()
         if not all(torch.isfinite(v).all() for v in (loss, *self.module.parameters())):
             self._restore(last_good)
             return True
@@ -136,10 +138,10 @@ class Trainer:
         order = to_device(order, self.samples.X.device)
         for indices in order.split(self.batch_size):
             recorded_step = self.recorded_step
-            if recorded_step is not None and recorded_step.take(self, indices):
-                continue
-            output, loss = self.loss_gradient(self.samples.batch(indices))
-            self.after_gradients(indices, output, loss, self.callbacks)
+            if recorded_step is None or not recorded_step.take(self, indices):
+                output, loss = self.loss_gradient(self.samples.batch(indices))
+                self.after_gradients(indices, output, loss, self.callbacks)
+            advance(len(indices))
         return self._total / len(self.samples)
 
     def after_gradients(

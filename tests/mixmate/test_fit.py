@@ -235,13 +235,17 @@ def test_verbose_prints_a_line_for_the_start_and_for_each_epoch(X, capsys):
     small_model().fit(X)
     assert capsys.readouterr().out == ""
     model = small_model(verbose=1).fit(X)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1 + model.n_iter_
-    assert lines[0] == f"start from {len(X)} samples"
-    assert lines[1].startswith("epoch 1/4, loss ")
+    first, *lines, last = capsys.readouterr().out.splitlines()
+    name = "MixMateClustering"
+    assert first == f"{name}: start from {len(X)} samples"
+    epochs = [line for line in lines if "epoch" in line]
+    assert len(epochs) == model.n_iter_
+    assert epochs[0].startswith(f"{name}: epoch 1/4, loss ")
+    assert last.startswith(f"{name}: fitted in ")
     small_model(verbose=True, n_init=2, max_iter=1).fit(X)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(",")[0] for line in lines] == 2 * ["run 1/2"] + 2 * ["run 2/2"]
+    *lines, _ = capsys.readouterr().out.splitlines()
+    runs = [line.split(",")[0] for line in lines if "start from" in line]
+    assert runs == [f"{name}: run 1/2", f"{name}: run 2/2"]
 
 
 def test_diverging_encoder_is_an_error(X):

@@ -15,8 +15,9 @@ from skmixmate.training import (
     EarlyStopping,
     LinearDecay,
     MixtureWeights,
-    PrintProgress,
+    ReportProgress,
 )
+from skmixmate.utils.progress import reporting, step
 
 HOOKS = [name for name in vars(Callback) if name.startswith("on_")]
 
@@ -49,7 +50,7 @@ FACTORIES = {
     EarlyStopping: lambda: EarlyStopping(1e-3, 2),
     LinearDecay: LinearDecay,
     MixtureWeights: MixtureWeights,
-    PrintProgress: lambda: PrintProgress("run 1/2, "),
+    ReportProgress: ReportProgress,
     ContextCallback: context_callback,
 }
 
@@ -129,14 +130,15 @@ def test_early_stopping_counts(losses, tol, n_iter_no_change, expected):
     assert count_epochs(losses, tol, n_iter_no_change) == expected
 
 
-def test_progress_is_printed(make_trainer, capsys):
-    trainer = make_trainer(max_iter=2, callbacks=[PrintProgress("run 1/3, ")]).run()
+def test_progress_is_told(make_trainer, capsys):
+    with reporting("Name", verbose=1), step("run 1/3"):
+        trainer = make_trainer(max_iter=2, callbacks=[ReportProgress()]).run()
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     for epoch, (line, loss) in enumerate(
         zip(lines, trainer.history["loss"], strict=True), start=1
     ):
-        assert line.startswith(f"run 1/3, epoch {epoch}/2, loss {loss:.6g}, ")
+        assert line.startswith(f"Name: run 1/3, epoch {epoch}/2, loss {loss:.6g}, ")
         assert line.endswith(" s")
 
 
@@ -145,7 +147,8 @@ def test_progress_tells_of_reseeded_atoms(make_trainer, capsys):
         def on_epoch_end(self, trainer):
             trainer.history["n_reseeded_atoms"] = [3]
 
-    make_trainer(max_iter=1, callbacks=[Reseeding(), PrintProgress()]).run()
+    with reporting("Name", verbose=1):
+        make_trainer(max_iter=1, callbacks=[Reseeding(), ReportProgress()]).run()
     assert "3 dead atoms re-seeded" in capsys.readouterr().out
 
 

@@ -1,0 +1,78 @@
+"""Samples on their way to features: masks, what is missing, what is found."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.pipeline import Pipeline
+from torch import Tensor
+
+from ..imputation import LocalGaussianImputer
+from ..utils.validation import Input, mask_array, missing_entries
+
+__all__ = ["Found", "completed", "flat_mask", "normalized", "to_array", "to_numpy"]
+
+# Share of a sample that counts as observed where nothing is.
+_LEAST_TRUST = 0.01
+
+
+class Found(NamedTuple):
+    """Features, their norms before they had unit norm, and how much was observed."""
+
+    Z: np.ndarray
+    norms: np.ndarray
+    trust: Tensor | None
+
+
+def flat_mask(mask, shape: tuple[int, ...] | None):
+    """A mask with one sample a row, of samples of a shape whose last are channels.
+
+    One for all channels will do.
+
+    Raises
+    ------
+    ValueError
+        If its samples have another shape.
+    """
+    mask = mask_array(mask) if isinstance(mask, list | tuple) else mask
+    told = tuple(getattr(mask, "shape", ()))
+    if len(told) < 3:
+        return mask
+    if shape is not None and told[1:] == shape[:-1]:
+        expand = torch.broadcast_to if isinstance(mask, Tensor) else np.broadcast_to
+        mask = expand(mask[..., None], (told[0], *shape))
+    elif told[1:] != shape:
+        raise ValueError(
+            "mask must have the shape of X, or that of one channel for all of them, "
+            f"got {told}."
+        )
+    return mask.reshape(told[0], -1)
+
+
+def completed(
+    imputer: LocalGaussianImputer | None, data: Input
+) -> tuple[Input, Tensor | None]:
+    """Samples filled in, the mean where nothing is observed, and how much was seen."""
+    missing = missing_entries(data.X, data.mask)
+    if imputer is None or missing is None:
+        return data, None
+    X, _ = imputer._filled(data)
+    # Of nothing, the mean still tells which cluster is the likeliest.
+    trust = imputer._observed_shares(missing).clamp(min=_LEAST_TRUST)
+    return Input(X, None, data.is_tensor), trust
+
+
+def to_numpy(trust: Tensor) -> np.ndarray:
+    """How much was observed as an array, wherever it is."""
+    return trust.cpu().numpy()
+
+
+def normalized(features: Pipeline, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Features by the last step, and the norms that they had before it."""
+    return features[-1].transform(raw), np.linalg.norm(raw, axis=1)
+
+
+def to_array(data: Input) -> np.ndarray:
+    """In single precision, or double if X is in that or in wide integers."""
+    X: Tensor = data.X.cpu().to(data.dtype)
+    return X.numpy()
