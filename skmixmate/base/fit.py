@@ -29,6 +29,7 @@ from .parameters import NetworkParameters
 from .samples import bounded_samples, initialization_subset, scaled_points
 from .training import (
     FittedAttributes,
+    Run,
     joined_histories,
     load_optimizer_state,
     new_trainer,
@@ -148,6 +149,7 @@ class NetworkFit(ABC):
         """
         best: Any = None
         interrupted_run = None
+        runs = []
         for i in range(self.n_runs):
             name = f"run {i + 1}/{self.n_runs}" if self.n_runs > 1 else ""
             try:
@@ -158,6 +160,7 @@ class NetworkFit(ABC):
                     raise
                 interrupted = True
             else:
+                runs.append(Run(fitted.history_, fitted.criterion))
                 if best is None or fitted.criterion < best.criterion:
                     best = fitted
             if interrupted:
@@ -165,7 +168,8 @@ class NetworkFit(ABC):
                 break
         if best.last is not None:
             self.warn(best)
-        return self._after_earlier(best), interrupted_run
+        best = self._after_earlier(best)
+        return replace(best, runs_=runs if len(runs) > 1 else None), interrupted_run
 
     def run_one_epoch(self) -> tuple[FittedAttributes, bool]:
         """Take one epoch over a batch; also return whether it was interrupted."""
