@@ -8,7 +8,6 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.cluster import KMeans
-from sklearn.datasets import make_blobs
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -17,7 +16,6 @@ from sklearn.preprocessing import StandardScaler
 from skmixmate import LocalGaussianImputer, MixMateClustering, NeighborVoting
 from skmixmate.plotting import (
     DictionaryDisplay,
-    NumberOfClustersDisplay,
     ReconstructionDisplay,
 )
 from skmixmate.plotting.panels import resolve_image_shape
@@ -469,20 +467,3 @@ def test_import_leaves_matplotlib_alone():
     code = "import sys, skmixmate.plotting; sys.exit('matplotlib' in sys.modules)"
     checkout = Path(__file__).parent.parent
     subprocess.run([sys.executable, "-c", code], check=True, cwd=checkout)
-
-
-def test_numbers_of_clusters_and_the_chosen_one():
-    X, _ = make_blobs(300, centers=[[0, 0], [9, 0], [0, 9]], random_state=0)
-    display = NumberOfClustersDisplay.from_estimator(
-        KMeans(), X, candidates=range(2, 6), random_state=1
-    )
-    choice = display.choice
-    chosen, weakest = display.ax_.lines[0], display.ax_.lines[-1]
-    assert set(chosen.get_xdata()) == {3} == {choice.n_clusters}
-    scores = [line for line in display.ax_.lines if len(line.get_xdata()) == 4]
-    assert_array_equal(scores[0].get_ydata(), choice.scores)
-    assert_array_equal(weakest.get_ydata(), choice.weakest)
-    figure, ax = plt.subplots()
-    again = NumberOfClustersDisplay(choice).plot(ax=ax)
-    assert again.ax_ is ax
-    assert again.figure_ is figure

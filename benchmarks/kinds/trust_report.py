@@ -6,7 +6,7 @@ With ``--train``, the picture of the number of clusters of MNIST is drawn again.
 import numpy as np
 
 from skmixmate import ImageClustering
-from skmixmate.plotting import NumberOfClustersDisplay
+from skmixmate.plotting import StabilityDisplay
 
 from ..common import (
     DATASETS,
@@ -82,7 +82,7 @@ def draw_number() -> None:
     X, _ = load("mnist")
     X = X[random_rows(len(X), 5000)]
     clusterer = ImageClustering(image_shape=square(X), random_state=0)
-    display = NumberOfClustersDisplay.from_estimator(clusterer, X, random_state=0)
+    display = StabilityDisplay.from_estimator(clusterer, X, random_state=0)
     save_picture("n_clusters_mnist", display.figure_)
 
 

@@ -5,8 +5,8 @@ from .confusion import ConfusionDisplay
 from .dictionary import DictionaryDisplay
 from .embedding import EmbeddingDisplay
 from .loss import LossDisplay
-from .number import NumberOfClustersDisplay
 from .reconstruction import ReconstructionDisplay
+from .stability import StabilityDisplay
 
 __all__ = [
     "ClusterDisplay",
@@ -14,6 +14,6 @@ __all__ = [
     "DictionaryDisplay",
     "EmbeddingDisplay",
     "LossDisplay",
-    "NumberOfClustersDisplay",
     "ReconstructionDisplay",
+    "StabilityDisplay",
 ]

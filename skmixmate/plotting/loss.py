@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .panels import import_pyplot
+from .samples import final_estimator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,9 +90,7 @@ class LossDisplay:
             If matplotlib is missing.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
-        last = estimator
-        while hasattr(last, "best_estimator_") or isinstance(last, Pipeline):
-            last = last[-1] if isinstance(last, Pipeline) else last.best_estimator_
+        last = final_estimator(estimator)
         last = getattr(last, "mixmate_", last)
         if not hasattr(last, "runs_"):
             if hasattr(last, "fit"):

@@ -107,6 +107,11 @@ def _chain(estimator) -> Iterator[Any]:
         yield estimator
 
 
+def final_estimator(estimator):
+    """What is at the end of Pipelines and searches."""
+    return list(_chain(estimator))[-1]
+
+
 def _told(step, n_features: int) -> SampleForm | None:
     """What a clusterer of images or signals, or a step of their features, knows."""
     sizes = getattr(step, "sample_shape_", None)
@@ -151,7 +156,7 @@ def rows(X, indices=None, mask=None, estimator=None) -> np.ndarray:
     if indices is not None:
         X = taken(X, indices)
         mask = None if mask is None else taken(mask, indices)
-    last = list(_chain(estimator))[-1]
+    last = final_estimator(estimator)
     if hasattr(last, "sample_shape_"):
         X, mask, _ = last._rows(X, mask, last.sample_shape_)
     if isinstance(X, Tensor):
@@ -194,7 +199,7 @@ def predicted(estimator, name: str, X, mask) -> np.ndarray:
     if mask is None:
         found = method(X)
     else:
-        last = list(_chain(estimator))[-1]
+        last = final_estimator(estimator)
         if "mask" not in inspect.signature(getattr(last, name)).parameters:
             raise ValueError(
                 f"{type(last).__name__}.{name} takes no mask; put NaN into X where "
