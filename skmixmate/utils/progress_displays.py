@@ -131,8 +131,10 @@ def new_display() -> Display:
     Display
     """
     stream = sys.stdout
-    # There is none where a program has no console.
-    if stream is not None and stream.isatty():
+    # There is none where a program has no console, and what stands in for one may do
+    # no more than write.
+    is_terminal = getattr(stream, "isatty", None)
+    if is_terminal is not None and is_terminal():
         for bar in (RichBar, TqdmBar):
             try:
                 return bar(stream)

@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -217,7 +218,11 @@ def test_a_terminal_without_libraries_gets_lines(monkeypatch):
 
 
 @pytest.mark.parametrize("has_bars", [False, True])
-@pytest.mark.parametrize("stream", [io.StringIO(), None], ids=["pipe", "no console"])
+@pytest.mark.parametrize(
+    "stream",
+    [io.StringIO(), None, SimpleNamespace(write=print)],
+    ids=["pipe", "no console", "something that writes"],
+)
 def test_no_terminal_gets_lines(has_bars, stream, monkeypatch):
     uninstall(() if has_bars else BARS, monkeypatch)
     monkeypatch.setattr(sys, "stdout", stream)
