@@ -17,8 +17,9 @@ from sklearn.datasets import load_digits
 import skmixmate
 
 images = load_digits(n_class=4).images
+known, new = images[::2], images[1::2]
 clusterer = skmixmate.ImageClustering(4, n_init=1, random_state=0)
-clusterer.fit(images[::2])
+clusterer.fit(known)
 
 temporary = TemporaryDirectory()
 folder = Path(temporary.name)
@@ -28,7 +29,7 @@ skmixmate.save(clusterer, folder / "clusterer.skmixmate")
 # The other process knows nothing but the file and new images. It could as well run on
 # another machine, with or without a GPU, whatever the clusterer was fitted on.
 
-np.save(folder / "new_images.npy", images[1::2])
+np.save(folder / "new_images.npy", new)
 program = """
 import numpy as np
 import skmixmate
@@ -36,7 +37,8 @@ import skmixmate
 clusterer = skmixmate.load("clusterer.skmixmate")
 proba = clusterer.predict_proba(np.load("new_images.npy"))
 np.save("proba.npy", proba)
-print(f"{len(proba)} images, clusters of the first: {proba.argmax(axis=1)[:10]}")
+labels = proba.argmax(axis=1)
+print(f"{len(labels)} images, clusters of the first: {labels[:10]}")
 """
 served = subprocess.run(
     [sys.executable, "-c", program],
@@ -51,7 +53,7 @@ print(served.stdout)
 # Its answers are those of this process:
 
 proba = np.load(folder / "proba.npy")
-print(np.array_equal(proba, clusterer.predict_proba(images[1::2])))
+print(np.array_equal(proba, clusterer.predict_proba(new)))
 
 # %%
 # New images as the other process has put them into clusters, the most typical and the
@@ -61,7 +63,8 @@ import matplotlib.pyplot as plt
 
 from skmixmate.plotting import ClusterDisplay
 
-ClusterDisplay.from_predictions(images[1::2], proba.argmax(axis=1), proba=proba)
+labels = proba.argmax(axis=1)
+ClusterDisplay.from_predictions(new, labels, proba=proba)
 plt.show()
 
 # %%
@@ -93,7 +96,7 @@ for loaded in (
     joblib.load(folder / "clusterer.joblib"),
     skops.io.load(folder / "clusterer.skops", trusted=names),
 ):
-    print(np.array_equal(loaded.predict(images[1::2]), proba.argmax(axis=1)))
+    print(np.array_equal(loaded.predict(new), labels))
 temporary.cleanup()
 
 # %%

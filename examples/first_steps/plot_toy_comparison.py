@@ -3,8 +3,9 @@ Clusterers on toy data sets, and on digits
 ==========================================
 
 scikit-learn compares its clusterers on data of two features, which one can see. Here is
-that comparison with `MixMateClustering` added, and with a last row of what it is made
-for: samples of many features, each a combination of a few patterns of its cluster.
+that comparison with `~skmixmate.MixMateClustering` added, and with a last row of what
+it is made for: samples of many features, each a combination of a few patterns of its
+cluster.
 """
 
 import time
@@ -98,13 +99,13 @@ plt.show()
 #   leaves noise out, or `~sklearn.cluster.SpectralClustering` where their number is
 #   known. Neither predicts clusters of new samples.
 # - Images, signals and other samples of many features that are combinations of
-#   patterns: `MixMateClustering`, or the ready-made clusterers around it, such as
-#   `ImageClustering`. They take the longest.
+#   patterns: `~skmixmate.MixMateClustering`, or the ready-made clusterers around it,
+#   such as `~skmixmate.ImageClustering`. They take the longest.
 #
 # Of two features, two atoms of any cluster can explain every sample, and clusters
-# differ in no more than what that costs. So where `MixMateClustering` ends depends on
-# where it starts, which is a spectral clustering unless told otherwise. From k-means it
-# does not part the circles:
+# differ in no more than what that costs. So where `~skmixmate.MixMateClustering` ends
+# depends on where it starts, which is a spectral clustering unless told otherwise. From
+# k-means it does not part the circles:
 
 X, y = data_sets["circles"]
 from_k_means = MixMateClustering(2, init="k-means", random_state=0).fit_predict(X)
@@ -112,5 +113,5 @@ print(f"ARI {adjusted_rand_score(y, from_k_means):z.2f}")
 
 # %%
 # Data without structure are cut up by all of them, as they are told to, or in the case
-# of HDBSCAN of its own accord. `skmixmate.model_selection.choose_n_clusters` asks
+# of HDBSCAN of its own accord. `~skmixmate.model_selection.choose_n_clusters` asks
 # whether clusters are found again in halves of the data.
