@@ -10,6 +10,8 @@ from hypothesis import settings
 # Before Triton is imported: without a GPU, its kernels run in Python.
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
+# Else what it warns of shows in one test alone, whichever is the first to do it.
+torch.set_warn_always(True)
 # Before anything computes: the processes of pytest-xdist share the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

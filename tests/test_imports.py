@@ -46,7 +46,7 @@ ALLOWED = {
         *("initializers", "base", "utils"),
     },
     "model_selection": {"initializers", "utils"},
-    "persistence": set(),
+    "persistence": {"utils"},
     "recovery": set(),
     "ready": {
         *("base", "features", "functional", "imputation"),

@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..utils.median_size import median_size
+from ..utils.validation import shared_tensor
 
 __all__ = ["has_unequal_sizes", "resized"]
 
@@ -75,7 +76,7 @@ def _as_tensor(image) -> Tensor:
     if isinstance(image, np.ma.MaskedArray):
         image = np.ma.filled(image.astype(np.float32), np.nan)
     if not isinstance(image, Tensor):
-        image = torch.from_numpy(np.ascontiguousarray(image))
+        image = shared_tensor(np.ascontiguousarray(image))
     return image.detach().cpu().to(torch.float32)
 
 

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -17,6 +17,7 @@ from ..functional import (
     scattering_paths,
 )
 from ..utils.device import plain_arithmetic, resolve_device
+from ..utils.estimator import VersionedEstimator
 from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
 from ..utils.progress import in_batches
 from ..utils.validation import Array, ArrayLike, validate_samples
@@ -31,7 +32,7 @@ from .scattering_form import auto_batch_size, check_cost, scattered, turned_copi
 __all__ = ["ScatteringTransform"]
 
 
-class ScatteringTransform(TransformerMixin, BaseEstimator):
+class ScatteringTransform(TransformerMixin, VersionedEstimator):
     """Wavelet scattering coefficients of images.
 
     Averages of an image, of the moduli of its wavelet coefficients (order one), and of

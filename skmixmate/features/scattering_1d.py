@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -22,6 +22,7 @@ from ..functional import (
 from ..functional.scattering_1d_filters import kept_averages, smallest_scale
 from ..utils.callers import warn_user
 from ..utils.device import plain_arithmetic, resolve_device
+from ..utils.estimator import VersionedEstimator
 from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
 from ..utils.progress import in_batches
 from ..utils.validation import Array, ArrayLike, validate_samples
@@ -40,7 +41,7 @@ _MOST_ENTRIES = 2**29
 _cached_operators = functools.lru_cache(maxsize=8)(scattering_1d_operators)
 
 
-class ScatteringTransform1D(TransformerMixin, BaseEstimator):
+class ScatteringTransform1D(TransformerMixin, VersionedEstimator):
     """Wavelet scattering coefficients of signals.
 
     Averages of a signal, of the moduli of its wavelet coefficients (order one), and of

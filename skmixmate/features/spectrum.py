@@ -5,11 +5,12 @@ from typing import Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ..utils.device import plain_arithmetic
+from ..utils.estimator import VersionedEstimator
 from ..utils.validation import Array, ArrayLike, validate_samples
 from .feature_names import check_input_features, names_by_channel
 from .signal_shape import by_channel, check_signal_shape, flatten_signals
@@ -17,7 +18,7 @@ from .signal_shape import by_channel, check_signal_shape, flatten_signals
 __all__ = ["MagnitudeSpectrum"]
 
 
-class MagnitudeSpectrum(TransformerMixin, BaseEstimator):
+class MagnitudeSpectrum(TransformerMixin, VersionedEstimator):
     """Magnitudes of the discrete Fourier transform of signals along time.
 
     A signal that goes on at its start where it ends may be shifted by any time without

@@ -12,6 +12,7 @@ from sklearn.base import (
 from sklearn.preprocessing import FunctionTransformer, normalize
 from sklearn.utils.validation import check_is_fitted
 
+from ..utils.estimator import VersionedEstimator
 from ..utils.parameter_checks import check_integer, check_number
 from ..utils.progress import step
 from ..utils.random import RandomState, private_random_state
@@ -21,7 +22,7 @@ __all__ = ["PartialWhitening", "half_whitened"]
 
 
 class PartialWhitening(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, VersionedEstimator
 ):
     """Principal components about the origin, divided by a power of their size.
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from ..base.estimator import NetworkEstimatorMixin
 from ..utils.device import plain_arithmetic
+from ..utils.estimator import VersionedEstimator
 from ..utils.validation import Array, ArrayLike, with_nan
 from .fit import (
     AutoencoderFit,
@@ -21,7 +21,7 @@ from .fit import (
 __all__ = ["BaseSparseAutoencoder"]
 
 
-class BaseSparseAutoencoder(NetworkEstimatorMixin, BaseEstimator):
+class BaseSparseAutoencoder(NetworkEstimatorMixin, VersionedEstimator):
     """Methods of the sparse autoencoders; subclasses write the constructor.
 
     Subclasses also give in ``_size_names`` the parameters that the number of groups and

@@ -5,13 +5,14 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ..base.samples import like_input
 from ..training import Samples
 from ..utils.device import plain_arithmetic, resolve_device
+from ..utils.estimator import VersionedEstimator
 from ..utils.parameter_checks import check_bool, check_integer
 from ..utils.progress import in_batches
 from ..utils.random import RandomState, private_random_state
@@ -20,6 +21,7 @@ from ..utils.validation import (
     ArrayLike,
     Input,
     missing_entries,
+    shared_tensor,
     validate_samples,
     with_nan,
 )
@@ -32,7 +34,7 @@ __all__ = ["LocalGaussianImputer"]
 _BATCH_SIZE = 4000
 
 
-class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, VersionedEstimator):
     """Fill in missing entries with their expectation; pass on complete samples.
 
     A sample is taken to be normal about the weighted mean of its nearest training
@@ -285,14 +287,14 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator
             X[data.empty_rows] = torch.nan
         never = data.empty_columns
         if never is not None:
-            never = never & ~torch.from_numpy(model["is_known"]).to(never.device)
+            never = never & ~shared_tensor(model["is_known"]).to(never.device)
             never = never if never.any() else None
         return Input(X, None, data.is_tensor, data.empty_rows, never, shares)
 
     def _observed_shares(self, missing: Tensor) -> Tensor:
         """Share of the features' variance that is observed of each sample."""
         variances = self._require_model()["feature_variances"]
-        variances = torch.from_numpy(variances).to(missing.device)
+        variances = shared_tensor(variances).to(missing.device)
         total = variances.sum().clamp(min=torch.finfo(variances.dtype).tiny)
         return torch.cat(
             [

@@ -6,10 +6,11 @@ from typing import Literal, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import ClusterMixin
 
 from ..functional import separation_criterion
 from ..utils.device import plain_arithmetic
+from ..utils.estimator import VersionedEstimator
 from ..utils.parameter_checks import (
     check_bool,
     check_integer,
@@ -32,7 +33,7 @@ _AUTO_N_ROUNDS = {"omp": 10, "lasso": 1}
 _EXPONENT = 0.75
 
 
-class SparseSubspaceClustering(ClusterMixin, BaseEstimator):
+class SparseSubspaceClustering(ClusterMixin, VersionedEstimator):
     """Cluster samples that lie near a union of low-dimensional subspaces.
 
     Each sample, unit to unit norm, is written as a combination of a few others; who

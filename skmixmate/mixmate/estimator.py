@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import ClusterMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -14,6 +14,7 @@ from ..base.samples import like_input
 from ..modules import DictionaryMixture, MixtureOutput
 from ..penalties import Penalty
 from ..utils.device import plain_arithmetic
+from ..utils.estimator import VersionedEstimator
 from ..utils.parameter_checks import check_bool, check_choice, check_integer
 from ..utils.random import RandomState, private_random_state
 from ..utils.validation import Array, ArrayLike, Input
@@ -32,7 +33,7 @@ __all__ = ["MixMateClustering"]
 _CLUSTERS = ("assigned", "all")
 
 
-class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, BaseEstimator):
+class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator):
     """Cluster samples with a mixture of sparse dictionaries (MixMate).
 
     Each cluster has a dictionary of its own. A sample is coded sparsely against every

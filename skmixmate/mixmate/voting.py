@@ -6,7 +6,6 @@ from typing import Literal, Self
 import numpy as np
 import torch
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
@@ -18,6 +17,7 @@ from ..base.samples import like_input, mean_score
 from ..training import Samples
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic, resolve_device
+from ..utils.estimator import VersionedEstimator
 from ..utils.parameter_checks import check_integer, check_number, check_or_auto
 from ..utils.progress import reporting, step
 from ..utils.random import RandomState, private_random_state, seeded_clone
@@ -32,7 +32,7 @@ _N_TO_CALIBRATE = 5000
 
 
 class NeighborVoting(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, VersionedEstimator
 ):
     """MixMate, with a vote of the nearest training samples.
 

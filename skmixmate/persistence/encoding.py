@@ -198,9 +198,8 @@ class Decoder:
             return value
         self._built[place] = value = object.__new__(built)
         state = {key: self.decode(node) for key, node in encoded}
-        _check_parameters(built, state)
         if hasattr(value, "__setstate__"):
-            value.__setstate__(state)  # Where scikit-learn compares its versions.
+            value.__setstate__(state)  # Where versions are compared.
         else:
             value.__dict__.update(state)
         return value
@@ -218,18 +217,6 @@ def _state(value: Any) -> dict[str, Any]:
         return value._asdict()
     state = value.__getstate__()
     return {} if state is None else state
-
-
-def _check_parameters(built: type, state: dict[str, Any]) -> None:
-    """Refuse an estimator of a version with other parameters."""
-    if not issubclass(built, BaseEstimator):
-        return
-    missing = set(built._get_param_names()) - set(state)  # type: ignore[attr-defined]
-    if missing:
-        raise ValueError(
-            f"{built.__name__} did not have the parameters {sorted(missing)} then. "
-            "Fit again, or load it with the version that saved it."
-        )
 
 
 def _may_be_built(of: type) -> bool:

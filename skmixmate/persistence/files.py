@@ -1,12 +1,12 @@
 """Saving and loading estimators."""
 
 import os
-import sys
 from typing import Any
 
 import sklearn
 from sklearn.base import BaseEstimator
 
+from ..utils.estimator import package_version
 from .archive import read_archive, write_archive
 from .encoding import Decoder, Encoder
 
@@ -92,6 +92,11 @@ def load(path: str | os.PathLike[str]) -> Any:
         If there is no such file.
     ValueError
         If it is no such file, damaged, or of a version that this one cannot read.
+
+    Warns
+    -----
+    UserWarning
+        If it is of another version.
     """
     tree, arrays = read_archive(path)
     name = os.fspath(path)
@@ -115,5 +120,4 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 
 def _versions() -> dict[str, str]:
-    package = sys.modules[__name__.partition(".")[0]]
-    return {"skmixmate": package.__version__, "scikit-learn": sklearn.__version__}
+    return {"skmixmate": package_version(), "scikit-learn": sklearn.__version__}

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Self, cast
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import ClusterMixin
 from sklearn.pipeline import Pipeline
 from torch import Tensor
 
@@ -14,6 +14,7 @@ from ..mixmate import MixMateClustering, NeighborVoting
 from ..model_selection import NumberOfClusters, choose_n_clusters
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic, resolve_device
+from ..utils.estimator import VersionedEstimator
 from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
 from ..utils.progress import reporting, say, step
 from ..utils.random import RandomState, private_random_state
@@ -37,7 +38,7 @@ _N_TO_IMPUTE = 8
 _FEWEST_TO_COUNT = 20
 
 
-class ReadyMadeClusterer(FittedAnswers, ClusterMixin, BaseEstimator):
+class ReadyMadeClusterer(FittedAnswers, ClusterMixin, VersionedEstimator):
     """Missing entries filled in, features, a mixture of them, a vote of neighbours.
 
     Subclasses choose the features and the mixture, and have the parameters

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import pickle
 import zipfile
 
 import numpy as np
@@ -236,8 +237,28 @@ def test_a_version_with_other_parameters_is_told(saved):
         tree["objects"][0]["state"] = state
 
     changed(saved, change)
-    with pytest.raises(ValueError, match=r"did not have the parameters \['alpha'\]"):
+    with pytest.raises(
+        ValueError, match=r"mixture' was .*did not have the parameters \['alpha'\]"
+    ):
         skmixmate.load(saved)
+
+
+@pytest.mark.filterwarnings("error")
+def test_another_version_is_told_of(saved, monkeypatch):
+    stored = pickle.dumps(fast().fit(X))
+    monkeypatch.setattr(skmixmate, "__version__", "7.8.9")
+    for load in (lambda: skmixmate.load(saved), lambda: pickle.loads(stored)):
+        with pytest.warns(UserWarning, match=r"of skmixmate .*, and this is 7\.8\.9"):
+            loaded = load()
+        assert not [name for name in vars(loaded) if "version" in name]
+
+
+def test_a_pickle_of_a_version_with_other_parameters_is_told(monkeypatch):
+    estimator = fast()
+    del estimator.alpha
+    stored = pickle.dumps(estimator)
+    with pytest.raises(ValueError, match=r"did not have the parameters \['alpha'\]"):
+        pickle.loads(stored)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
