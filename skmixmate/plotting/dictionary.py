@@ -1,18 +1,25 @@
-"""The most used atoms of every cluster."""
+"""The most used atoms of every cluster, or averages of the samples that use them."""
 
 import numbers
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from torch import Tensor
 
-from ..inspection import fitted_mixture
+from ..inspection import atom_averages, fitted_mixture
 from ..utils.validation import ArrayLike
-from .panels import (
-    import_pyplot,
+from .panels import check_clusters, import_pyplot
+from .samples import (
+    SampleForm,
+    color_limits,
+    draw_sample,
+    final_estimator,
+    is_colored,
     panel_size,
-    resolve_image_shape,
-    strip_axis,
+    rows,
+    sample_form,
+    shape_of,
 )
 
 if TYPE_CHECKING:
@@ -23,14 +30,15 @@ if TYPE_CHECKING:
 class DictionaryDisplay:
     """The dictionaries of a mixture, one row a cluster, most used atoms first.
 
-    It is recommended to use :meth:`from_estimator` to create one. All parameters
-    are stored as attributes.
+    Of a mixture of features, such as a ready-made clusterer has, averages of the
+    samples that use each atom most take the place of atoms. It is recommended to use
+    :meth:`from_estimator` to create one. All parameters are stored as attributes.
 
     Parameters
     ----------
     atoms : ndarray of shape (n_rows, n_shown, n_features)
-        The atoms to draw, as the estimator holds them, most used first; NaN where a
-        cluster has fewer.
+        The atoms to draw, as the estimator holds them, most used first, or averages;
+        NaN where a cluster has fewer.
     atom_usage : ndarray of shape (n_rows, n_shown)
         Mean absolute code of each atom over the samples of its cluster, in the
         unit of the codes.
@@ -40,10 +48,14 @@ class DictionaryDisplay:
         Cluster shown in each row.
     shares : ndarray of shape (n_rows,)
         Share of the samples that each of those clusters holds, in [0, 1].
+    are_averages : bool, default=False
+        Whether `atoms` are averages of samples, which are not negated and have the
+        scale of samples.
     image_shape : tuple of int, default=None
-        ``(height, width)`` of an atom drawn as an image, ``(n_features,)`` for
-        atoms drawn as lines. None guesses a square image where `n_features` is a
-        perfect square, with a warning, and lines otherwise.
+        ``(height, width)`` or ``(height, width, channels)`` of an atom drawn as an
+        image, None or ``(n_features,)`` for lines.
+    n_channels : int, default=None
+        Lines an atom, of signals of several channels; None is one.
 
     Attributes
     ----------
@@ -55,6 +67,20 @@ class DictionaryDisplay:
     See Also
     --------
     ReconstructionDisplay : What each dictionary makes of a sample.
+    ClusterDisplay : Samples of each cluster.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmixmate import MixMateClustering
+    >>> from skmixmate.plotting import DictionaryDisplay
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> mixmate = MixMateClustering(10, init="k-means", max_iter=5, random_state=0)
+    >>> display = DictionaryDisplay.from_estimator(
+    ...     mixmate.fit(X), image_shape=(8, 8), n_atoms=5
+    ... )
+    >>> display.atoms.shape
+    (10, 5, 64)
     """
 
     def __init__(
@@ -65,22 +91,28 @@ class DictionaryDisplay:
         atom_indices: np.ndarray,
         clusters: np.ndarray,
         shares: np.ndarray,
+        are_averages: bool = False,
         image_shape: tuple[int, ...] | None = None,
+        n_channels: int | None = None,
     ) -> None:
         self.atoms = atoms
         self.atom_usage = atom_usage
         self.atom_indices = atom_indices
         self.clusters = clusters
         self.shares = shares
+        self.are_averages = are_averages
         self.image_shape = image_shape
+        self.n_channels = n_channels
 
     @classmethod
     def from_estimator(
         cls,
         estimator: BaseEstimator,
+        X: Any = None,
         *,
         dictionaries: ArrayLike | None = None,
         image_shape: tuple[int, ...] | None = None,
+        n_channels: int | None = None,
         n_atoms: int = 10,
         clusters: ArrayLike | None = None,
         flip_sign: bool = True,
@@ -94,17 +126,25 @@ class DictionaryDisplay:
         estimator : estimator
             Fitted, with `dictionaries_` of shape (n_clusters, n_atoms, n_features),
             `atom_usage_` of shape (n_clusters, n_atoms) and either `labels_` of
-            shape (n_samples,) or `weights_` of shape (n_clusters,); or a
-            NeighborVoting, a Pipeline or a search with such a mixture inside.
-        dictionaries : array-like of shape (n_clusters, n_atoms, n_features), \
-default=None
-            What to draw in place of the atoms, such as their averages in pixels from
-            `skmixmate.inspection.atom_averages`; None draws `dictionaries_`.
+            shape (n_samples,) or `weights_` of shape (n_clusters,); or a ready-made
+            clusterer, a NeighborVoting, a Pipeline or a search with such a mixture
+            inside.
+        X : array-like, data frame or Tensor of shape (n_samples, ...), default=None
+            Samples whose averages are drawn in place of the atoms, by
+            `skmixmate.inspection.atom_averages`: of those that use each atom most.
+            Ready-made clusterers need them, for their atoms are of features. None draws
+            the atoms.
+        dictionaries : array-like of shape (n_clusters, n_atoms, ...), default=None
+            What to draw in place of the atoms, such as averages that you have. None
+            draws `dictionaries_`, or averages of X.
         image_shape : tuple of int, default=None
-            ``(height, width)`` of an atom drawn as an image, ``(n_features,)`` for
-            atoms drawn as lines. None guesses a square image where `n_features`
-            is a perfect square, with a warning, and lines otherwise, as for the
-            features that a Pipeline computes.
+            ``(height, width)`` or ``(height, width, channels)`` to draw atoms as
+            images, ``(n_features,)`` to draw lines. None draws what the estimator was
+            fitted to, where it knows; images where X or `dictionaries` have height and
+            width; and lines otherwise, as for the features that a Pipeline computes.
+        n_channels : int, default=None
+            Number of channels of signals, drawn as lines, where the estimator does not
+            know it.
         n_atoms : int, default=10
             Atoms shown per cluster, at most as many as there are.
         clusters : array-like of int of shape (n_rows,), default=None
@@ -128,41 +168,65 @@ default=None
         TypeError
             If `estimator` has no dictionaries of clusters.
         ValueError
-            If `dictionaries` does not fit the estimator, or `image_shape`, `n_atoms`
-            or `clusters` do not fit the dictionaries.
+            If `estimator` is a ready-made clusterer and there are neither `X` nor
+            `dictionaries`, or both; or if `dictionaries` does not fit the estimator, or
+            `image_shape`, `n_atoms` or `clusters` do not fit the dictionaries.
         ImportError
             If matplotlib is missing.
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         steps, last, mixture = fitted_mixture(estimator, "estimator")
-        own = np.asarray(mixture.dictionaries_)
-        if image_shape is None and steps and dictionaries is None:
-            image_shape = own.shape[2:]  # Features are no pixels.
-        dictionaries = own if dictionaries is None else np.asarray(dictionaries)
-        if dictionaries.ndim != 3 or dictionaries.shape[:2] != own.shape[:2]:
-            raise ValueError(
-                "dictionaries must have shape (n_clusters, n_atoms, n_features) = "
-                f"{(*own.shape[:2], 'n_features')}, got {dictionaries.shape}."
-            )
-        n_clusters, _, n_features = dictionaries.shape
-        shape = resolve_image_shape(image_shape, n_features)
         if not isinstance(n_atoms, numbers.Integral) or n_atoms < 1:
             raise ValueError(f"n_atoms={n_atoms!r} must be an integer of at least 1.")
-        clusters = _check_clusters(clusters, n_clusters)
+        if X is not None and dictionaries is not None:
+            raise ValueError("Pass X or dictionaries, not both.")
+        own = np.asarray(mixture.dictionaries_)
+        are_averages = X is not None
+        if X is not None:
+            drawn, shape = _averages(estimator, X)
+        elif dictionaries is not None:
+            drawn = np.asarray(dictionaries)
+            shape = drawn.shape[1:]
+        elif hasattr(final_estimator(estimator), "voting_"):
+            raise ValueError(
+                f"The atoms of {type(final_estimator(estimator)).__name__} are of "
+                "features that cannot be looked at. Pass X, as the estimator takes it, "
+                "to draw averages of the samples that use each atom most, or "
+                "dictionaries to draw something else."
+            )
+        else:
+            drawn, shape = own, ()
+        if drawn.ndim < 3 or drawn.shape[:2] != own.shape[:2]:
+            raise ValueError(
+                "dictionaries must have shape (n_clusters, n_atoms, n_features) = "
+                f"{(*own.shape[:2], 'n_features')}, got {drawn.shape}."
+            )
+        drawn = drawn.reshape(*own.shape[:2], -1)
+        form = sample_form(
+            image_shape,
+            n_channels,
+            drawn.shape[2],
+            # Features are no pixels, even if there are as many.
+            estimator=None if drawn is own and steps else estimator,
+            shape=shape,
+        )
+        chosen = check_clusters(clusters, len(own))
 
         # Smaller clusters have fewer atoms, and zeros in the last places.
         if hasattr(mixture, "dictionary_sizes_"):
             is_idle = np.arange(own.shape[1]) >= mixture.dictionary_sizes_[:, None]
-            dictionaries = np.where(is_idle[..., None], np.nan, dictionaries)
-        usage = np.asarray(mixture.atom_usage_)[clusters]
+            drawn = np.where(is_idle[..., None], np.nan, drawn)
+        usage = np.asarray(mixture.atom_usage_)[chosen]
         order = np.argsort(-usage, axis=1, kind="stable")[:, :n_atoms]
         display = cls(
-            atoms=dictionaries[clusters[:, None], order],
+            atoms=drawn[chosen[:, None], order],
             atom_usage=np.take_along_axis(usage, order, axis=1),
             atom_indices=order,
-            clusters=clusters,
-            shares=_cluster_shares(last, mixture, n_clusters)[clusters],
-            image_shape=shape,
+            clusters=chosen,
+            shares=_cluster_shares(last, mixture, len(own))[chosen],
+            are_averages=are_averages,
+            image_shape=form.image_shape,
+            n_channels=form.n_channels,
         )
         return display.plot(flip_sign=flip_sign, cmap=cmap, fig=fig)
 
@@ -176,18 +240,20 @@ default=None
         """Draw the atoms.
 
         Each atom has a scale of its own, so that a faint atom reads as well as a
-        strong one; that of an image is symmetric around zero. Atoms that no sample
-        of their cluster uses are marked "unused".
+        strong one; that of an image is symmetric around zero. Averages of grey images
+        and of signals have a scale of their own as well, and those of images in colour
+        share one. Atoms that no sample of their cluster uses are marked "unused".
 
         Parameters
         ----------
         flip_sign : bool, default=True
             Whether to draw an atom negated where its entry of largest magnitude
             is negative. With codes of either sign an atom and its negation are
-            the same; pass False where codes are nonnegative.
+            the same; pass False where codes are nonnegative. Averages are never
+            negated.
         cmap : str or matplotlib Colormap, default=None
-            Colours of images, from negative through zero to positive. None draws
-            zero in white, positive entries in black and negative ones in blue.
+            Colours of grey images, from low to high. None draws zero in white, positive
+            entries in black and negative ones in blue; averages in "gray_r".
         fig : matplotlib Figure or SubFigure, default=None
             Where to draw. None makes a new figure.
 
@@ -205,54 +271,55 @@ default=None
         """
         plt = import_pyplot(f"{type(self).__name__}.plot")
         n_rows, n_shown, n_features = self.atoms.shape
-        shape = resolve_image_shape(self.image_shape, n_features)
+        form = sample_form(self.image_shape, self.n_channels, n_features)
         if cmap is None:
-            cmap = _ink_colormap()
+            cmap = "gray_r" if self.are_averages else _ink_colormap()
         if fig is None:
-            width, height = panel_size(shape)
+            width, height = panel_size(form)
             fig = plt.figure(
                 figsize=(width * n_shown + 1.2, height * n_rows + 0.5),
                 layout="constrained",
             )
         axes = fig.subplots(n_rows, n_shown, squeeze=False)
+        for place, ax in np.ndenumerate(axes):
+            atom = self.atoms[place]
+            if np.isnan(atom).all():
+                ax.set_axis_off()
+                continue
+            if self.are_averages:
+                limits = color_limits(self.atoms) if is_colored(form) else None
+                draw_sample(ax, atom, form, cmap=cmap, limits=limits)
+            else:
+                _draw_atom(ax, _flipped(atom) if flip_sign else atom, form, cmap)
+            if self.atom_usage[place] == 0 or not atom.any():
+                ax.set_xlabel("unused", color="0.5", fontsize="small", labelpad=1)
         for row in range(n_rows):
-            for ax, atom, usage in zip(
-                axes[row], self.atoms[row], self.atom_usage[row], strict=True
-            ):
-                if np.isnan(atom).all():
-                    ax.set_axis_off()
-                    continue
-                _draw_atom(ax, _flipped(atom) if flip_sign else atom, shape, cmap)
-                if usage == 0:
-                    ax.set_xlabel("unused", color="0.5", fontsize="small", labelpad=1)
             axes[row, 0].set_ylabel(
-                f"cluster {self.clusters[row]}\n{self.shares[row]:.1%} of samples",
+                f"cluster {self.clusters[row]}\n"
+                f"{100 * self.shares[row]:.1f} % of samples",
                 rotation=0,
                 ha="right",
                 va="center",
+                fontsize="small",
             )
-        fig.suptitle("Atoms of each cluster, most used first", fontsize="medium")
+        title = "Atoms of each cluster, most used first"
+        if self.are_averages:
+            title = "Averages of samples that use each atom most, most used first"
+        if n_shown <= 4:  # Of few narrow panels it takes two lines.
+            title = title.replace(", ", ",\n")
+        fig.suptitle(title, fontsize="medium")
         self.figure_ = fig
         self.axes_ = axes
         return self
 
 
-def _check_clusters(clusters, n_clusters):
-    if clusters is None:
-        return np.arange(n_clusters)
-    checked = np.asarray(clusters)
-    if (
-        checked.ndim != 1
-        or checked.size == 0
-        or checked.dtype.kind not in "iu"
-        or checked.min() < 0
-        or checked.max() >= n_clusters
-    ):
-        raise ValueError(
-            f"clusters={clusters!r} must be a list of integers from 0 to "
-            f"{n_clusters - 1}, or None for all clusters."
-        )
-    return checked
+def _averages(estimator, X) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Averages of samples by atom, and the shape of X."""
+    shape = shape_of(X)
+    # A data frame stays one: the estimator compares its columns with its own.
+    if len(shape) != 2 or isinstance(X, list | Tensor):
+        X = rows(X, estimator=estimator)
+    return atom_averages(estimator, X).atom_means, shape
 
 
 def _cluster_shares(last, mixture, n_clusters):
@@ -273,14 +340,12 @@ def _ink_colormap():
     return LinearSegmentedColormap.from_list("ink", ["#1f5fbf", "white", "black"])
 
 
-def _draw_atom(ax, atom, shape, cmap):
+def _draw_atom(ax, atom, form: SampleForm, cmap) -> None:
     # An atom of zeros still needs a scale.
     limit = np.abs(atom).max() or 1.0
-    if len(shape) == 2:
-        strip_axis(ax, frame=True)
-        ax.imshow(atom.reshape(shape), cmap=cmap, vmin=-limit, vmax=limit)
-    else:
-        strip_axis(ax, frame=False)
+    if form.image_shape is None:
+        limits = min(atom.min(), 0.0), max(atom.max(), 0.0)
         ax.axhline(0, color="0.8", linewidth=0.6)
-        ax.plot(atom, color="black", linewidth=1)
-        ax.set_ylim(min(atom.min(), 0) - 0.1 * limit, max(atom.max(), 0) + 0.1 * limit)
+    else:
+        limits = -limit, limit
+    draw_sample(ax, atom, form, cmap=cmap, limits=limits)

@@ -7,11 +7,15 @@ from sklearn.base import BaseEstimator
 
 from ..inspection import as_seen_by, fitted_mixture
 from ..utils.validation import ArrayLike, mask_array, with_nan
-from .panels import (
-    import_pyplot,
+from .members import array_of
+from .panels import check_clusters, import_pyplot, strip_axis
+from .samples import (
+    color_limits,
+    draw_sample,
+    is_colored,
+    limits_of,
     panel_size,
-    resolve_image_shape,
-    strip_axis,
+    sample_form,
 )
 
 if TYPE_CHECKING:
@@ -21,16 +25,16 @@ if TYPE_CHECKING:
 MAX_SAMPLES = 10
 CHOSEN_COLOR = "red"
 CODE_COLOR = "tab:green"
-MISSING_COLOR = "#f7b9b4"
 
 
 class ReconstructionDisplay:
     """Samples, their reconstruction by every cluster, and the sparse codes.
 
-    Each sample takes two rows: the input and its `n_clusters` reconstructions,
-    titled (MSE, L0), and below each reconstruction the code that made it. The
-    cluster that the estimator chooses is framed in red. Missing entries of the
-    input are light red.
+    Each sample takes two rows: the input and its reconstructions by the clusters, and
+    below each reconstruction the code that made it, how much of each atom. Above it are
+    its error, the mean squared one over observed entries, and how many parts are used,
+    nonzero entries of the code. The cluster that the estimator chooses, if it is among
+    them, is framed in red. Missing entries of the input are light red.
 
     It is recommended to use :meth:`from_estimator` to create one. All parameters
     are stored as attributes.
@@ -41,24 +45,28 @@ class ReconstructionDisplay:
         The samples; entries that are not observed are never read.
     observed : ndarray of shape (n_samples, n_features), dtype=bool
         True where an entry of `X` is observed.
-    reconstructions : ndarray of shape (n_samples, n_clusters, n_features)
+    reconstructions : ndarray of shape (n_samples, n_shown, n_features)
         Each sample as each cluster reconstructs it, in the unit of `X`.
-    codes : ndarray of shape (n_samples, n_clusters, n_atoms)
+    codes : ndarray of shape (n_samples, n_shown, n_atoms)
         The codes of those reconstructions.
     labels : ndarray of shape (n_samples,)
         The cluster chosen for each sample.
+    clusters : ndarray of shape (n_shown,), default=None
+        The clusters shown; None is 0, 1 and so on.
     image_shape : tuple of int, default=None
-        ``(height, width)`` of a sample drawn as an image, ``(n_features,)`` for
-        samples drawn as lines. None guesses a square image where `n_features` is
-        a perfect square, with a warning, and lines otherwise.
+        ``(height, width)`` or ``(height, width, channels)`` of a sample drawn as an
+        image, None or ``(n_features,)`` for lines.
+    n_channels : int, default=None
+        Lines a sample, of signals of several channels; None is one.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
         Figure with the reconstructions.
-    axes_ : ndarray of matplotlib Axes of shape (2 * n_samples, 1 + n_clusters)
+    axes_ : ndarray of matplotlib Axes of shape (2 * n_samples, 1 + n_shown)
         ``axes_[2 * i, 0]`` shows sample ``i``, ``axes_[2 * i, 1 + k]`` its
-        reconstruction by cluster ``k`` and ``axes_[2 * i + 1, 1 + k]`` the code.
+        reconstruction by the cluster in place ``k`` and ``axes_[2 * i + 1, 1 + k]`` the
+        code.
 
     See Also
     --------
@@ -68,6 +76,19 @@ class ReconstructionDisplay:
     ----------
     A. Lin, A. H. Song and D. Ba, "Mixture Model Auto-Encoders: Deep Clustering
     through Dictionary Learning", ICASSP 2022, Fig. 2.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmixmate import MixMateClustering
+    >>> from skmixmate.plotting import ReconstructionDisplay
+    >>> digits = load_digits()
+    >>> mixmate = MixMateClustering(10, init="k-means", max_iter=5, random_state=0)
+    >>> display = ReconstructionDisplay.from_estimator(
+    ...     mixmate.fit(digits.data), digits.images[:3]
+    ... )
+    >>> display.reconstructions.shape
+    (3, 10, 64)
     """
 
     def __init__(
@@ -78,25 +99,29 @@ class ReconstructionDisplay:
         reconstructions: np.ndarray,
         codes: np.ndarray,
         labels: np.ndarray,
+        clusters: np.ndarray | None = None,
         image_shape: tuple[int, ...] | None = None,
+        n_channels: int | None = None,
     ) -> None:
         self.X = X
         self.observed = observed
         self.reconstructions = reconstructions
         self.codes = codes
         self.labels = labels
+        self.clusters = clusters
         self.image_shape = image_shape
+        self.n_channels = n_channels
 
     @property
     def mse(self) -> np.ndarray:
-        """Mean squared error over the observed entries, (n_samples, n_clusters)."""
+        """Mean squared error over the observed entries, (n_samples, n_shown)."""
         observed = self.observed[:, None, :]
         errors = np.where(observed, self.X[:, None, :] - self.reconstructions, 0)
         return (errors**2).sum(axis=-1) / observed.sum(axis=-1)
 
     @property
     def n_nonzero(self) -> np.ndarray:
-        """Number of nonzero code entries, (n_samples, n_clusters)."""
+        """Number of nonzero code entries, (n_samples, n_shown)."""
         return np.count_nonzero(self.codes, axis=-1)
 
     @classmethod
@@ -106,7 +131,9 @@ class ReconstructionDisplay:
         X: ArrayLike,
         *,
         mask: ArrayLike | None = None,
+        clusters: ArrayLike | None = None,
         image_shape: tuple[int, ...] | None = None,
+        n_channels: int | None = None,
         cmap: "str | Colormap | None" = "gray_r",
         fig: "Figure | SubFigure | None" = None,
     ) -> Self:
@@ -118,14 +145,20 @@ class ReconstructionDisplay:
             Fitted, with `dictionaries_` of shape (n_clusters, n_atoms, n_features)
             and the methods `predict`, `encode` and `reconstruct`, all of which
             take `mask`; or a NeighborVoting, or a search, with such a mixture inside.
-        X : array-like of shape (n_features,) or (n_samples, n_features)
+        X : array-like of shape (n_features,) or (n_samples, n_features), or images, \
+(n_samples, height, width) or (n_samples, height, width, channels)
             The sample, or up to 10 samples. NaN marks missing entries.
         mask : array-like of bool of the shape of X, default=None
             True where an entry is observed. None takes all that are not NaN.
+        clusters : array-like of int of shape (n_shown,), default=None
+            Clusters whose reconstructions are drawn, from left to right. None draws
+            all.
         image_shape : tuple of int, default=None
-            ``(height, width)`` of a sample drawn as an image, ``(n_features,)``
-            for samples drawn as lines. None guesses a square image where
-            `n_features` is a perfect square, with a warning, and lines otherwise.
+            ``(height, width)`` or ``(height, width, channels)`` to draw rows as images,
+            ``(n_features,)`` to draw lines. None draws images where X has their shape,
+            and lines otherwise.
+        n_channels : int, default=None
+            Number of channels of signals, drawn as lines; None is one.
         cmap : str or matplotlib Colormap, default="gray_r"
             See :meth:`plot`.
         fig : matplotlib Figure or SubFigure, default=None
@@ -144,8 +177,8 @@ class ReconstructionDisplay:
             If `estimator` has no dictionaries of clusters.
         ValueError
             If `estimator` has a mixture that reconstructs features and not
-            X; if the shape of `X` or `mask`, or `image_shape`, does not fit; or if a
-            sample has no observed entry, or a missing one where none is taken.
+            X; if the shape of `X` or `mask`, `image_shape`, or `clusters` do not fit;
+            or if a sample has no observed entry, or a missing one where none is taken.
         ImportError
             If matplotlib is missing.
         """
@@ -154,14 +187,18 @@ class ReconstructionDisplay:
         if steps:
             raise ValueError(
                 "estimator must reconstruct X itself, and the mixture in this "
-                f"{type(estimator).__name__} reconstructs features of X. Draw those "
-                "with what has them, pipeline[-1] and pipeline[:-1].transform(X), or "
-                "mixmate_ and compute_features(X), or images of its clusters by "
-                "skmixmate.inspection.atom_averages."
+                f"{type(estimator).__name__} reconstructs features of X. "
+                "ClusterDisplay.from_estimator draws samples of its clusters, and "
+                "DictionaryDisplay.from_estimator(estimator, X) averages of those that "
+                "use each atom. To draw features, pass what has them: pipeline[-1] and "
+                "pipeline[:-1].transform(X), or mixmate_ and compute_features(X)."
             )
-        n_features = mixture.dictionaries_.shape[-1]
-        shape = resolve_image_shape(image_shape, n_features)
-        X, values, mask, observed = _check_samples(X, mask, n_features)
+        n_clusters, _, n_features = mixture.dictionaries_.shape
+        X, values, mask, observed, shape = _check_samples(X, mask, n_features)
+        form = sample_form(
+            image_shape, n_channels, n_features, estimator=last, shape=shape
+        )
+        chosen = check_clusters(clusters, n_clusters)
         if not observed.any(axis=1).all():
             raise ValueError("Each sample of X must have an observed entry.")
         if last is mixture:
@@ -174,13 +211,19 @@ class ReconstructionDisplay:
                 "its mixmate_."
             )
         X = as_seen_by(mixture, last, X)
+        reconstructions, codes = (
+            array_of(method(X, clusters="all", mask=mask))
+            for method in (mixture.reconstruct, mixture.encode)
+        )
         display = cls(
             X=values,
             observed=observed,
-            reconstructions=mixture.reconstruct(X, clusters="all", mask=mask),
-            codes=mixture.encode(X, clusters="all", mask=mask),
-            labels=labels,
-            image_shape=shape,
+            reconstructions=reconstructions[:, chosen],
+            codes=codes[:, chosen],
+            labels=array_of(labels),
+            clusters=chosen,
+            image_shape=form.image_shape,
+            n_channels=form.n_channels,
         )
         return display.plot(cmap=cmap, fig=fig)
 
@@ -192,14 +235,14 @@ class ReconstructionDisplay:
     ) -> Self:
         """Draw the samples, reconstructions and codes.
 
-        Images of a sample and its reconstructions share one colour scale, which
-        spans the observed entries of the sample; lines share the scale that holds
-        them all; so do the codes.
+        Images of a sample and its reconstructions share one scale, which spans the
+        observed entries of the sample; in colour, 0 to 1 or to 255 if they are within.
+        Lines share the scale that holds them all; so do the codes.
 
         Parameters
         ----------
         cmap : str or matplotlib Colormap, default="gray_r"
-            Colours of images, from low to high.
+            Colours of grey images, from low to high.
         fig : matplotlib Figure or SubFigure, default=None
             Where to draw. None makes a new figure.
 
@@ -216,76 +259,87 @@ class ReconstructionDisplay:
             If matplotlib is missing.
         """
         plt = import_pyplot(f"{type(self).__name__}.plot")
-        n_samples, n_clusters, n_features = self.reconstructions.shape
-        shape = resolve_image_shape(self.image_shape, n_features)
-        width, height = panel_size(shape)
+        n_samples, n_shown, n_features = self.reconstructions.shape
+        form = sample_form(self.image_shape, self.n_channels, n_features)
+        width, height = panel_size(form)
         code_height = 0.4
         if fig is None:
             fig = plt.figure(
                 figsize=(
-                    width * (1 + n_clusters),
-                    (height + code_height + 0.45) * n_samples,
+                    width * (1 + n_shown),
+                    (height + code_height + 0.6) * n_samples,
                 ),
                 layout="constrained",
             )
         axes = fig.subplots(
             2 * n_samples,
-            1 + n_clusters,
+            1 + n_shown,
             squeeze=False,
             height_ratios=[height, code_height] * n_samples,
         )
         for i in range(n_samples):
-            self._plot_sample(i, axes[2 * i], axes[2 * i + 1], shape, cmap)
+            self._plot_sample(i, axes[2 * i], axes[2 * i + 1], form, cmap)
         self.figure_ = fig
         self.axes_ = axes
         return self
 
-    def _plot_sample(self, i, top, bottom, shape, cmap):
+    def _plot_sample(self, i, top, bottom, form, cmap):
         observed = self.observed[i]
         sample = np.where(observed, self.X[i], np.nan)
-        shown = sample[observed]
-        if len(shape) == 1:
-            shown = np.append(shown, self.reconstructions[i])
-        scale = {"vmin": shown.min(), "vmax": shown.max()}
-        _draw_sample(top[0], sample, shape, cmap, scale)
-        top[0].set_title("input\n(MSE, L0):", fontsize="small")
+        if form.image_shape is None:
+            shown = np.append(sample, self.reconstructions[i])
+            scale = limits_of(shown)
+        else:
+            scale = (color_limits if is_colored(form) else limits_of)(sample)
+        draw_sample(top[0], sample, form, cmap=cmap, limits=scale)
+        top[0].set_title(f"input,\nin cluster {self.labels[i]}", fontsize="small")
         if not observed.all():
             n_missing = f"{1 - observed.mean():.0%} missing"
             top[0].set_xlabel(n_missing, fontsize="small", labelpad=2)
         bottom[0].axis("off")
-        bottom[0].text(
-            1, 0.5, "code:", color=CODE_COLOR, fontsize="small", ha="right", va="center"
-        )
+        label = {"color": CODE_COLOR, "fontsize": "small"}
+        bottom[0].text(1, 0.5, "parts used:", ha="right", va="center", **label)
 
         # Zero is always in view, and codes of zeros still need a scale.
         code_limits = min(self.codes[i].min(), 0), max(self.codes[i].max(), 0) or 1.0
-        mse, n_nonzero = self.mse[i], self.n_nonzero[i]
-        for k, (ax, code_ax) in enumerate(zip(top[1:], bottom[1:], strict=True)):
-            _draw_sample(
-                ax, self.reconstructions[i, k], shape, cmap, scale, behind=sample
+        clusters = range(len(top) - 1) if self.clusters is None else self.clusters
+        for place, cluster in enumerate(clusters):
+            ax, code_ax = top[1 + place], bottom[1 + place]
+            draw_sample(
+                ax,
+                self.reconstructions[i, place],
+                form,
+                cmap=cmap,
+                limits=scale,
+                behind=sample,
             )
-            title = f"cluster {k}\n({mse[k]:.2g}, {n_nonzero[k]})"
-            if k == self.labels[i]:
+            n_parts = self.n_nonzero[i, place]
+            noun = "part" if n_parts == 1 else "parts"
+            error = f"{self.mse[i, place]:.2g}"
+            title = f"cluster {cluster}\nerror {error}\n{n_parts} {noun}"
+            if cluster == self.labels[i]:
                 ax.set_title(title, fontsize="small", color=CHOSEN_COLOR, weight="bold")
                 for spine in ax.spines.values():
                     spine.set(color=CHOSEN_COLOR, linewidth=2.5)
             else:
                 ax.set_title(title, fontsize="small")
-            _draw_code(code_ax, self.codes[i, k], code_limits)
+            _draw_code(code_ax, self.codes[i, place], code_limits)
 
 
 def _check_samples(X, mask, n_features):
-    """X and mask in two dimensions, values of X, and where both say observed."""
+    """X and mask in two dimensions, values of X, where both say observed, its shape."""
     values = np.asarray(with_nan(X))
-    given_shape = values.shape
+    given = values.shape
     if values.dtype.kind != "f":
         values = values.astype(np.float64)
-    if values.ndim == 1:
-        X = values = values[np.newaxis]
-    if values.ndim != 2 or values.shape[1] != n_features:
+    is_image = values.ndim == 2 and values.size == n_features and min(given) > 1
+    shape = (1, *given) if values.ndim < 2 or is_image else given
+    if len(shape) != 2 or given != shape:
+        X = values = values.reshape(shape[0], -1)
+    if values.shape[1] != n_features:
         raise ValueError(
-            f"X has shape {given_shape}, but must be one sample of shape "
-            f"({n_features},) or samples of shape (n_samples, {n_features})."
+            f"X has shape {given}, but must be one sample of shape ({n_features},), "
+            f"samples of shape (n_samples, {n_features}), or images of as many pixels."
         )
     if not 1 <= values.shape[0] <= MAX_SAMPLES:
         raise ValueError(
@@ -294,33 +348,18 @@ def _check_samples(X, mask, n_features):
         )
     observed = ~np.isnan(values)
     if mask is not None:
-        is_open = np.atleast_2d(mask_array(mask))
-        if is_open.dtype != bool or is_open.shape != values.shape:
+        is_open = mask_array(mask)
+        if is_open.dtype != bool or is_open.shape not in (given, shape):
             raise ValueError(
                 f"mask has shape {is_open.shape} and dtype {is_open.dtype}, but must "
-                f"be boolean and of the shape of X, {values.shape}."
+                f"be boolean and of the shape of X, {given}."
             )
+        is_row = is_open.shape == values.shape
+        is_open = is_open.reshape(values.shape)
         observed &= is_open
         # A data frame stays one: the estimator compares its columns with its own.
-        mask = mask if np.ndim(mask) == 2 else is_open
-    return X, values, mask, observed
-
-
-def _draw_sample(ax, sample, shape, cmap, scale, behind=None):
-    strip_axis(ax, frame=True)
-    if len(shape) == 2:
-        image = ax.imshow(sample.reshape(shape), cmap=cmap, **scale)
-        image.set_cmap(image.get_cmap().with_extremes(bad=MISSING_COLOR))
-        return
-    if behind is not None:
-        ax.plot(behind, color="0.75", linewidth=2)
-    # A marker shows an observed entry between two missing ones.
-    marker = "." if np.isnan(sample).any() else None
-    ax.plot(sample, color="black", linewidth=1, marker=marker, markersize=2)
-    for j in np.flatnonzero(np.isnan(sample)):
-        ax.axvspan(j - 0.5, j + 0.5, color=MISSING_COLOR, linewidth=0)
-    margin = 0.1 * (scale["vmax"] - scale["vmin"]) or 1.0
-    ax.set_ylim(scale["vmin"] - margin, scale["vmax"] + margin)
+        mask = mask if is_row else is_open
+    return X, values, mask, observed, shape
 
 
 def _draw_code(ax, code, limits):

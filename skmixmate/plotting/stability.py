@@ -42,10 +42,10 @@ class StabilityDisplay:
     >>> from skmixmate.plotting import StabilityDisplay
     >>> X, _ = make_blobs(300, centers=[[0, 0], [9, 0], [0, 9]], random_state=0)
     >>> choice = choose_n_clusters(KMeans(), X, range(2, 7), random_state=0)
-    >>> display = StabilityDisplay(choice=choice)  # then display.plot()
+    >>> display = StabilityDisplay(choice)  # then display.plot()
     """
 
-    def __init__(self, *, choice: NumberOfClusters) -> None:
+    def __init__(self, choice: NumberOfClusters) -> None:
         self.choice = choice
 
     @classmethod
@@ -97,7 +97,7 @@ class StabilityDisplay:
             )
         else:
             choice = _choice_of(estimator)
-        return cls(choice=choice).plot(ax=ax)
+        return cls(choice).plot(ax=ax)
 
     def plot(self, *, ax: "Axes | None" = None) -> Self:
         """Draw the scores.
@@ -149,7 +149,14 @@ class StabilityDisplay:
             ylabel="Stability: found again in halves",
             ylim=(0.0, 1.05),
         )
-        ax.legend(frameon=False, loc="lower left")
+        # Above: nothing is free of lines for all choices.
+        ax.legend(
+            frameon=False,
+            ncols=3,
+            fontsize="small",
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+        )
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
