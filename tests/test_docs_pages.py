@@ -32,6 +32,7 @@ PAGES = {
 NOT_RUN = {
     "docs/howto/many_gpus.rst": 1,
     "docs/howto/multiprocessing.rst": 1,
+    "docs/howto/progress.rst": 3,
 }
 N_SAMPLES = 60
 
