@@ -193,7 +193,7 @@ def _largest_moments(X, n_components: int):
             "in which X is not so large."
         )
     size = len(moments)
-    with step("eigenvectors"):
+    with step("eigenvectors", blocks=True):
         eigenvalues, eigenvectors = scipy.linalg.eigh(
             moments,
             subset_by_index=[max(size - n_components, 0), size - 1],

@@ -311,7 +311,8 @@ def leading_eigenvectors(affinity, n_components, regularization, random_state):
         except ArpackNoConvergence:
             pass  # Many equal eigenvalues; the dense solver has no such trouble.
     dense = normalized.toarray() + np.outer(coupling, coupling)
-    values, vectors = scipy.linalg.eigh(
-        dense, subset_by_index=[n_samples - n_components, n_samples - 1]
-    )
+    with step("eigenvectors of a dense matrix", blocks=True):
+        values, vectors = scipy.linalg.eigh(
+            dense, subset_by_index=[n_samples - n_components, n_samples - 1]
+        )
     return values[::-1], vectors[:, ::-1]

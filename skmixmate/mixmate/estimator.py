@@ -144,7 +144,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
-        1 prints a line for the start and one an epoch.
+        1 tells each step, how far it is if it takes long, and the loss of each epoch:
+        in lines, or with a bar in a terminal if rich or tqdm is installed.
 
     Attributes
     ----------

@@ -81,7 +81,8 @@ class ImageClustering(ReadyMadeClusterer):
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
-        1 prints what is done, and a line an epoch of the mixture.
+        1 tells each step, how far it is if it takes long, and the loss of each epoch:
+        in lines, or with a bar in a terminal if rich or tqdm is installed.
 
     Attributes
     ----------

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 # Seconds between two looks of the thread that shows how far steps are.
 _PERIOD = 0.5
+# Seconds without a line after which a step that lets no thread run is shown first.
+_PATIENCE_BEFORE_BLOCK = 1.0
 
 
 class _Step:
@@ -73,13 +75,17 @@ class Report:
             self.display.write(f"{self.name}: {', '.join([*names, text])}")
             self._showed = self.clock()
 
-    def begin(self, name: str, total: int | None, begins: str | None) -> _Step:
-        """Begin a step within the one that goes on; ``begins`` is said first."""
+    def begin(
+        self, name: str, total: int | None, begins: str | None, blocks: bool
+    ) -> _Step:
+        """Begin a step within the one that goes on, see `step`."""
         with self._lock:
             if begins is not None:
                 self.say(begins)
             step = _Step(name, total, begins is not None, self.clock())
             self._steps.append(step)
+            if blocks:
+                self.show(min(_PATIENCE_BEFORE_BLOCK, self.display.patience))
             return step
 
     def end(self, step: _Step) -> None:
@@ -103,11 +109,13 @@ class Report:
         """Seconds since it was opened."""
         return self.clock() - self._began
 
-    def show(self) -> None:
+    def show(self, patience: float | None = None) -> None:
         """Show how far the steps are, if nothing was shown for a while."""
+        if patience is None:
+            patience = self.display.patience
         with self._lock:
             now = self.clock()
-            if not self._steps or now - self._showed < self.display.patience:
+            if not self._steps or now - self._showed < patience:
                 return
             # Of what is counted, or else of what was said to begin.
             known = [s.began for s in self._steps if s.told or s.total is not None]
@@ -182,7 +190,11 @@ def reporting(
 
 @contextmanager
 def step(
-    name: str, total: int | None = None, begins: str | None = None
+    name: str,
+    total: int | None = None,
+    begins: str | None = None,
+    *,
+    blocks: bool = False,
 ) -> Iterator[None]:
     """A step of what goes on, within the one that it is in.
 
@@ -196,12 +208,15 @@ def step(
         A line to say that it begins, for a step that a user should know of; how long it
         took is said too then, if that was long. None shows it only if it goes on for a
         while.
+    blocks : bool, default=False
+        Whether it is a call that lets no other thread run, so that it has to be shown
+        before.
     """
     report = _report()
     if report is None:
         yield
         return
-    begun = report.begin(name, total, begins)
+    begun = report.begin(name, total, begins, blocks)
     try:
         yield
     finally:

@@ -103,6 +103,15 @@ def test_batches_are_all_the_items():
     assert list(in_batches("name", 0, 4)) == []
 
 
+def test_a_step_that_lets_no_thread_run_is_shown_first(told):
+    _, clock, lines = told
+    for seconds in (0.9, 1.0):
+        clock.seconds += seconds
+        with step("eigenvectors", blocks=True):
+            assert len(lines) == (clock.seconds > 1.0)
+    assert lines == ["Name: eigenvectors, 1.9 s"]
+
+
 def test_what_an_interrupt_leaves_ends_with_the_step_around_it(told):
     report, clock, lines = told
     with step("outer"):
