@@ -3,8 +3,9 @@ What clusters are made of
 =========================
 
 A cluster is a dictionary: pictures of parts, its atoms, that its members are put
-together from. In pixels they can be looked at. `ImageClustering` has dictionaries of
-features, which cannot; there, averages of the images that use an atom take its place.
+together from. In pixels they can be looked at. `skmixmate.ImageClustering` has
+dictionaries of features, which cannot; there, averages of the images that use an atom
+take its place.
 """
 
 import matplotlib.pyplot as plt

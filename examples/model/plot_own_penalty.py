@@ -9,7 +9,7 @@ one, the log-sum of Candès, Wakin and Boyd (2008),
 
 which hardly minds how large an entry is once it is there, where the l1 norm shrinks all
 of them alike. It is written in a class, held to its definition by numbers, and used in
-`MixMateClustering` on five digits, beside the l1 norm.
+`skmixmate.MixMateClustering` on five digits, beside the l1 norm.
 """
 
 import matplotlib.pyplot as plt

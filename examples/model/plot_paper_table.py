@@ -6,7 +6,7 @@ A small Table 1 of the MixMate paper: accuracy, normalised mutual information an
 adjusted Rand index, means over two seeds. To keep it short, it has five digits, 0 to 4,
 of those that come with scikit-learn. MixMate as published is there before and after
 training, INIT and TRAIN in the paper, since its start is a clustering of its own, by
-sparse subspaces; `ImageClustering` is what this package makes of the model.
+sparse subspaces; `skmixmate.ImageClustering` is what this package makes of the model.
 """
 
 import matplotlib.pyplot as plt
@@ -65,7 +65,7 @@ for method in found[0]:
     print(f"{method:26}" + "".join(f"{mean:7.3f}" for mean in means[method]))
 
 # %%
-# `ImageClustering` had a single run here, where it takes two by default.
+# `skmixmate.ImageClustering` had a single run here, where it takes two by default.
 # :doc:`/papers/mixmate` has the whole table, on MNIST, Fashion-MNIST and USPS, beside
 # what the paper reports.
 
