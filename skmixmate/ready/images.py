@@ -201,7 +201,8 @@ class ImageClustering(ReadyMadeClusterer):
                 )
             X = resized(X, None if told is None else tuple(told[:2]))
         X, shape = flatten_images(X, told)
-        return X, flat_mask(mask, shape), told if shape is None else shape
+        with_channels = (*shape, 1) if shape is not None and len(shape) == 2 else shape
+        return X, flat_mask(mask, with_channels), told if shape is None else shape
 
     def _new_features(self, n_features, shape, seed: int) -> Pipeline:
         features = make_image_features(

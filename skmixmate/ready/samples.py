@@ -36,12 +36,14 @@ def flat_mask(mask, shape: tuple[int, ...] | None):
     """
     mask = mask_array(mask) if isinstance(mask, list | tuple) else mask
     told = tuple(getattr(mask, "shape", ()))
-    if len(told) < 3:
-        return mask
-    if shape is not None and told[1:] == shape[:-1]:
+    if shape is not None and shape[-1] > 1 and told[1:] == shape[:-1]:
+        mask = mask if isinstance(mask, Tensor) else mask_array(mask)
         expand = torch.broadcast_to if isinstance(mask, Tensor) else np.broadcast_to
         mask = expand(mask[..., None], (told[0], *shape))
-    elif told[1:] != shape:
+    # Of one channel it may be anything with a sample a row, as a data frame.
+    elif len(told) < 3:
+        return mask
+    elif shape is None or told[1:] not in (shape, shape[:-1]):
         raise ValueError(
             "mask must have the shape of X, or that of one channel for all of them, "
             f"got {told}."

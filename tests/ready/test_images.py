@@ -264,6 +264,8 @@ def test_a_mask_of_the_shape_of_the_images(shapes):
         np.testing.assert_array_equal(clusterer.predict(images, mask=one), expected)
     with pytest.raises(ValueError, match="mask must have the shape of X"):
         clusterer.predict(images, mask=by_pixel[:, :12])
+    with pytest.raises(ValueError, match="mask must have the shape of X"):
+        ImageClustering(2).fit(images[..., 0], mask=mask[:, :, 0, 0])
 
 
 def test_lists_of_images(shapes):

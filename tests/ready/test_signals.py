@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmixmate import SignalClustering
@@ -68,6 +69,22 @@ def test_channels_are_kept_apart(waves):
         clusterer.predict(signals[:, :100])
     mask = np.ones(signals.shape, dtype=bool)
     assert_array_equal(clusterer.predict(signals, mask=mask), clusterer.labels_)
+
+
+def test_a_mask_may_be_one_for_all_channels(waves):
+    X, _ = waves
+    signals = np.stack([X, np.roll(X, 7, axis=1)], axis=2)
+    observed = np.random.RandomState(0).uniform(size=X.shape) > 0.1
+    of_each = np.repeat(observed[..., None], 2, axis=2)
+    clusterer = SignalClustering(2, random_state=0).fit(signals, mask=observed)
+    expected = SignalClustering(2, random_state=0).fit(signals, mask=of_each)
+    assert_array_equal(clusterer.labels_, expected.labels_)
+    hidden = np.ma.array(np.ones(X.shape, dtype=bool), mask=~observed)
+    for one in (observed, torch.from_numpy(observed), hidden):
+        found = clusterer.predict_proba(signals, mask=one)
+        assert_array_equal(found, clusterer.predict_proba(signals, mask=of_each))
+    with pytest.raises(ValueError, match="mask must have the shape of X"):
+        clusterer.predict(signals, mask=observed[:, :50])
 
 
 def test_channels_may_have_units_of_their_own(waves):
