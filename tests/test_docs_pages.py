@@ -12,10 +12,12 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+import torch
 from PIL import Image
 from sklearn.datasets import load_digits, make_blobs
 
 from skmixmate import ImageClustering
+from skmixmate.model_selection import choose_n_clusters
 from skmixmate.ready import make_image_features
 
 ROOT = Path(__file__).parent.parent
@@ -60,7 +62,7 @@ def python_blocks(text):
             assert reason is None, f"line {i + 1}: no block follows '.. not run:'"
 
 
-def what_a_reader_has():
+def what_a_reader_has(page):
     """Names that pages begin with, of few and small samples."""
     rng = np.random.default_rng(0)
     digits = load_digits()
@@ -74,11 +76,12 @@ def what_a_reader_has():
     signals = np.sin(2 * np.pi * np.outer(frequencies, np.arange(128)))
     signals = np.stack([signals, np.roll(signals, 5, axis=1)], axis=2)
     signals += 0.3 * rng.standard_normal(signals.shape)
-    embeddings, _ = make_blobs(N_SAMPLES, 32, centers=4, random_state=0)
+    embeddings, _ = make_blobs(2 * N_SAMPLES, 32, centers=4, random_state=0)
+    embeddings = embeddings.astype(np.float32)
     table, _ = make_blobs(N_SAMPLES, 6, centers=3, random_state=1)
     np.save("images.npy", images)
     write_folders(images[:24])
-    return {
+    names = {
         "np": np,
         "X": X,
         "y": y,
@@ -89,10 +92,24 @@ def what_a_reader_has():
         "images": images,
         "new_images": images[:20],
         "signals": signals,
+        "complete": signals.copy(),
         "dead": rng.random(signals.shape) < 0.1,
-        "embeddings": embeddings.astype(np.float32),
+        "limit": 2.5,
+        "recording": rng.standard_normal((5000, 2)),
+        "embeddings": embeddings,
+        "new_embeddings": embeddings[:20],
+        "texts": [f"text {i}" for i in range(len(embeddings))],
         "table": table,
     }
+    # The same names for other things.
+    if page == "docs/howto/colour.rst":
+        colored = np.stack([images, images.swapaxes(1, 2), images**2], axis=3)[:30]
+        names["images"] = colored
+        names["tensor"] = torch.from_numpy(np.moveaxis(colored, 3, 1).copy())
+        names["rows"] = rng.random((30, 32 * 32 * 3))
+    if page == "docs/howto/signals.rst":
+        names["observed"] = rng.random(signals.shape[:2]) > 0.1
+    return names
 
 
 def write_folders(images):
@@ -112,7 +129,7 @@ def write_folders(images):
 
 @pytest.fixture
 def _small_world(tmp_path, monkeypatch):
-    """A folder to write to, few digits, one run, threads in place of processes."""
+    """A folder to write to, few digits, few repeats, threads in place of processes."""
     monkeypatch.chdir(tmp_path)
     few = load_digits()
     for key in ("data", "target", "images"):
@@ -123,6 +140,7 @@ def _small_world(tmp_path, monkeypatch):
     )
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setitem(ImageClustering.__init__.__kwdefaults__, "n_init", 1)
+    monkeypatch.setitem(choose_n_clusters.__kwdefaults__, "n_repeats", 1)
     with sklearn.config_context(), joblib.parallel_config(backend="threading"):
         yield
     pyplot = pytest.importorskip("matplotlib.pyplot")
@@ -135,7 +153,7 @@ def _small_world(tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_runs(page):
     text = PAGES[page].read_text(encoding="utf-8")
-    names = what_a_reader_has()
+    names = what_a_reader_has(page)
     not_run = 0
     for line, block, reason in python_blocks(text):
         code = compile("\n" * (line - 1) + block, page, "exec")
