@@ -358,8 +358,9 @@ default=None
         shared_scale : bool, default=False
             Whether all samples share one scale. Otherwise each grey image and each
             signal has its own, from its lowest to its highest number. Images in colour
-            always share one: from 0 to 1 or to 255 if they are within, else that of
-            all.
+            always share one: from 0 to 1 if they are within (or beyond by 5 %), from 0
+            to 255 if they look like bytes, else from 0, or the lowest number if there
+            are negative ones, to the highest number of all.
         cmap : str or matplotlib Colormap, default="gray_r"
             Colours of grey images, from low to high; "gray" has high ones bright.
         fig : matplotlib Figure or SubFigure, default=None

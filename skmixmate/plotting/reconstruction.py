@@ -236,8 +236,8 @@ class ReconstructionDisplay:
         """Draw the samples, reconstructions and codes.
 
         Images of a sample and its reconstructions share one scale, which spans the
-        observed entries of the sample; in colour, 0 to 1 or to 255 if they are within.
-        Lines share the scale that holds them all; so do the codes.
+        observed entries of the sample; in colour, 0 to 1 if they are within, or 0 to
+        255 if they look like bytes. Lines share the scale that holds them all; so do the codes.
 
         Parameters
         ----------

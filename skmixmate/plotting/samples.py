@@ -16,6 +16,8 @@ from ..utils.validation import mask_array, stacked, with_nan
 from .panels import strip_axis
 
 MISSING_COLOR = "#f7b9b4"
+# By how much images in colour may be off [0, 1] or [0, 255] and still be meant so.
+_OVERSHOOT = 0.05
 
 
 class SampleForm(NamedTuple):
@@ -218,11 +220,24 @@ def limits_of(samples: np.ndarray) -> tuple[float, float]:
 
 
 def color_limits(samples: np.ndarray) -> tuple[float, float]:
-    """What black and full colour are: of [0, 1] or [0, 255] if samples are in these."""
+    """What black and full colour are.
+
+    - 0 and 1, if all numbers are within;
+    - 0 and 255, if all are within, and are whole or reach a tenth of it, which is what
+      bytes do, and averages of bytes;
+    - 0 and the highest number, of others without negative ones;
+    - the lowest and the highest number, of the rest.
+
+    A twentieth beyond is still within: what interpolation adds is no other scale.
+    """
     low, high = limits_of(samples)
-    if low >= 0.0 and high <= 255.0:
-        return 0.0, 1.0 if high <= 1.0 else 255.0
-    return low, high
+    if low >= -_OVERSHOOT * max(high, 0.0):
+        if high <= 1.0 + _OVERSHOOT:
+            return 0.0, 1.0
+        whole = np.isnan(samples) | (samples == np.round(samples))
+        if high <= (1.0 + _OVERSHOOT) * 255.0 and (high >= 25.5 or whole.all()):
+            return 0.0, 255.0
+    return min(low, 0.0), high
 
 
 def is_colored(form: SampleForm) -> bool:

@@ -223,6 +223,24 @@ def test_images_in_colour(unit):
     assert_allclose(display.axes_[0, 0].images[0].get_array(), expected)
 
 
+@pytest.mark.parametrize(
+    ("samples", "top"),
+    [
+        (1.04 * COLOR / COLOR.max(), 1.0),  # What interpolation adds.
+        (COLOR / COLOR.max() - 0.01, 1.0),
+        (1.3 * COLOR / COLOR.max(), 1.3),
+        (np.round(12 * COLOR), 255.0),  # Dark bytes.
+        (60 * COLOR, 255.0),  # Averages of them.
+        (65535 * COLOR / COLOR.max(), 65535.0),
+    ],
+)
+def test_what_full_colour_is(samples, top):
+    display = shown(samples)
+    picture = display.axes_[0, 0].images[0].get_array()
+    sample = samples[display.indices[0, 0]]
+    assert_allclose(picture, np.clip(sample / top, 0.0, 1.0))
+
+
 def test_three_of_four_channels_are_in_colour_and_of_two_the_mean_is_grey():
     four = np.concatenate([COLOR, GREY[..., None]], axis=3)
     display = shown(four)
