@@ -1,7 +1,10 @@
 """Files of JSON and arrays, written whole or not at all."""
 
+import contextlib
 import json
+import math
 import os
+import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +43,12 @@ def write_archive(
         If the file cannot be written, as on a disk that is full; what was there before
         stands.
     """
-    target = Path(path)
+    target = Path(path).resolve()  # Of a link, what it leads to.
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {os.fspath(target.parent)!r} to write "
+            f"{target.name!r} into; make it first."
+        )
     with _written_whole(target) as file, zipfile.ZipFile(file, "w") as archive:
         # Not compressed: numbers with noise in them hardly get smaller.
         archive.writestr(zipfile.ZipInfo(_TREE, _EPOCH), json.dumps(tree))
@@ -71,20 +79,47 @@ def read_archive(path: str | os.PathLike[str]) -> tuple[Any, list[np.ndarray]]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            tree = json.loads(archive.read(_TREE))
-            arrays = []
-            for i in range(len(names) - 1):
-                with archive.open(_member(i)) as member:
-                    arrays.append(npy.read_array(member, allow_pickle=False))
-                    # The checksum is compared at the end of a member.
-                    member.read(1)
-    except (zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
+            tree = json.loads(_content(archive, _TREE))
+            n_arrays = len(archive.namelist()) - 1
+            return tree, [_array(archive, _member(i)) for i in range(n_arrays)]
+    except OSError:
+        raise
+    except Exception as error:  # Of a dozen kinds, by what is damaged.
         raise ValueError(
             f"{os.fspath(path)!r} is no file that this package saved, or it is "
             f"truncated or damaged: {error}"
         ) from error
-    return tree, arrays
+
+
+def _info(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    info = archive.getinfo(name)
+    if info.compress_type != zipfile.ZIP_STORED:
+        # A small file could fill the memory.
+        raise ValueError(f"{name} is compressed.")
+    return info
+
+
+def _content(archive: zipfile.ZipFile, name: str) -> bytes:
+    return archive.read(_info(archive, name))
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    info = _info(archive, name)
+    with archive.open(info) as member:
+        version = npy.read_magic(member)
+        read_header = {
+            (1, 0): npy.read_array_header_1_0,
+            (2, 0): npy.read_array_header_2_0,
+        }[version]
+        shape, _, dtype = read_header(member)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject or member.tell() + size != info.file_size:
+            raise ValueError(f"{name} has another size than its header says.")
+    with archive.open(info) as member:
+        array = npy.read_array(member, allow_pickle=False)
+        # The checksum is compared where a member ends.
+        member.read(1)
+    return array
 
 
 def _member(i: int) -> str:
@@ -94,13 +129,16 @@ def _member(i: int) -> str:
 @contextmanager
 def _written_whole(target: Path) -> Iterator[IO[bytes]]:
     """A file that takes the place of ``target`` once it is written."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    # Short, and of one writer alone.
+    draft = target.with_name(f".{uuid.uuid4().hex}.part")
     try:
         try:
-            with draft.open("wb") as file:
+            with draft.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+            if target.exists():
+                draft.chmod(target.stat().st_mode)
             os.replace(draft, target)
         except OSError as error:
             kept = "the file that was there stands" if target.exists() else "no file"
@@ -109,17 +147,16 @@ def _written_whole(target: Path) -> Iterator[IO[bytes]]:
                 f"{os.fspath(target)!r} could not be written ({kept}): "
                 f"{error.strerror or error}",
             ) from error
-        _flush_folder(target.parent)
     finally:
         draft.unlink(missing_ok=True)
+    _flush_folder(target.parent)
 
 
 def _flush_folder(folder: Path) -> None:
     """Let a new name reach the disk, where the system knows how."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -13,8 +13,18 @@ from sklearn.base import BaseEstimator
 
 __all__ = ["Decoder", "Encoder"]
 
-# Packages whose classes may be built: estimators of both, and what else is ours.
+# Of a RandomState, unless it was made of another.
+_GENERATOR = "MT19937"
+
+# Packages whose estimators may be built, and of ours the records in them.
 _OURS, _SKLEARN = "skmixmate", "sklearn"
+# Parts of theirs that no estimator for users is in.
+_NOT_FOR_USERS = {"tests", "conftest", "externals", "_testing"}
+# What `set_fit_request` and its like leave.
+_REQUESTS = {
+    "sklearn.utils._metadata_requests:MetadataRequest",
+    "sklearn.utils._metadata_requests:MethodMetadataRequest",
+}
 # Of ours, those whose functions read, write or download files.
 _OF_FILES = ("skmixmate.persistence", "skmixmate.datasets")
 
@@ -79,22 +89,28 @@ class Encoder:
                 raise TypeError(f"{where} is an array of objects other than strings.")
             return {"names": names, "shape": list(value.shape)}
         kind = "array" if isinstance(value, np.ndarray) else "number"
-        return self._once(value, lambda: {kind: self._added(np.asarray(value))})
+        if id(value) not in self._places:
+            self._alive.append(value)
+            self._places[id(value)] = {kind: self._added(np.asarray(value))}
+        return self._places[id(value)]
 
     def _added(self, array: np.ndarray) -> int:
         self.arrays.append(array)
         return len(self.arrays) - 1
 
-    def _once(self, value: Any, encoded) -> dict:
-        if id(value) not in self._places:
-            self._alive.append(value)
-            self._places[id(value)] = encoded()
-        return self._places[id(value)]
-
     def _other(self, value: Any, where: str) -> dict:
         if isinstance(value, torch.device):
             return {"device": str(value)}
-        if isinstance(value, np.random.RandomState):
+        if isinstance(value, torch.Tensor):
+            return {"tensor": self._added(value.detach().cpu().numpy())}
+        if isinstance(value, np.dtype) and not value.hasobject:
+            return {"dtype": value.str}
+        if isinstance(value, type) and issubclass(value, np.generic):
+            return {"scalar_type": np.dtype(value).str}
+        if isinstance(value, slice):
+            parts = (value.start, value.stop, value.step)
+            return {"slice": [self.encode(part, where) for part in parts]}
+        if isinstance(value, np.random.RandomState) and _is_plain(value):
             _, keys, *rest = value.get_state(legacy=True)
             return {"random_state": [self._added(np.array(keys)), *rest]}
         if isinstance(value, scipy.sparse.csr_array):
@@ -104,23 +120,25 @@ class Encoder:
         if inspect.isfunction(value) and _function(_name(value)) is value:
             return {"function": _name(value)}
         if _may_be_built(type(value)):
-            return self._once(value, lambda: {"object": self._object(value, where)})
+            return self._object(value, where)
         raise TypeError(
             f"{where} is {value!r}, of which only a pickle could tell how it is made. "
-            "Use names, numbers, arrays, estimators of skmixmate or scikit-learn and "
-            "functions of skmixmate; or joblib.dump, whose files are to be loaded from "
-            "those you trust alone."
+            "Take it out, as callbacks, and use names, numbers, arrays, estimators of "
+            "skmixmate or scikit-learn and functions of skmixmate; or joblib.dump, "
+            "whose files are to be loaded from those you trust alone."
         )
 
-    def _object(self, value: Any, where: str) -> int:
-        place = len(self.objects)
-        self.objects.append({})  # Before those that it is made of.
-        state = _state(value)
-        self.objects[place] = {
-            "class": _name(type(value)),
-            "state": [[k, self.encode(v, f"{where}.{k}")] for k, v in state.items()],
-        }
-        return place
+    def _object(self, value: Any, where: str) -> dict:
+        if id(value) not in self._places:
+            self._alive.append(value)
+            # Known before what it is made of, which may lead back to it.
+            self._places[id(value)] = {"object": len(self.objects)}
+            stored: dict[str, Any] = {"class": _name(type(value))}
+            self.objects.append(stored)
+            stored["state"] = [
+                [k, self.encode(v, f"{where}.{k}")] for k, v in _state(value).items()
+            ]
+        return self._places[id(value)]
 
 
 class Decoder:
@@ -149,8 +167,8 @@ class Decoder:
             return [self.decode(item) for item in node]
         if not isinstance(node, dict):
             return node
-        kind = next(iter(node))
-        content = node[kind]
+        kind: str = next(iter(node), "")
+        content: Any = node.get(kind)
         if kind == "object":
             return self._object(content)
         if kind == "array":
@@ -170,13 +188,21 @@ class Decoder:
             return np.array(content, dtype=object).reshape(node["shape"])
         if kind == "device":
             return torch.device(content)
+        if kind == "tensor":
+            return torch.tensor(self.arrays[content])
+        if kind == "dtype":
+            return np.dtype(content)
+        if kind == "scalar_type":
+            return np.dtype(content).type
+        if kind == "slice":
+            return slice(*(self.decode(part) for part in content))
         if kind == "csr":
             parts = tuple(self.arrays[i] for i in content)
             return scipy.sparse.csr_array(parts, shape=tuple(node["shape"]))
         if kind == "random_state":
             keys, *rest = content
             random_state = np.random.RandomState()
-            random_state.set_state(("MT19937", self.arrays[keys], *rest))
+            random_state.set_state((_GENERATOR, self.arrays[keys], *rest))
             return random_state
         if kind == "function":
             function = _function(content)
@@ -198,11 +224,16 @@ class Decoder:
             return value
         self._built[place] = value = object.__new__(built)
         state = {key: self.decode(node) for key, node in encoded}
+        _check_names(built, state)
         if hasattr(value, "__setstate__"):
             value.__setstate__(state)  # Where versions are compared.
         else:
             value.__dict__.update(state)
         return value
+
+
+def _is_plain(random_state: np.random.RandomState) -> bool:
+    return random_state.get_state(legacy=False)["bit_generator"] == _GENERATOR
 
 
 def _is_record(of: type) -> bool:
@@ -219,10 +250,26 @@ def _state(value: Any) -> dict[str, Any]:
     return {} if state is None else state
 
 
+def _check_names(built: type, state: dict[str, Any]) -> None:
+    """Refuse attributes that would stand in for methods, or for what shows in HTML."""
+    parameters = set()
+    if issubclass(built, BaseEstimator):
+        parameters = set(built._get_param_names())  # type: ignore[attr-defined]
+    for name in set(state) - parameters:
+        found = inspect.getattr_static(built, name, None)
+        is_method = callable(found) or inspect.isdatadescriptor(found)
+        if is_method or name.startswith(("__", "_doc_link")):
+            raise ValueError(f"{built.__name__} has no attribute {name!r} to set.")
+
+
 def _may_be_built(of: type) -> bool:
     """Whether files may name a class: no code runs but that which sets attributes."""
-    package = of.__module__.partition(".")[0]
-    return package == _OURS or (package == _SKLEARN and issubclass(of, BaseEstimator))
+    package, *parts = of.__module__.split(".")
+    if package not in (_OURS, _SKLEARN) or _NOT_FOR_USERS & set(parts):
+        return False
+    if issubclass(of, BaseEstimator) or _name(of) in _REQUESTS:
+        return True
+    return package == _OURS and _is_record(of)
 
 
 def _name(of: Any) -> str:
@@ -239,7 +286,10 @@ def _function(name: str) -> Any:
 def _found(name: str) -> Any:
     """A function or class of ours or of scikit-learn by its name, else None."""
     module, _, path = name.partition(":")
-    if module.partition(".")[0] not in (_OURS, _SKLEARN) or not path.isidentifier():
+    package, *parts = module.split(".")
+    if package not in (_OURS, _SKLEARN) or _NOT_FOR_USERS & set(parts):
+        return None
+    if not path.isidentifier():
         return None
     try:
         found = getattr(importlib.import_module(module), path, None)

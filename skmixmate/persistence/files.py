@@ -75,8 +75,8 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Any:
     """Load an estimator that `save` wrote.
 
-    It builds instances of classes of this package and of estimators of scikit-learn and
-    sets their attributes; it runs nothing that a file brings, as a pickle would.
+    It builds estimators of this package and of scikit-learn and sets their attributes,
+    but none that would stand in for a method; a pickle could run anything.
 
     Parameters
     ----------
@@ -102,21 +102,24 @@ def load(path: str | os.PathLike[str]) -> Any:
     name = os.fspath(path)
     if not (isinstance(tree, dict) and tree.get("kind") == _KIND):
         raise ValueError(f"{name!r} holds no estimator that skmixmate.save wrote.")
-    saved_by = tree["versions"]["skmixmate"]
+    saved_by = tree.get("versions", {}).get("skmixmate", "unknown")
     here = _versions()["skmixmate"]
-    if tree["format"] != _FORMAT:
+    if tree.get("format") != _FORMAT:
         raise ValueError(
-            f"{name!r} was saved by skmixmate {saved_by} in format {tree['format']}; "
-            f"skmixmate {here} reads format {_FORMAT}. Load it with skmixmate "
-            f"{saved_by}, or fit again."
+            f"{name!r} was saved by skmixmate {saved_by} in format "
+            f"{tree.get('format')}; skmixmate {here} reads format {_FORMAT}. Load it "
+            f"with skmixmate {saved_by}, or fit again."
         )
     try:
-        return Decoder(arrays, tree["objects"]).decode(tree["estimator"])
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        estimator = Decoder(arrays, tree["objects"]).decode(tree["estimator"])
+        if not isinstance(estimator, BaseEstimator):
+            raise ValueError(f"It holds {estimator!r}.")
+    except Exception as error:  # Of a dozen kinds, by what differs.
         raise ValueError(
             f"{name!r} was saved by skmixmate {saved_by} and cannot be loaded by "
             f"skmixmate {here}: {error}"
         ) from error
+    return estimator
 
 
 def _versions() -> dict[str, str]:

@@ -40,18 +40,18 @@ class VersionedEstimator(BaseEstimator):
         """
         state = dict(state)
         saved_by, here = state.pop(_STAMP, "unknown"), package_version()
-        name = type(self).__name__
-        missing = sorted(set(self._get_param_names()) - set(state))
-        if missing:
-            raise ValueError(
-                f"This {name} is of skmixmate {saved_by}, when it did not have the "
-                f"parameters {missing}; this is {here}. Fit again, or load it with the "
-                "version that saved it."
-            )
         if saved_by != here:
+            missing = sorted(set(self._get_param_names()) - set(state))
+            if missing:
+                raise ValueError(
+                    f"This {type(self).__name__} is of skmixmate {saved_by}, when it "
+                    f"did not have the parameters {missing}; this is {here}. Fit "
+                    "again, or load it with the version that saved it."
+                )
+            # The same words for all that are one in another, which show once.
             warn_user(
-                f"This {name} is of skmixmate {saved_by}, and this is {here}: results "
-                "may differ, or fail. Fit again, or load it with that version.",
+                f"What is loaded is of skmixmate {saved_by}, and this is {here}: "
+                "results may differ, or fail. Fit again, or load it with that version.",
                 UserWarning,
             )
         super().__setstate__(state)

@@ -1,18 +1,22 @@
 import errno
-import json
+import io
 import os
 import pickle
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_digits
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 import skmixmate
 from skmixmate import (
@@ -141,6 +145,7 @@ class OwnPenalty(Penalty):
         (fast(penalty=OwnPenalty()), "MixMateClustering.penalty"),
         (fast(init=lambda X, n_clusters, random_state: X), "MixMateClustering.init"),
         (make_pipeline(StandardScaler(), fast(penalty=OwnPenalty())), r"steps\[1\]"),
+        (fast(random_state=np.random.RandomState(np.random.PCG64(1))), "random_state"),
     ],
 )
 def test_what_only_a_pickle_could_hold_is_refused(estimator, named, tmp_path):
@@ -178,6 +183,9 @@ def changed(path, change):
         "sklearn.utils.fixes:np",
         "sklearn.datasets:load_digits",
         "sklearn.nothing:Such",
+        "sklearn.tests.test_base:MyEstimator",
+        "skmixmate.persistence.encoding:Decoder",
+        "skmixmate.utils.progress:Report",
     ],
 )
 def test_files_build_nothing_but_estimators(saved, named):
@@ -204,21 +212,77 @@ def test_files_call_no_functions_of_others(saved, named):
         skmixmate.load(saved)
 
 
+def rewritten(path, name, content, **options):
+    """The same file with another member."""
+    with zipfile.ZipFile(path) as file:
+        members = {each: file.read(each) for each in file.namelist()}
+    members[name] = content
+    with zipfile.ZipFile(path, "w", **options) as file:
+        for each, data in members.items():
+            file.writestr(each, data)
+
+
 def test_objects_in_arrays_are_refused(saved):
-    with zipfile.ZipFile(saved, "a") as file, file.open("arrays/99.npy", "w") as array:
-        np.save(array, np.array([print], dtype=object), allow_pickle=True)
-    tree, arrays = None, None
-    with zipfile.ZipFile(saved) as file:
-        tree = json.loads(file.read("tree.json"))
-        arrays = len(file.namelist()) - 2
-    path = saved.with_name("other")
-    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(path, "w") as new:
-        new.writestr("tree.json", json.dumps(tree))
-        for i in range(arrays):
-            new.writestr(f"arrays/{i}.npy", old.read(f"arrays/{i}.npy"))
-        new.writestr(f"arrays/{arrays}.npy", old.read("arrays/99.npy"))
-    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
-        skmixmate.load(path)
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([print], dtype=object), allow_pickle=True)
+    rewritten(saved, "arrays/0.npy", buffer.getvalue())
+    with pytest.raises(ValueError, match=r"arrays/0\.npy has another size"):
+        skmixmate.load(saved)
+
+
+def test_arrays_are_as_large_as_they_say(saved):
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(6000))
+    content = buffer.getvalue()
+    for shape in (b"(2000,)", b"(9000,)"):
+        rewritten(saved, "arrays/0.npy", content.replace(b"(6000,)", shape))
+        with pytest.raises(ValueError, match=r"arrays/0\.npy has another size"):
+            skmixmate.load(saved)
+
+
+def test_small_files_fill_no_memory(saved):
+    rewritten(saved, "arrays/0.npy", b"", compression=zipfile.ZIP_DEFLATED)
+    with pytest.raises(ValueError, match="is compressed"):
+        skmixmate.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("predict", {"function": "skmixmate.utils.estimator:package_version"}),
+        ("_doc_link_module", "skmixmate"),
+        ("__doc_link_template", "<script>"),
+        ("_repr_html_", "<script>"),
+        ("__class__", "int"),
+    ],
+)
+def test_files_replace_no_methods(saved, name, value):
+    changed(saved, lambda tree: tree["objects"][0]["state"].append([name, value]))
+    with pytest.raises(ValueError, match=f"has no attribute '{name}' to set"):
+        skmixmate.load(saved)
+
+
+def test_files_hold_estimators_alone(saved):
+    changed(saved, lambda tree: tree.update(estimator=5))
+    with pytest.raises(ValueError, match="It holds 5"):
+        skmixmate.load(saved)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tree: tree.update(estimator={}),
+        lambda tree: tree.pop("format"),
+        lambda tree: tree.pop("objects"),
+        lambda tree: tree["objects"][0].pop("class"),
+        lambda tree: tree["objects"][0]["state"].append(["alpha", {"device": "no"}]),
+        lambda tree: tree["objects"][0]["state"].append(["alpha", {"array": 10**6}]),
+    ],
+)
+def test_damaged_trees_are_told(saved, change):
+    changed(saved, change)
+    with pytest.raises(ValueError, match="mixture' was saved by"):
+        skmixmate.load(saved)
 
 
 def test_a_later_format_is_told(saved):
@@ -231,7 +295,9 @@ def test_a_later_format_is_told(saved):
         skmixmate.load(saved)
 
 
-def test_a_version_with_other_parameters_is_told(saved):
+def test_a_version_with_other_parameters_is_told(saved, monkeypatch):
+    monkeypatch.setattr(skmixmate, "__version__", "7.8.9")
+
     def change(tree):
         state = [pair for pair in tree["objects"][0]["state"] if pair[0] != "alpha"]
         tree["objects"][0]["state"] = state
@@ -257,6 +323,8 @@ def test_a_pickle_of_a_version_with_other_parameters_is_told(monkeypatch):
     estimator = fast()
     del estimator.alpha
     stored = pickle.dumps(estimator)
+    pickle.loads(stored)
+    monkeypatch.setattr(skmixmate, "__version__", "7.8.9")
     with pytest.raises(ValueError, match=r"did not have the parameters \['alpha'\]"):
         pickle.loads(stored)
 
@@ -312,8 +380,47 @@ def test_an_interrupt_leaves_the_old_file(saved, monkeypatch):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(OSError, match=r"nowhere.*could not be written.*no file"):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere' to"):
         skmixmate.save(fast(), tmp_path / "nowhere" / "file")
+
+
+def test_what_is_replaced_keeps_its_mode_and_links_to_it(saved):
+    saved.chmod(0o600)
+    link = saved.with_name("link")
+    link.symlink_to(saved)
+    before = saved.stat().st_ino
+    skmixmate.save(fast(), link)
+    assert link.is_symlink()
+    assert saved.stat().st_ino != before
+    assert saved.stat().st_mode & 0o777 == 0o600
+
+
+def test_several_threads_save_to_one_place(saved):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: skmixmate.save(fast(), saved), range(40)))
+    assert not skmixmate.load(saved).__sklearn_is_fitted__()
+    assert [path.name for path in saved.parent.iterdir()] == ["mixture"]
+
+
+def test_steps_of_scikit_learn_come_back(tmp_path):
+    columns = ColumnTransformer(
+        [("some", SimpleImputer(), slice(0, 8)), ("kinds", OrdinalEncoder(), [8])]
+    )
+    pipeline = make_pipeline(columns, StandardScaler(), fast()).fit(X)
+    skmixmate.save(pipeline, tmp_path / "file")
+    assert_array_equal(
+        skmixmate.load(tmp_path / "file").predict(X), pipeline.predict(X)
+    )
+
+
+def test_requests_and_tensors_come_back(tmp_path):
+    with config_context(enable_metadata_routing=True):
+        estimator = fast(init=torch.zeros(3, 4, 64)).set_fit_request(mask=True)
+        skmixmate.save(estimator, tmp_path / "file")
+        loaded = skmixmate.load(tmp_path / "file")
+        routing = loaded.get_metadata_routing()
+    assert routing.fit.requests == {"mask": True}
+    assert torch.equal(loaded.init, estimator.init)
 
 
 class Foreign(BaseEstimator):
