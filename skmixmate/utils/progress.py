@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from .progress_displays import Display, new_display
 
-__all__ = ["Report", "advance", "each", "reporting", "say", "step"]
+__all__ = ["Report", "advance", "each", "in_batches", "reporting", "say", "step"]
 
 T = TypeVar("T")
 

@@ -1,6 +1,7 @@
 """Where progress is shown: lines, or a bar in a terminal."""
 
 import importlib
+import os
 import sys
 from typing import Any, Protocol, TextIO
 
@@ -76,6 +77,7 @@ class TqdmBar:
             )
         self._bar.n, self._bar.total = done, total
         self._bar.set_description_str(text)
+        _begin_line(self._stream)
 
     def close(self) -> None:
         """See `Display.close`."""
@@ -84,7 +86,7 @@ class TqdmBar:
 
 
 class RichBar:
-    """A bar of rich below the lines that stay, warnings among them.
+    """A bar of rich below the lines that stay.
 
     Parameters
     ----------
@@ -97,12 +99,17 @@ class RichBar:
     def __init__(self, stream: TextIO):
         console = importlib.import_module("rich.console")
         progress = importlib.import_module("rich.progress")
+        self._stream = stream
         self._bar: Any = progress.Progress(
             progress.BarColumn(_WIDTH),
             progress.TextColumn("{task.description}", markup=False),
-            console=console.Console(file=stream),
+            console=console.Console(file=stream, force_terminal=True),
             auto_refresh=False,
             transient=True,
+            # A thread starts it, perhaps while the user's has other streams for a
+            # while, which rich would put back in the end.
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._task: Any = None
 
@@ -117,27 +124,46 @@ class RichBar:
             self._task = self._bar.add_task("")
         self._bar.update(self._task, description=text, completed=done, total=total)
         self._bar.refresh()
+        _begin_line(self._stream)
 
     def close(self) -> None:
         """See `Display.close`."""
         self._bar.stop()
 
 
+def _begin_line(stream: TextIO) -> None:
+    """Let what others write, such as warnings, overwrite the bar."""
+    stream.write("\r")
+    stream.flush()
+
+
 def new_display() -> Display:
-    """A bar where standard output is a terminal and there is rich or tqdm, else lines.
+    """A bar where standard output can draw one and there is rich or tqdm, else lines.
 
     Returns
     -------
     Display
     """
     stream = sys.stdout
-    # There is none where a program has no console, and what stands in for one may do
-    # no more than write.
-    is_terminal = getattr(stream, "isatty", None)
-    if is_terminal is not None and is_terminal():
+    if _can_draw(stream):
         for bar in (RichBar, TqdmBar):
             try:
                 return bar(stream)
             except ImportError:
                 pass
     return Lines()
+
+
+def _can_draw(stream: TextIO | None) -> bool:
+    """Whether it is a terminal that moves its cursor."""
+    # There is none where a program has no console, and what stands in for one may do
+    # no more than write.
+    is_terminal = getattr(stream, "isatty", None)
+    if is_terminal is None or not is_terminal():
+        return False
+    # IDLE calls itself a terminal, but shows escape codes as text.
+    return not (
+        os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+        or os.environ.get("TTY_COMPATIBLE") == "0"
+        or type(stream).__module__.startswith("idlelib")
+    )

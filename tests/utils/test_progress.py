@@ -188,6 +188,8 @@ def on_terminal(monkeypatch):
     # Not in a fixture: pytest sets its own stream before each test.
     stream = FakeTerminal()
     monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("TTY_COMPATIBLE", raising=False)
     return stream
 
 
@@ -218,6 +220,61 @@ def test_a_terminal_gets_a_bar(library, monkeypatch):
         assert text in shown
     # The bar is taken away: what stays are lines.
     assert "\x1b[2K" in shown or shown.endswith("\r")
+
+
+@pytest.mark.parametrize("library", BARS)
+def test_a_bar_leaves_streams_as_they_are(library, monkeypatch):
+    pytest.importorskip(library)
+    terminal, errors = on_terminal(monkeypatch), sys.stderr
+    uninstall(BARS.keys() - {library}, monkeypatch)
+    display = new_display()
+    # As the thread of a report does while a user's callback catches output.
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        display.show("Name: features, 3/10, 1.0 s", 3, 10)
+    display.close()
+    assert sys.stdout is terminal
+    assert sys.stderr is errors
+
+
+@pytest.mark.parametrize("library", BARS)
+def test_what_others_write_begins_a_line(library, monkeypatch):
+    pytest.importorskip(library)
+    terminal = on_terminal(monkeypatch)
+    uninstall(BARS.keys() - {library}, monkeypatch)
+    display = new_display()
+    display.show("Name: features, 3/10, 1.0 s", 3, 10)
+    assert terminal.getvalue().endswith("\r")
+    display.close()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("TERM", "dumb"), ("TERM", "unknown"), ("TTY_COMPATIBLE", "0")],
+)
+def test_a_terminal_that_draws_nothing_gets_lines(variable, value, monkeypatch):
+    on_terminal(monkeypatch)
+    monkeypatch.setenv(variable, value)
+    assert isinstance(new_display(), Lines)
+
+
+def test_idle_gets_lines(monkeypatch):
+    on_terminal(monkeypatch)
+    monkeypatch.setattr(FakeTerminal, "__module__", "idlelib.run")
+    assert isinstance(new_display(), Lines)
+
+
+def test_all_that_has_a_public_name_is_listed():
+    public = {
+        name
+        for name, value in vars(progress).items()
+        if not name.startswith("_")
+        and callable(value)
+        and value.__module__ == progress.__name__
+    }
+    assert set(progress.__all__) == public
 
 
 def test_a_terminal_without_libraries_gets_lines(monkeypatch):
