@@ -155,9 +155,35 @@ def test_values_of_more_than_eight_bits_are_kept(tmp_path, name, dtype):
     coloured = load_images(tmp_path, color=True).images
     assert_array_equal(coloured, np.stack([pixels] * 3, axis=-1)[None])
     save(tmp_path / "b.png", GREY)
-    both = load_images(tmp_path).images
+    with pytest.warns(UserWarning, match="numbers of 2 types"):
+        both = load_images(tmp_path).images
     assert both.dtype == found.dtype
     assert_array_equal(both, [pixels, GREY])
+
+
+def test_files_of_several_types_are_counted(tmp_path):
+    levels = np.linspace(0, 1, 16).reshape(4, 4)
+    for name, pixels in {
+        "a.png": (255 * levels).astype(np.uint8),
+        "b.png": (65535 * levels).astype(np.uint16),
+        "c.png": (100 * levels).astype(np.uint8),
+        "d.tif": levels.astype(np.float32),
+    }.items():
+        save(tmp_path / name, pixels)
+    with pytest.warns(UserWarning, match="numbers of 3 types") as caught:
+        load_images(tmp_path)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    told = str(caught[0].message)
+    for part in (
+        *("The 4 files", "2 of uint8 with values from 0 to 255, the first "),
+        "1 of float32 with values from 0 to 1, the first ",
+        *(" to 65535, the first ", "a.png; 1 of ", "b.png; 1 of ", "d.tif. "),
+        "Pass pattern= ",
+    ):
+        assert part in told
+    # Without a warning, which would be an error.
+    assert load_images(tmp_path, pattern="*.tif").images.dtype == np.float32
 
 
 def test_masks_of_one_bit_are_black_and_white(tmp_path):
@@ -176,6 +202,14 @@ def test_what_is_transparent_is_white(tmp_path):
     found = load_images(tmp_path).images[0]
     assert_array_equal(found[:5], GREY[:5])
     assert_array_equal(found[5:], 255)
+
+
+def test_a_transparent_grey_of_sixteen_bits_is_white(tmp_path):
+    pixels = GREY.astype(np.uint16) * 200
+    pixels[2, :5] = 777
+    Image.fromarray(pixels).save(tmp_path / "a.png", transparency=777)
+    found = load_images(tmp_path).images[0]
+    assert_array_equal(found, np.where(pixels == 777, 65535, pixels))
 
 
 def test_palettes_are_looked_up(tmp_path):

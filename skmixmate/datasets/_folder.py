@@ -91,16 +91,20 @@ def load_images(
     Warns
     -----
     UserWarning
-        If sizes differ and `size` is None, or files were skipped.
+        If sizes differ and `size` is None, files were skipped, or files hold numbers
+        of several types, such as uint8 and uint16.
 
     Notes
     -----
     Values are those of the files: of type uint8 as a rule, uint16 of grey images of 16
     bits, as microscopes save them, and int32 or float32 of grey TIFF files that hold
-    such numbers; of files of several types, the type that holds all. Pillow reads
-    colour with 8 bits a channel, also from files that have 16. Of an animation or a
-    file of several pages the first is taken. Images are turned as their EXIF
-    orientation says, and what is transparent is put on white.
+    such numbers. Files of several types are joined in the type that holds all, and not
+    scaled to each other: white may be 255 in one and 65535 in another. A warning counts
+    them, and `pattern` may choose those of one type. `ImageClustering` takes each image
+    in a unit of its own; most other estimators do not, and tell the types apart.
+    Pillow reads colour with 8 bits a channel, also from files that have 16. Of an
+    animation or a file of several pages the first is taken. Images are turned as their
+    EXIF orientation says, and what is transparent is put on white.
 
     Until all are read, images are held at their own size; give `size` if they are
     large.
@@ -135,6 +139,7 @@ def load_images(
         files = [files[i] for i in np.sort(drawn)]
 
     pixels, files = _read_all(files, size, in_color, errors)
+    _warn_of_types(pixels, files)
     return Bunch(
         images=_stacked(pixels, size, in_color),
         paths=np.array([str(file) for file in files]),
@@ -242,6 +247,29 @@ def _read_all(
     return pixels, read
 
 
+def _warn_of_types(pixels: list[np.ndarray], files: list[Path]) -> None:
+    """Warn of files whose numbers are of several types, and so perhaps of scales."""
+    by_type: dict[str, list[int]] = {}
+    for i, one in enumerate(pixels):
+        by_type.setdefault(one.dtype.name, []).append(i)
+    if len(by_type) == 1:
+        return
+    kinds = [
+        f"{len(members)} of {name} with values from "
+        f"{min(pixels[i].min() for i in members):.6g} to "
+        f"{max(pixels[i].max() for i in members):.6g}, the first "
+        f"{files[members[0]]}"
+        for name, members in by_type.items()
+    ]
+    warn_user(
+        f"The {len(pixels)} files hold numbers of {len(by_type)} types: "
+        f"{'; '.join(kinds)}. They are joined as they are, not scaled to each other, "
+        "which matters to what does not take each image in a unit of its own, as "
+        "ImageClustering does. Pass pattern= to load the files of one type.",
+        UserWarning,
+    )
+
+
 def _import_pillow() -> Any:
     try:
         from PIL import Image
@@ -260,7 +288,11 @@ def _pixels(image, in_color: bool | None) -> np.ndarray:
     image = ImageOps.exif_transpose(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         pixels = np.asarray(image)
-        return pixels.astype(pixels.dtype.newbyteorder("="))
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="))
+        # Of PNG alone, with 16 bits; Pillow's own conversions would cut them to 8.
+        if (transparent := image.info.get("transparency")) is not None:
+            pixels[pixels == transparent] = 65535
+        return pixels
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
