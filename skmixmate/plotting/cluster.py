@@ -10,6 +10,7 @@ from ..utils.validation import ArrayLike
 from .members import (
     array_of,
     check_has_predict,
+    check_labels,
     chosen_clusters,
     chosen_names,
     known_clusters,
@@ -239,8 +240,9 @@ class ClusterDisplay:
             of HDBSCAN, are of no cluster: they are drawn only if `clusters` has them.
         proba : array-like of shape (n_samples,) or (n_samples, n_clusters), \
 default=None
-            Probability of the own cluster of each sample, or of all clusters, in the
-            order of their sorted labels.
+            Probability of the own cluster of each sample, or of all clusters: columns
+            are of clusters 0, 1 and so on if labels are integers below their number,
+            else of the sorted labels.
         image_shape, n_channels, n_typical, n_doubtful, clusters, mask, names
             As in :meth:`from_estimator`; what is said there of the clusterer does not
             count. `clusters` are any of the labels.
@@ -294,14 +296,14 @@ default=None
         n_typical = check_integer(n_typical, "n_typical", min_val=1)
         n_doubtful = check_integer(n_doubtful, "n_doubtful", min_val=0)
         shape = shape_of(X)
-        if labels.ndim != 1 or len(labels) != shape[0]:
-            raise ValueError(
-                f"labels must have shape ({shape[0]},), one for each sample of X, got "
-                f"{labels.shape}."
-            )
+        check_labels(labels, shape[0])
         known = known_clusters(labels, proba, of_estimator=estimator is not None)
         own = own_probabilities(labels, proba, known)
-        drawn = known if clusters is None else chosen_clusters(clusters, labels, known)
+        drawn = chosen_clusters(clusters, known, labels)
+        if drawn.size == 0:
+            raise ValueError(
+                "All samples are in no cluster; pass clusters=[-1] to draw them."
+            )
         names = chosen_names(names, known, drawn)
         members = [np.flatnonzero(labels == cluster) for cluster in drawn]
         if own is None:
@@ -316,7 +318,8 @@ default=None
             row[: len(typical)] = typical
             row[n_typical : n_typical + len(doubtful)] = doubtful
         found = indices >= 0
-        shown = rows(X, indices[found], mask, estimator)
+        # One even if there are none, for the number of features.
+        shown = rows(X, indices[found] if found.any() else [0], mask, estimator)
         form = sample_form(
             image_shape,
             n_channels,
@@ -325,7 +328,7 @@ default=None
             shape=shape,
         )
         samples = np.full((*indices.shape, shown.shape[1]), np.nan)
-        samples[found] = shown
+        samples[found] = shown[: found.sum()]
         counts = np.array([len(m) for m in members])
         return cls(
             samples=samples,

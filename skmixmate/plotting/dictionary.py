@@ -1,6 +1,5 @@
 """The most used atoms of every cluster, or averages of the samples that use them."""
 
-import numbers
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -8,8 +7,10 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from ..inspection import atom_averages, fitted_mixture
+from ..utils.parameter_checks import check_integer
 from ..utils.validation import ArrayLike
-from .panels import check_clusters, import_pyplot
+from .members import chosen_clusters
+from .panels import import_pyplot
 from .samples import (
     SampleForm,
     color_limits,
@@ -166,7 +167,7 @@ class DictionaryDisplay:
         NotFittedError
             If `estimator` is not fitted.
         TypeError
-            If `estimator` has no dictionaries of clusters.
+            If `estimator` has no dictionaries of clusters, or `n_atoms` is no integer.
         ValueError
             If `estimator` is a ready-made clusterer and there are neither `X` nor
             `dictionaries`, or both; or if `dictionaries` does not fit the estimator, or
@@ -176,8 +177,7 @@ class DictionaryDisplay:
         """
         import_pyplot(f"{cls.__name__}.from_estimator")
         steps, last, mixture = fitted_mixture(estimator, "estimator")
-        if not isinstance(n_atoms, numbers.Integral) or n_atoms < 1:
-            raise ValueError(f"n_atoms={n_atoms!r} must be an integer of at least 1.")
+        n_atoms = check_integer(n_atoms, "n_atoms", min_val=1)
         if X is not None and dictionaries is not None:
             raise ValueError("Pass X or dictionaries, not both.")
         own = np.asarray(mixture.dictionaries_)
@@ -210,7 +210,7 @@ class DictionaryDisplay:
             estimator=None if drawn is own and steps else estimator,
             shape=shape,
         )
-        chosen = check_clusters(clusters, len(own))
+        chosen = chosen_clusters(clusters, np.arange(len(own)))
 
         # Smaller clusters have fewer atoms, and zeros in the last places.
         if hasattr(mixture, "dictionary_sizes_"):

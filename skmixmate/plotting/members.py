@@ -5,6 +5,8 @@ from torch import Tensor
 
 from .samples import predicted, taken
 
+_ROUNDING = 1e-4
+
 
 def array_of(values) -> np.ndarray:
     """Labels or probabilities as an array, those of a tensor too."""
@@ -34,6 +36,40 @@ def labels_and_probabilities(estimator, X, mask) -> tuple:
     return proba.argmax(axis=1), proba
 
 
+def check_labels(labels: np.ndarray, n_samples: int) -> None:
+    """Refuse labels that are not one for each sample, and no samples.
+
+    Raises
+    ------
+    ValueError
+        If they are not; the message says what is accepted.
+    """
+    if n_samples == 0:
+        raise ValueError("X has no samples.")
+    if labels.shape != (n_samples,):
+        raise ValueError(
+            f"labels must have shape ({n_samples},), one for each sample of X, got "
+            f"{labels.shape}."
+        )
+    check_no_nan(labels)
+
+
+def check_no_nan(labels: np.ndarray) -> None:
+    """Refuse labels that are NaN, which equal none.
+
+    Raises
+    ------
+    ValueError
+        If there are any.
+    """
+    n_missing = np.sum(labels != labels) if labels.dtype.kind in "fO" else 0
+    if n_missing:
+        raise ValueError(
+            f"labels must not be NaN, got {n_missing} of {len(labels)}; of samples in "
+            "no cluster they are -1."
+        )
+
+
 def is_noise(labels: np.ndarray) -> np.ndarray:
     """Where labels are negative, which is of no cluster."""
     if labels.dtype.kind not in "if":
@@ -42,9 +78,12 @@ def is_noise(labels: np.ndarray) -> np.ndarray:
 
 
 def known_clusters(labels, proba, *, of_estimator: bool) -> np.ndarray:
-    """All clusters in order; those of an estimator without samples too."""
-    if of_estimator and proba is not None:
-        return np.arange(proba.shape[1])
+    """All clusters in order; those without samples too where columns tell of them."""
+    if proba is not None and proba.ndim == 2:
+        n_columns = proba.shape[1]
+        are_columns = labels.dtype.kind in "iu" and labels.max() < n_columns
+        if of_estimator or are_columns:
+            return np.arange(n_columns)
     known = np.unique(labels)
     return known[~is_noise(known)]
 
@@ -55,9 +94,19 @@ def own_probabilities(labels, proba, known) -> np.ndarray | None:
     Raises
     ------
     ValueError
-        If ``proba`` has neither one for each sample nor one for each cluster as well.
+        If ``proba`` has neither one for each sample nor one for each cluster as well,
+        or is not of probabilities.
     """
-    if proba is None or proba.shape == labels.shape:
+    if proba is None:
+        return None
+    # Sums of 32 bits may be off by rounding.
+    if not ((proba >= -_ROUNDING) & (proba <= 1.0 + _ROUNDING)).all():
+        raise ValueError(
+            "proba must be probabilities, in [0, 1], got numbers from "
+            f"{proba.min():g} to {proba.max():g}."
+        )
+    proba = proba.clip(0.0, 1.0)
+    if proba.shape == labels.shape:
         return proba
     if proba.shape != (len(labels), len(known)):
         raise ValueError(
@@ -67,25 +116,34 @@ def own_probabilities(labels, proba, known) -> np.ndarray | None:
         )
     columns = np.searchsorted(known, labels).clip(max=len(known) - 1)
     own = np.take_along_axis(proba, columns[:, None], axis=1)[:, 0]
-    return np.where(is_noise(labels), 1.0 - proba.sum(axis=1), own)
+    rest = (1.0 - proba.sum(axis=1)).clip(0.0, 1.0)
+    return np.where(is_noise(labels), rest, own)
 
 
-def chosen_clusters(clusters, labels, known) -> np.ndarray:
-    """Clusters that a user chose.
+def chosen_clusters(clusters, known, labels=()) -> np.ndarray:
+    """Clusters that a user chose, None for all that are known; labels are others.
 
     Raises
     ------
     ValueError
         If some of them are not known.
     """
+    if clusters is None:
+        return known
     chosen = np.asarray(clusters)
-    possible = np.union1d(known, labels)
-    if chosen.ndim != 1 or chosen.size == 0 or not np.isin(chosen, possible).all():
+    possible = np.union1d(known, np.asarray(labels, dtype=known.dtype))
+    if (
+        chosen.ndim != 1
+        or chosen.size == 0
+        # Python's True equals 1.
+        or (chosen.dtype == bool and possible.dtype != bool)
+        or not set(chosen.tolist()) <= set(possible.tolist())
+    ):
         raise ValueError(
             f"clusters={clusters!r} must be a list of some of the clusters "
             f"{possible.tolist()}, or None for all."
         )
-    return chosen
+    return chosen.astype(possible.dtype)
 
 
 def chosen_names(names, known, chosen) -> np.ndarray | None:
@@ -116,7 +174,7 @@ def name_of(cluster) -> str:
 def ranks_of_ties(estimator, X, mask, members, own, n_typical: int) -> np.ndarray:
     """By what members of the same probability go, the lowest first, (n_samples,)."""
     ranks = np.zeros(len(own))
-    if not hasattr(estimator, "score_samples"):
+    if not hasattr(estimator, "score_samples") or not any(map(len, members)):
         return ranks
     # Those that may be drawn as typical; of many samples, all would take long.
     likely = np.sort(

@@ -1,6 +1,4 @@
-"""What the displays share: matplotlib where it is, one small bare axis, clusters."""
-
-import numpy as np
+"""What the displays share: matplotlib where it is, one small bare axis."""
 
 
 def import_pyplot(caller):
@@ -27,28 +25,3 @@ def strip_axis(ax, *, frame):
     for spine in ax.spines.values():
         spine.set_visible(frame)
         spine.set(color="0.8", linewidth=0.6)
-
-
-def check_clusters(clusters, n_clusters: int) -> np.ndarray:
-    """Clusters of a mixture that a user chose, None for all.
-
-    Raises
-    ------
-    ValueError
-        If some of them are no clusters.
-    """
-    if clusters is None:
-        return np.arange(n_clusters)
-    checked = np.asarray(clusters)
-    if (
-        checked.ndim != 1
-        or checked.size == 0
-        or checked.dtype.kind not in "iu"
-        or checked.min() < 0
-        or checked.max() >= n_clusters
-    ):
-        raise ValueError(
-            f"clusters={clusters!r} must be a list of integers from 0 to "
-            f"{n_clusters - 1}, or None for all clusters."
-        )
-    return checked

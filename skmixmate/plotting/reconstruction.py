@@ -7,8 +7,8 @@ from sklearn.base import BaseEstimator
 
 from ..inspection import as_seen_by, fitted_mixture
 from ..utils.validation import ArrayLike, mask_array, with_nan
-from .members import array_of
-from .panels import check_clusters, import_pyplot, strip_axis
+from .members import array_of, chosen_clusters
+from .panels import import_pyplot, strip_axis
 from .samples import (
     color_limits,
     draw_sample,
@@ -198,7 +198,7 @@ class ReconstructionDisplay:
         form = sample_form(
             image_shape, n_channels, n_features, estimator=last, shape=shape
         )
-        chosen = check_clusters(clusters, n_clusters)
+        chosen = chosen_clusters(clusters, np.arange(n_clusters))
         if not observed.any(axis=1).all():
             raise ValueError("Each sample of X must have an observed entry.")
         if last is mixture:
@@ -237,7 +237,8 @@ class ReconstructionDisplay:
 
         Images of a sample and its reconstructions share one scale, which spans the
         observed entries of the sample; in colour, 0 to 1 if they are within, or 0 to
-        255 if they look like bytes. Lines share the scale that holds them all; so do the codes.
+        255 if they look like bytes. Lines share the scale that holds them all; so do
+        the codes.
 
         Parameters
         ----------

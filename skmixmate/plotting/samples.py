@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from torch import Tensor
@@ -154,7 +155,14 @@ def rows(X, indices=None, mask=None, estimator=None) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_samples, n_features)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X is sparse, or the mask does not fit.
     """
+    if issparse(X):
+        raise TypeError("X is sparse, but must be dense; pass X.toarray().")
     if indices is not None:
         X = taken(X, indices)
         mask = None if mask is None else taken(mask, indices)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from matplotlib.colors import to_rgba
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.decomposition import PCA
@@ -164,10 +165,59 @@ def test_probabilities_of_all_clusters_or_of_the_own(labels):
         display = ClusterDisplay.from_predictions(X[:4], labels, proba=given, **options)
         assert_array_equal(display.indices, [[1, 2], [3, 0]])
         assert_allclose(display.proba, [[0.8, 0.7], [0.9, 0.6]])
-    with pytest.raises(ValueError, match=r"proba must have shape \(4,\), .*\(4, 3\)"):
-        ClusterDisplay.from_predictions(X[:4], labels, proba=PROBA[:4])
+    with pytest.raises(ValueError, match=r"proba must have shape \(4,\), .*\(4, 1\)"):
+        ClusterDisplay.from_predictions(X[:4], labels, proba=PROBA[:4, :1])
     with pytest.raises(ValueError, match=r"labels must have shape \(3,\)"):
         ClusterDisplay.from_predictions(X[:3], labels)
+
+
+def test_columns_of_clusters_without_samples():
+    # Of three clusters, those of some samples.
+    labels = np.array([2, 0, -1])
+    proba = np.array([[0.1, 0.2, 0.7], [0.9, 0.1, 0.0], [0.1, 0.1, 0.1]])
+    display = ClusterDisplay.from_predictions(X[:3], labels, proba=proba)
+    assert_array_equal(display.clusters, [0, 1, 2])
+    assert_array_equal(display.counts, [1, 0, 1])
+    assert_allclose(display.proba[[0, 2], 0], [0.9, 0.7])
+    # Names tell of no columns, nor do numbers that are too large.
+    for others in (np.array(["c", "a", "b"]), np.array([30, 10, 20])):
+        display = ClusterDisplay.from_predictions(X[:3], others, proba=proba)
+        assert_allclose(display.proba[:, 0], [0.9, 0.1, 0.7])
+
+
+def test_probabilities_are_in_0_to_1():
+    off = np.array([1.0000001, 0.8, 0.7, 0.1], dtype=np.float32)
+    labels = [0, 0, 1, 1]
+    display = ClusterDisplay.from_predictions(X[:4], labels, proba=off)
+    assert np.nanmax(display.proba) == 1.0
+    for wrong in ([1.5, 0.8, 0.7, 0.1], [-3, 0.8, 0.7, 0.1], [np.nan, 1, 1, 1]):
+        with pytest.raises(ValueError, match=r"proba must be probabilities, in \[0, 1"):
+            ClusterDisplay.from_predictions(X[:4], labels, proba=np.array(wrong))
+
+
+def test_samples_of_no_cluster_alone():
+    with pytest.raises(ValueError, match=r"no cluster; pass clusters=\[-1\]"):
+        ClusterDisplay.from_predictions(X[:3], [-1, -1, -1])
+    display = ClusterDisplay.from_predictions(X[:3], [-1, -1, -1], clusters=[-1])
+    assert_array_equal(display.counts, [3])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, list, torch.as_tensor])
+def test_a_cluster_without_samples_alone(kind):
+    display = draw(samples=kind(X[:3]), clusters=[2])
+    assert_array_equal(display.counts, [0])
+    assert display.samples.shape == (1, 11, 4)
+    assert np.isnan(display.samples).all()
+
+
+def test_labels_and_samples_that_cannot_be():
+    with pytest.raises(ValueError, match="labels must not be NaN, got 1 of 3"):
+        ClusterDisplay.from_predictions(X[:3], [0.0, np.nan, 1.0])
+    with pytest.raises(ValueError, match="X has no samples"):
+        ClusterDisplay.from_predictions(X[:0], [])
+    with pytest.raises(TypeError, match=r"X is sparse.*X\.toarray\(\)"):
+        ClusterDisplay.from_predictions(csr_array(X), [0, 0, 0, 1, 1, 1])
+    assert not plt.get_fignums()
 
 
 # What samples come as

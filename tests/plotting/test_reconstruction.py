@@ -86,7 +86,7 @@ def test_clusters_are_chosen(stub):
     assert display.axes_[0, 1].get_title().startswith("cluster 1\n")
     display = draw(stub, clusters=[1, 0])
     assert framed(display.axes_[0]) == [2]
-    with pytest.raises(ValueError, match=r"clusters=\[2\] must be .* from 0 to 1"):
+    with pytest.raises(ValueError, match=r"clusters=\[2\] must be .* \[0, 1\]"):
         draw(stub, clusters=[2])
 
 
