@@ -14,6 +14,7 @@ from ..utils.validation import ArrayLike
 from .members import (
     array_of,
     check_has_predict,
+    check_labels,
     chosen_names,
     known_clusters,
     labels_and_probabilities,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _EMBEDDINGS = ("energies", "features", "codes", "umap")
 NOISE_COLOR = "0.6"
+_IN_PLACE_OF_GREY = "navy"
 # Opacity of a sample without any probability, and pixels between two texts.
 _FAINTEST, _AROUND_TEXT = 0.12, 5.0
 
@@ -35,8 +37,9 @@ class EmbeddingDisplay:
     """A map of samples in two dimensions, coloured by cluster.
 
     Doubtful samples, whose own cluster has a low probability, are fainter. Numbers of
-    clusters are written about the medians of their samples. A map in two dimensions
-    cannot show all distances: clusters that touch in it may lie apart.
+    clusters are written about the medians of their samples. Samples of no cluster are
+    small grey crosses. A map in two dimensions cannot show all distances: clusters that
+    touch in it may lie apart.
 
     It is recommended to use :meth:`from_estimator` or :meth:`from_predictions` to
     create one. All parameters are stored as attributes.
@@ -213,11 +216,12 @@ class EmbeddingDisplay:
             components.
         labels : array-like of shape (n_samples,)
             Cluster of each sample, integers or strings. Negative integers, such as -1
-            of HDBSCAN, are of no cluster, and grey.
+            of HDBSCAN, are of no cluster: small grey crosses.
         proba : array-like of shape (n_samples,) or (n_samples, n_clusters), \
 default=None
-            Probability of the own cluster of each sample, or of all clusters, in the
-            order of their sorted labels.
+            Probability of the own cluster of each sample, or of all clusters: columns
+            are of clusters 0, 1 and so on if labels are integers below their number,
+            else of the sorted labels.
         names, max_samples, random_state
             As in :meth:`from_estimator`.
         ax : matplotlib Axes, default=None
@@ -238,11 +242,7 @@ default=None
         import_pyplot(f"{cls.__name__}.from_predictions")
         labels = array_of(labels)
         n_samples = shape_of(X)[0]
-        if labels.shape != (n_samples,):
-            raise ValueError(
-                f"labels must have shape ({n_samples},), one for each sample of X, got "
-                f"{labels.shape}."
-            )
+        check_labels(labels, n_samples)
         proba = None if proba is None else array_of(proba)
         clusters = known_clusters(labels, proba, of_estimator=False)
         own = own_probabilities(labels, proba, clusters)
@@ -286,9 +286,17 @@ default=None
         colors = self._colors(plt)
         # The surest last, on top.
         order = np.argsort(colors[:, 3], kind="stable")
+        is_noise = ~np.isin(self.labels[order], self.clusters)
         size = np.clip(6000 / max(n_drawn, 1), 4.0, 25.0)
-        x, y = self.embedding[order].T
-        ax.scatter(x, y, c=colors[order], s=size, linewidths=0)
+        # Crosses as small as points would look like points.
+        for drawn, marker, area, width in (
+            (order[is_noise], "x", 2.5 * size, 0.7),
+            (order[~is_noise], "o", size, 0.0),
+        ):
+            if drawn.size:
+                x, y = self.embedding[drawn].T
+                options = {"c": colors[drawn], "marker": marker, "linewidths": width}
+                ax.scatter(x, y, s=area, **options)
         # Distances are the same in both directions.
         ax.set_aspect("equal", adjustable="datalim")
         ax.set(xticks=[], yticks=[])
@@ -304,13 +312,13 @@ default=None
         from matplotlib.colors import to_rgba
 
         n_clusters = len(self.clusters)
-        palette = "tab10" if n_clusters <= 10 else "tab20"
-        if n_clusters <= 20:
-            of_clusters = plt.get_cmap(palette)(np.arange(n_clusters))
-        else:
-            of_clusters = plt.get_cmap("turbo")(np.linspace(0.0, 1.0, n_clusters))
+        of_clusters = plt.get_cmap("tab10")(np.arange(10))
+        # Grey is of noise, and a paler shade of one colour is of doubt.
+        of_clusters[7] = to_rgba(_IN_PLACE_OF_GREY)
+        if n_clusters > 10:
+            of_clusters = plt.get_cmap("turbo")(np.linspace(0.05, 1.0, n_clusters))
         colors = np.full((len(self.labels), 4), to_rgba(NOISE_COLOR))
-        for cluster, color in zip(self.clusters, of_clusters, strict=True):
+        for cluster, color in zip(self.clusters, of_clusters[:n_clusters], strict=True):
             colors[self.labels == cluster] = color
         if self.proba is not None:
             colors[:, 3] = _FAINTEST + (1.0 - _FAINTEST) * self.proba**2

@@ -7,6 +7,7 @@ import pytest
 import torch
 from matplotlib.colors import to_rgba
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.decomposition import PCA
@@ -40,11 +41,12 @@ def draw(estimator, samples=X, **options):
 
 def drawn(display):
     """Places and colours of the points, in the order of the samples."""
-    points = display.ax_.collections[0]
-    places = np.asarray(points.get_offsets())
+    collections = display.ax_.collections
+    places = np.concatenate([points.get_offsets() for points in collections])
+    colors = np.concatenate([points.get_edgecolors() for points in collections])
     order = np.lexsort(places.T)
     back = np.argsort(np.lexsort(display.embedding.T))
-    return places[order][back], points.get_facecolors()[order][back]
+    return places[order][back], colors[order][back]
 
 
 def test_energies_less_their_means(mixmate):
@@ -200,7 +202,12 @@ def test_points_have_the_colour_of_their_cluster_and_doubtful_ones_are_faint():
     assert colors[0, 3] == 1
     assert colors[4, 3] > 0.1
     # The surest are on top.
-    assert (np.diff(display.ax_.collections[0].get_facecolors()[:, 3]) >= 0).all()
+    noise, points = display.ax_.collections
+    assert (np.diff(points.get_facecolors()[:, 3]) >= 0).all()
+    # What is in no cluster is below all, and of another form.
+    assert_array_equal(noise.get_offsets(), places[4:])
+    forms = [len(group.get_paths()[0].vertices) for group in (noise, points)]
+    assert forms[0] < forms[1]
     assert_allclose(
         drawn(EmbeddingDisplay.from_predictions(places, labels))[1][:, 3], 1
     )
@@ -210,7 +217,17 @@ def test_points_have_the_colour_of_their_cluster_and_doubtful_ones_are_faint():
 def test_every_cluster_has_its_own_colour(n_clusters):
     labels = np.arange(n_clusters)
     display = EmbeddingDisplay.from_predictions(PLANE[:n_clusters], labels)
-    assert len(np.unique(drawn(display)[1], axis=0)) == n_clusters
+    colors = np.unique(drawn(display)[1][:, :3], axis=0)
+    assert len(colors) == n_clusters
+    # None is grey as noise is, or a paler shade of another, as doubt is.
+    assert (np.ptp(colors, axis=1) > 0.1).all()
+    ink = 1.0 - colors
+    lengths = np.linalg.norm(ink, axis=1)
+    angles = np.degrees(
+        np.arccos((ink @ ink.T / np.outer(lengths, lengths)).clip(-1, 1))
+    )
+    fainter = (lengths / lengths[:, None] < 0.8) & (angles < 5.0)
+    assert not fainter.any()
 
 
 def test_numbers_or_names_at_the_medians():
@@ -253,6 +270,28 @@ def test_labels_of_others():
     assert (same.embedding == 0).all()
     with pytest.raises(ValueError, match=r"labels must have shape \(90,\)"):
         EmbeddingDisplay.from_predictions(X, Y[:5])
+
+
+def test_labels_and_samples_that_cannot_be(mixmate):
+    with pytest.raises(ValueError, match="labels must not be NaN, got 1 of 90"):
+        EmbeddingDisplay.from_predictions(X, np.where(np.arange(90) == 5, np.nan, Y))
+    with pytest.raises(ValueError, match="X has no samples"):
+        EmbeddingDisplay.from_predictions(X[:0], [])
+    with pytest.raises(TypeError, match=r"X is sparse.*X\.toarray\(\)"):
+        EmbeddingDisplay.from_predictions(csr_array(X), Y)
+    # Where places are given, samples are looked at by the clusterer alone.
+    kmeans = KMeans(3, n_init=1, random_state=0).fit(X)
+    assert draw(kmeans, csr_array(X), embedding=PLANE).embedding is not None
+
+
+def test_probabilities_a_little_above_one_are_drawn():
+    proba = np.full(90, 1.0000001, dtype=np.float32)
+    display = EmbeddingDisplay.from_predictions(PLANE, Y, proba=proba)
+    assert drawn(display)[1].max() == 1.0
+    # Of part of the samples, one cluster has none.
+    mixed = np.eye(3)[Y[Y != 1]]
+    display = EmbeddingDisplay.from_predictions(PLANE[Y != 1], Y[Y != 1], proba=mixed)
+    assert_array_equal(display.clusters, [0, 1, 2])
 
 
 def test_what_cannot_be_drawn_is_refused():
