@@ -42,6 +42,8 @@ def clustering_accuracy(labels_true: ArrayLike, labels_pred: ArrayLike) -> float
     See Also
     --------
     clustering_scores : Accuracy, mutual information and Rand index together.
+    skmixmate.plotting.ConfusionDisplay : The match as a picture; there samples of
+        negative labels are in no cluster and count as wrong.
 
     Notes
     -----
@@ -82,7 +84,8 @@ def balanced_clustering_accuracy(
     labels_true : array-like of shape (n_samples,)
         Class of each sample: integers, strings or any values that can be sorted.
     labels_pred : array-like of shape (n_samples,)
-        Cluster of each sample, of any such values too.
+        Cluster of each sample, of any such values too. A noise label such as -1
+        is a cluster like any other.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from sklearn.metrics.cluster import contingency_matrix
 
 from ..utils.parameter_checks import check_choice
 from ..utils.validation import ArrayLike
-from .members import array_of, check_has_predict, is_noise
+from .members import array_of, check_has_predict, check_no_nan, is_noise
 from .panels import import_pyplot
 from .samples import predicted
 
@@ -27,10 +27,10 @@ class ConfusionDisplay:
     """How many samples of each class are in each cluster.
 
     Classes are rows and clusters are columns. They are matched one to one in the way
-    that gets most samples right, as in `skmixmate.metrics.clustering_accuracy`, and
-    are in the order of the match: the framed cells, on the diagonal, are right. Classes
-    and clusters that are left over come last, and in a column of its own what is in no
-    cluster, which counts as wrong.
+    that gets most samples right, and are in the order of the match: the framed cells,
+    on the diagonal, are right. Classes and clusters that are left over come last, and
+    in a column of its own what is in no cluster, of negative labels. That counts as
+    wrong here.
 
     It is recommended to use :meth:`from_estimator` or :meth:`from_predictions` to
     create one. All parameters are stored as attributes.
@@ -57,7 +57,9 @@ class ConfusionDisplay:
 
     See Also
     --------
-    skmixmate.metrics.clustering_scores : Numbers for the same.
+    skmixmate.metrics.clustering_accuracy : The same number where no label is negative.
+        There -1 is a cluster like any other, which may be matched to a class.
+    skmixmate.metrics.clustering_scores : Other numbers for the same.
 
     References
     ----------
@@ -203,6 +205,7 @@ class ConfusionDisplay:
                 "y_true and labels must both have the shape (n_samples,), got "
                 f"{y_true.shape} and {labels.shape}."
             )
+        check_no_nan(labels)
         if is_noise(labels).any():
             labels = np.maximum(labels, -1)
         classes, rows = np.unique(y_true, return_inverse=True)

@@ -116,6 +116,14 @@ def test_noise_has_a_column_of_its_own():
     # Strings know no noise.
     assert draw(labels=np.array(["-1"] * 9 + ["0"])).n_matched == 2
     assert draw(labels=np.full(10, -1)).accuracy == 0.0
+    with pytest.raises(ValueError, match="labels must not be NaN, got 1 of 10"):
+        draw(labels=np.array([np.nan] + [0.0] * 9))
+
+
+def test_noise_is_a_cluster_in_the_score_and_none_here():
+    classes, labels = np.array([0, 0, 0, 1, 1, 1]), [-1, -1, -1, 0, 0, 1]
+    assert_allclose(clustering_accuracy(classes, labels), 5 / 6)
+    assert_allclose(draw(classes, labels).accuracy, 2 / 6)
 
 
 def test_of_an_estimator():
