@@ -33,6 +33,7 @@ default_role = "autolink"
 
 autosummary_generate = True
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # numpydoc's Parameters sections carry types and shapes
 numpydoc_show_class_members = False  # the class template lists them
 

@@ -77,3 +77,17 @@ def test_python_in_documents_is_python(file):
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.S)
     for block in blocks:
         ast.parse(block)
+
+
+def test_the_readme_renders_without_a_message():
+    core = pytest.importorskip("docutils.core")
+    text = (PACKAGE.parent / "README.rst").read_text(encoding="utf-8")
+    core.publish_doctree(text, settings_overrides={"report_level": 1, "halt_level": 1})
+
+
+def test_the_readme_links_to_files_that_there_are():
+    text = (PACKAGE.parent / "README.rst").read_text(encoding="utf-8")
+    linked = re.findall(r"<(?!https?:)([^>\s]+)>`__", text)
+    linked += re.findall(r"\.\. image:: (docs/\S+)", text)
+    assert linked
+    assert not [path for path in linked if not (PACKAGE.parent / path).exists()]

@@ -16,7 +16,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 
 def names(lines):
-    imported_as = {"scikit-learn": "sklearn", "pillow": "PIL"}
+    imported_as = {"scikit-learn": "sklearn", "pillow": "PIL", "umap-learn": "umap"}
     required = {Requirement(line).name for line in lines}
     return {imported_as.get(name, name) for name in required}
 
@@ -27,7 +27,8 @@ def test_what_is_imported_is_required():
     required = names(PROJECT["dependencies"])
     # Comes with PyTorch where there is a GPU, and is done without elsewhere.
     required.add("triton")
-    assert imported == required | names(EXTRAS["plot"] + EXTRAS["images"])
+    optional = EXTRAS["plot"] + EXTRAS["images"] + EXTRAS["umap"]
+    assert imported == required | names(optional)
 
 
 def test_lower_bounds_are_tested():
