@@ -29,19 +29,22 @@ radius = rng.uniform(4.5, 7, size=(n, 1, 1))
 
 def disc(i, j, radius):
     """A disc with soft edges: one inside, zero outside."""
-    return 1 / (1 + np.exp(2 * (np.hypot(rows - i, columns - j) - radius)))
+    beyond = np.hypot(rows - i, columns - j) - radius
+    return 1 / (1 + np.exp(2 * beyond))
 
 
 whole = disc(i, j, radius)
 ring = whole * (1 - disc(i, j, 0.6 * radius))
 crescent = whole * (1 - disc(i, j + 0.8 * radius, radius))
-form = np.choose(shape[:, None, None], [whole, ring, crescent])[..., None]
+form = np.choose(shape[:, None, None], [whole, ring, crescent])
+form = form[..., None]
 
 paints = np.array([[1.0, 0.2, 0.2], [0.2, 1.0, 0.2], [0.2, 0.2, 1.0]])
-paint = paints[colour][:, None, None] * rng.uniform(0.5, 1, size=(n, 1, 1, 1))
+light = rng.uniform(0.5, 1, size=(n, 1, 1, 1))
 ground = rng.uniform(0, 0.3, size=(n, 1, 1, 1))
-images = form * paint + (1 - form) * ground
-images = np.clip(images + 0.03 * rng.standard_normal(images.shape), 0, 1)
+images = form * light * paints[colour][:, None, None] + (1 - form) * ground
+images += 0.03 * rng.standard_normal(images.shape)
+images = images.clip(0, 1)
 print(images.shape)
 
 # %%
@@ -75,7 +78,8 @@ plt.show()
 # left.
 
 grey = images.mean(axis=-1)
-of_grey = ImageClustering(n_clusters=3, n_init=1, random_state=0).fit_predict(grey)
+clusterer = ImageClustering(n_clusters=3, n_init=1, random_state=0)
+of_grey = clusterer.fit_predict(grey)
 print(f"shapes, from grey: {clustering_accuracy(shape, of_grey):.3f}")
 print(f"shapes and colours: {clustering_accuracy(y, of_grey):.3f}")
 
@@ -96,21 +100,30 @@ for name, X in {
     "hue": normalize(means),
     "pixels": images.reshape(n, -1),
 }.items():
-    print(f"k-means, {name}: {clustering_accuracy(y, kmeans.fit_predict(X)):.3f}")
+    accuracy = clustering_accuracy(y, kmeans.fit_predict(X))
+    print(f"k-means, {name}: {accuracy:.3f}")
 
 # %%
 # What the confusion is about, with the shapes and colours by their names:
 
 from skmixmate.plotting import ConfusionDisplay
 
-paint_names = ["red", "green", "blue"]
-names = [f"{c} {s}" for s in ("disc", "ring", "crescent") for c in paint_names]
+names = [
+    f"{colour} {shape}"
+    for shape in ("disc", "ring", "crescent")
+    for colour in ("red", "green", "blue")
+]
 _, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
 for ax, name, found in (
     (axes[0], "ImageClustering", labels),
     (axes[1], "k-means of pixels", kmeans.labels_),
 ):
-    ConfusionDisplay.from_predictions(y, found, class_names=names, ax=ax)
+    ConfusionDisplay.from_predictions(
+        y,
+        found,
+        class_names=names,
+        ax=ax,
+    )
     ax.set_title(f"{name}: {ax.get_title()}")
 plt.show()
 

@@ -7,7 +7,8 @@ Vectors of a network, clustered, and those found that are in no cluster:
 .. code-block:: python
 
     clusterer = EmbeddingClustering(n_clusters=8).fit(embeddings)
-    clusterer.labels_, clusterer.outlier_scores_  # the higher, the odder
+    clusterer.labels_
+    clusterer.outlier_scores_  # the higher, the odder
 """
 
 # %%
@@ -38,7 +39,8 @@ print(embeddings.shape)
 
 from skmixmate import EmbeddingClustering
 
-clusterer = EmbeddingClustering(n_clusters=8, random_state=0).fit(embeddings)
+clusterer = EmbeddingClustering(n_clusters=8, random_state=0)
+clusterer.fit(embeddings)
 print(clusterer.labels_[:5], clusterer.outlier_scores_[:5].round(2))
 
 # %%
@@ -50,15 +52,15 @@ print(clusterer.labels_[:5], clusterer.outlier_scores_[:5].round(2))
 
 from sklearn.cluster import KMeans
 
-from skmixmate.metrics import balanced_clustering_accuracy, clustering_accuracy
+from skmixmate import metrics
 
 kmeans = KMeans(8, n_init=10, random_state=0).fit(embeddings)
 for name, labels in {
     "EmbeddingClustering": clusterer.labels_,
     "k-means": kmeans.labels_,
 }.items():
-    accuracy = clustering_accuracy(y, labels[~is_odd])
-    balanced = balanced_clustering_accuracy(y, labels[~is_odd])
+    accuracy = metrics.clustering_accuracy(y, labels[~is_odd])
+    balanced = metrics.balanced_clustering_accuracy(y, labels[~is_odd])
     print(f"{name}: {accuracy:.3f}, balanced {balanced:.3f}")
 
 # %%
@@ -71,7 +73,7 @@ from skmixmate.plotting import EmbeddingDisplay
 
 display = EmbeddingDisplay.from_estimator(clusterer, embeddings)
 places = display.embedding[is_odd[display.indices]]
-display.ax_.scatter(*places.T, s=40, facecolors="none", edgecolors="black")
+display.ax_.scatter(*places.T, s=40, facecolors="none", edgecolors="k")
 plt.show()
 
 # %%
@@ -93,7 +95,7 @@ plt.show()
 # If a share of odd ones is to be expected, the quantile is a threshold:
 
 found = scores > np.quantile(scores, 0.98)
-print(f"{is_odd[found].mean():.0%} of the 2 % with the highest scores are odd,")
+print(f"{is_odd[found].mean():.0%} of the highest 2 % are odd,")
 print(f"{found[is_odd].mean():.0%} of the odd ones are among them")
 
 # %%

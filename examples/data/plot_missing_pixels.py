@@ -6,8 +6,9 @@ From NaN to labels, and to pictures of what was not seen:
 
 .. code-block:: python
 
-    clusterer = ImageClustering(n_clusters=10).fit(images)  # NaN where missing
-    filled, std = clusterer.imputer_.impute(rows_of_images, return_std=True)
+    # images: NaN where a pixel is missing
+    clusterer = ImageClustering(n_clusters=10).fit(images)
+    filled, std = clusterer.imputer_.impute(rows, return_std=True)
 """
 
 # %%
@@ -116,5 +117,6 @@ for name, error in errors.items():
 # %%
 # Nine in ten true numbers should be within 1.645 standard deviations:
 
-within = np.abs(errors["LocalGaussianImputer"]) <= 1.645 * std[of_missing]
+error = np.abs(errors["LocalGaussianImputer"])
+within = error <= 1.645 * std[of_missing]
 print(f"{within.mean():.1%} are")

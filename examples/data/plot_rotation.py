@@ -7,7 +7,8 @@ does not count:
 
 .. code-block:: python
 
-labels = ImageClustering(n_clusters=5, rotation="any").fit_predict(images)
+    clusterer = ImageClustering(n_clusters=5, rotation="any")
+    labels = clusterer.fit_predict(images)
 """
 
 # %%
@@ -33,14 +34,15 @@ def bar(along, across, length):
     return (np.abs(along) < length) & (np.abs(across) < 1.5)
 
 
-kinds = [
-    bar(u, v, length),
-    bar(u, v, length) | bar(v, u, length),
-    bar(u, v, 0.7 * length) | bar(v, u + 0.7 * length, 0.9 * length),
-    bar(u, v + 0.5 * length, 0.8 * length) | bar(v, u - 0.7 * length, 0.7 * length),
-    (np.hypot(u, v) < length) & (np.cos(1.6 * u) > 0),
-]
-images = np.choose(y[:, None, None], kinds) + 0.1 * rng.standard_normal((n, side, side))
+short = 0.7 * length
+rod = bar(u, v, length)
+cross = rod | bar(v, u, length)
+tee = bar(u, v, short) | bar(v, u + short, 0.9 * length)
+ell = bar(u, v + 0.5 * length, 0.8 * length) | bar(v, u - short, short)
+stripes = (np.hypot(u, v) < length) & (np.cos(1.6 * u) > 0)
+
+images = np.choose(y[:, None, None], [rod, cross, tee, ell, stripes])
+images = images + 0.1 * rng.standard_normal(images.shape)
 
 # %%
 # Five clusters
@@ -49,7 +51,12 @@ images = np.choose(y[:, None, None], kinds) + 0.1 * rng.standard_normal((n, side
 from skmixmate import ImageClustering
 from skmixmate.metrics import clustering_accuracy
 
-clusterer = ImageClustering(n_clusters=5, rotation="any", n_init=1, random_state=0)
+clusterer = ImageClustering(
+    n_clusters=5,
+    rotation="any",
+    n_init=1,
+    random_state=0,
+)
 labels = clusterer.fit_predict(images)
 
 print(f"{clustering_accuracy(y, labels):.3f} of the labels are right")
@@ -75,15 +82,24 @@ plt.show()
 
 from sklearn.cluster import KMeans
 
-upright = ImageClustering(n_clusters=5, n_init=1, random_state=0).fit_predict(images)
-of_pixels = KMeans(5, n_init=10, random_state=0).fit_predict(images.reshape(n, -1))
+upright = ImageClustering(n_clusters=5, n_init=1, random_state=0)
+kmeans = KMeans(5, n_init=10, random_state=0)
+results = {
+    "any": labels,
+    "upright": upright.fit_predict(images),
+    "k-means of pixels": kmeans.fit_predict(images.reshape(n, -1)),
+}
 from skmixmate.plotting import ConfusionDisplay
 
 names = ["rod", "cross", "T", "L", "stripes"]
 _, axes = plt.subplots(1, 3, figsize=(11, 4), layout="constrained")
-results = {"any": labels, "upright": upright, "k-means of pixels": of_pixels}
 for ax, (name, found) in zip(axes, results.items(), strict=True):
-    ConfusionDisplay.from_predictions(y, found, class_names=names, ax=ax)
+    ConfusionDisplay.from_predictions(
+        y,
+        found,
+        class_names=names,
+        ax=ax,
+    )
     ax.set_title(f"{name}: {ax.get_title()}")
 plt.show()
 

@@ -21,22 +21,20 @@ rng = np.random.default_rng(0)
 n, n_times, n_channels = 400, 256, 4
 y = rng.integers(4, size=n)
 
-delays = 0.005 * np.arange(n_channels)
-t = np.arange(n_times)[:, None] / n_times - delays - rng.uniform(0, 0.1, size=(n, 1, 1))
+t = np.arange(n_times)[:, None] / n_times
+t = t - 0.005 * np.arange(n_channels) - rng.uniform(0, 0.1, size=(n, 1, 1))
 turns = 2 * np.pi * rng.uniform(18, 22, size=(n, 1, 1))
 phase = rng.uniform(0, 2 * np.pi, size=(n, 1, 1))
 carrier = np.sin(turns * t + phase)
 chirp = np.sin(turns * (0.5 + 0.5 * t) * t + phase)
 beat = 1.4 * carrier * np.sin(10 * np.pi * t + phase)
-bursts = sum(
-    2 * carrier * np.exp(-(((t - start) / 0.06) ** 2)) for start in (0.25, 0.65)
-)
+first, second = (np.exp(-(((t - at) / 0.06) ** 2)) for at in (0.25, 0.65))
+bursts = 2 * carrier * (first + second)
 
 gains = np.array([0.7, 0.9, 1.1, 1.3])
 loudness = rng.uniform(0.5, 1.5, size=(n, 1, 1))
-complete = (
-    np.choose(y[:, None, None], [carrier, chirp, beat, bursts]) * loudness * gains
-)
+complete = np.choose(y[:, None, None], [carrier, chirp, beat, bursts])
+complete *= loudness * gains
 complete += 0.4 * rng.standard_normal(complete.shape)
 
 # %%
@@ -45,11 +43,12 @@ complete += 0.4 * rng.standard_normal(complete.shape)
 signals = complete.copy()
 signals[np.abs(complete) > 1.7] = np.nan
 is_dead = rng.uniform(size=n) < 0.6
-signals[is_dead, :, rng.integers(n_channels, size=is_dead.sum())] = np.nan
+which = rng.integers(n_channels, size=is_dead.sum())
+signals[is_dead, :, which] = np.nan
 
 missing = np.isnan(signals)
 print(f"{missing.mean():.0%} of the numbers are missing, ", end="")
-print(f"in {missing.any(axis=(1, 2)).mean():.0%} of the recordings some")
+print(f"in {missing.any((1, 2)).mean():.0%} of the recordings some")
 
 # %%
 # Four clusters
@@ -69,14 +68,13 @@ print(f"{clustering_accuracy(y, labels):.3f} of the labels are right")
 
 import matplotlib.pyplot as plt
 
-_, axes = plt.subplots(4, 2, figsize=(10, 7), layout="constrained", sharex=True)
+_, axes = plt.subplots(4, 2, figsize=(10, 7), layout="constrained")
 for cluster, axes_of_cluster in enumerate(axes):
     members = np.flatnonzero((labels == cluster) & is_dead)
     for ax, member in zip(axes_of_cluster, members[:2], strict=True):
-        for channel in range(n_channels):
-            level = -5 * channel
-            ax.plot(complete[member, :, channel] + level, color="0.8", linewidth=0.8)
-            ax.plot(signals[member, :, channel] + level, linewidth=0.8)
+        levels = -5 * np.arange(n_channels)
+        ax.plot(complete[member] + levels, color="0.8", linewidth=0.8)
+        ax.plot(signals[member] + levels, linewidth=0.8)
         ax.set(yticks=[])
     axes_of_cluster[0].set_ylabel(f"cluster {cluster}")
 for ax in axes[-1]:
@@ -104,13 +102,12 @@ def frequencies(signals):
     return np.abs(np.fft.rfft(signals, axis=1))
 
 
+both = complete, signals
+other = SignalClustering(n_clusters=4, random_state=0)
 results = {
-    "SignalClustering": (
-        SignalClustering(n_clusters=4, random_state=0).fit_predict(complete),
-        labels,
-    ),
-    "k-means of frequencies": [of_kmeans(X, frequencies) for X in (complete, signals)],
-    "k-means of samples": [of_kmeans(X, np.asarray) for X in (complete, signals)],
+    "SignalClustering": [other.fit_predict(complete), labels],
+    "k-means of frequencies": [of_kmeans(X, frequencies) for X in both],
+    "k-means of samples": [of_kmeans(X, np.asarray) for X in both],
 }
 print(f"{'':24}complete  with NaN")
 for name, of_both in results.items():

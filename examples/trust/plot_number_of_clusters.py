@@ -13,8 +13,10 @@ from sklearn.datasets import make_blobs
 
 from skmixmate import EmbeddingClustering
 
-blobs, y = make_blobs([150, 120, 80, 50, 40], 20, center_box=(-4, 4), random_state=0)
-clusterer = EmbeddingClustering(n_clusters="auto", random_state=0).fit(blobs)
+sizes = [100, 80, 60, 40, 30]
+blobs, _ = make_blobs(sizes, 20, center_box=(-4, 4), random_state=0)
+clusterer = EmbeddingClustering(n_clusters="auto", random_state=0)
+clusterer.fit(blobs)
 
 choice = clusterer.n_clusters_choice_
 print(clusterer.n_clusters_, "clusters")
@@ -50,7 +52,7 @@ from skmixmate import ImageClustering
 
 images = load_digits().images
 display = StabilityDisplay.from_estimator(
-    ImageClustering(), images, candidates=range(6, 13), random_state=0
+    ImageClustering(), images, candidates=range(8, 13), random_state=0
 )
 print(display.choice.reason)
 plt.show()
@@ -62,11 +64,12 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
 rows = images.reshape(len(images), -1)
-silhouettes = {
-    n: silhouette_score(rows, KMeans(n, n_init=4, random_state=0).fit_predict(rows))
-    for n in range(6, 13)
-}
-print(max(silhouettes, key=silhouettes.get), "clusters have the largest silhouette")
+silhouettes = {}
+for n in range(8, 13):
+    labels = KMeans(n, n_init=4, random_state=0).fit_predict(rows)
+    silhouettes[n] = silhouette_score(rows, labels)
+n = max(silhouettes, key=silhouettes.get)
+print(n, "clusters have the largest silhouette")
 
 # %%
 # No clusters
@@ -81,9 +84,10 @@ import warnings
 
 import numpy as np
 
-cloud = np.random.default_rng(0).standard_normal((200, 20)) * np.linspace(3, 0.5, 20)
+cloud = np.random.default_rng(0).standard_normal((200, 20))
+cloud *= np.linspace(3, 0.5, 20)
 with warnings.catch_warnings(record=True) as caught:
-    clusterer = EmbeddingClustering(n_clusters="auto", random_state=0).fit(cloud)
+    clusterer.fit(cloud)
 print(clusterer.n_clusters_, "cluster")
 print(caught[0].message)
 
@@ -91,10 +95,10 @@ print(caught[0].message)
 
 none = clusterer.n_clusters_choice_
 _, ax = plt.subplots(figsize=(5, 3.2), layout="constrained")
-ax.plot(choice.candidates, choice.relative_cuts, marker="o", label="five clusters")
-ax.plot(none.candidates, none.relative_cuts, marker="o", label="a cloud")
+for one, name in (choice, "five clusters"), (none, "a cloud"):
+    ax.plot(one.candidates, one.relative_cuts, marker="o", label=name)
 ax.axhline(0.5, color="0.6", linestyle=":")
-ax.set(xlabel="Number of clusters", ylabel="relative_cuts", ylim=(0, 1.1))
+ax.set(xlabel="Number of clusters", ylabel="relative_cuts")
 ax.legend(frameon=False)
 plt.show()
 

@@ -16,7 +16,8 @@ images = images.reshape(-1, 8, 8)
 train, test = images[:900], images[900:]
 y_train, y_test = y[:900], y[900:]
 
-clusterer = ImageClustering(n_clusters=10, n_init=1, random_state=0).fit(train)
+clusterer = ImageClustering(n_clusters=10, n_init=1, random_state=0)
+clusterer.fit(train)
 probabilities = clusterer.predict_proba(test)
 labels = probabilities.argmax(axis=1)
 sure = probabilities.max(axis=1)
@@ -34,8 +35,8 @@ right = names[labels] == y_test
 print(f"all: {right.mean():.3f} are right")
 
 kept = sure >= np.quantile(sure, 0.1)
-print(f"the surest {kept.mean():.0%}: {right[kept].mean():.3f} are right")
-print(f"the others: {right[~kept].mean():.3f} are right")
+print(f"the surest {kept.mean():.0%}: {right[kept].mean():.3f}")
+print(f"the others: {right[~kept].mean():.3f}")
 
 # %%
 # Do probabilities mean what they say?
@@ -49,7 +50,8 @@ print(f"the others: {right[~kept].mean():.3f} are right")
 import matplotlib.pyplot as plt
 from sklearn.calibration import calibration_curve
 
-of_mixture = clusterer.mixmate_.predict_proba(clusterer.compute_features(test))
+features = clusterer.compute_features(test)
+of_mixture = clusterer.mixmate_.predict_proba(features)
 right_of_mixture = names[of_mixture.argmax(axis=1)] == y_test
 
 _, ax = plt.subplots(figsize=(4.5, 4.5), layout="constrained")
@@ -57,9 +59,14 @@ for name, is_right, p in (
     ("ImageClustering", right, sure),
     ("its mixture alone", right_of_mixture, of_mixture.max(axis=1)),
 ):
-    share, said = calibration_curve(is_right, p, n_bins=10, strategy="quantile")
+    share, said = calibration_curve(
+        is_right,
+        p,
+        n_bins=10,
+        strategy="quantile",
+    )
     ax.plot(said, share, marker="o", label=name)
-    print(f"{name}: {is_right.mean():.3f} are right, probabilities say {p.mean():.3f}")
+    print(f"{name}: {p.mean():.3f} said, {is_right.mean():.3f} are right")
 ax.plot([0, 1], [0, 1], color="0.6", linestyle=":")
 ax.set(xlabel="probability", ylabel="share that is right")
 ax.set(xlim=(0.3, 1.02), ylim=(0.3, 1.02))
@@ -88,8 +95,8 @@ from skmixmate.model_selection import clusters_found_again
 
 again = clusters_found_again(clusterer, train, random_state=0)
 for k in np.argsort(-again):
-    purity = np.mean(digits_of[k] == names[k])
-    print(f"found again to {again[k]:.2f}; {purity:.0%} of it are a {names[k]}")
+    share = np.mean(digits_of[k] == names[k])
+    print(f"found again to {again[k]:.2f}; {share:.0%} are a {names[k]}")
 
 # %%
 # Which clusters are alike
@@ -104,6 +111,7 @@ from skmixmate.inspection import merge_tree
 
 tree = merge_tree(clusterer, train)
 _, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
-dendrogram(tree, labels=[f"mostly {name}" for name in names], ax=ax, leaf_rotation=90)
+leaves = [f"mostly {name}" for name in names]
+dendrogram(tree, labels=leaves, leaf_rotation=90, ax=ax)
 ax.set(ylabel="excess energy", ylim=(0.9 * tree[0, 2], None))
 plt.show()

@@ -51,26 +51,33 @@ plt.show()
 
 from sklearn.cluster import KMeans, SpectralClustering
 
-from skmixmate.metrics import balanced_clustering_accuracy, clustering_accuracy
+similar = ImageClustering(
+    n_clusters=5,
+    similar_sizes=True,
+    n_init=1,
+    random_state=0,
+)
+kmeans = KMeans(5, n_init=10, random_state=0)
+spectral = SpectralClustering(
+    5,
+    affinity="nearest_neighbors",
+    random_state=0,
+)
 
 
 def found(images):
     rows = images.reshape(len(images), -1)
-    similar = ImageClustering(
-        n_clusters=5, similar_sizes=True, n_init=1, random_state=0
-    )
-    spectral = SpectralClustering(5, affinity="nearest_neighbors", random_state=0)
     return {
         "similar_sizes=True": similar.fit_predict(images),
-        "KMeans": KMeans(5, n_init=10, random_state=0).fit_predict(rows),
+        "KMeans": kmeans.fit_predict(rows),
         "SpectralClustering": spectral.fit_predict(rows),
     }
 
 
 others = found(images)
 _, axes = plt.subplots(1, 3, figsize=(11, 4.2), layout="constrained")
-for ax, (name, labels_of_other) in zip(axes, others.items(), strict=True):
-    ConfusionDisplay.from_predictions(digits, labels_of_other, ax=ax)
+for ax, (name, of_other) in zip(axes, others.items(), strict=True):
+    ConfusionDisplay.from_predictions(digits, of_other, ax=ax)
     ax.set_title(f"{name}\n{ax.get_title()}")
 plt.show()
 
@@ -82,17 +89,22 @@ plt.show()
 # is found. One draw says little where a class has twenty images, so here are three of
 # them.
 
+from skmixmate import metrics
+
 results = [(digits, {"ImageClustering": labels, **others})]
 for seed in (1, 2):
     images, digits = draw(seed)
-    of_draw = {"ImageClustering": clusterer.fit_predict(images), **found(images)}
-    results.append((digits, of_draw))
+    labels = clusterer.fit_predict(images)
+    results.append((digits, {"ImageClustering": labels, **found(images)}))
 
 print(f"{'':20}accuracy              balanced")
 for name in results[0][1]:
     line = f"{name:20}"
-    for score in (clustering_accuracy, balanced_clustering_accuracy):
-        scores = [score(true, by_name[name]) for true, by_name in results]
+    for score in (
+        metrics.clustering_accuracy,
+        metrics.balanced_clustering_accuracy,
+    ):
+        scores = [score(true, of_draw[name]) for true, of_draw in results]
         line += " ".join(f"{one:.3f}" for one in scores) + " " * 5
     print(line.rstrip())
 
@@ -103,8 +115,9 @@ for name in results[0][1]:
 # A cluster has atoms by the root of its size, so that a large one gains less by being
 # cut in two:
 
-counts = np.bincount(clusterer.mixmate_.labels_)
-for size, n_atoms in zip(counts, clusterer.mixmate_.dictionary_sizes_, strict=True):
+mixmate = clusterer.mixmate_
+for cluster, n_atoms in enumerate(mixmate.dictionary_sizes_):
+    size = np.sum(mixmate.labels_ == cluster)
     print(f"{size} images, {n_atoms} atoms")
 
 # %%
