@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 DOUBTFUL_COLOR = "tab:orange"
-# Of a panel; of a gap to its width; and of a letter in inches.
-_SCALE, _GAP, _LETTER = 0.75, 0.3, 0.08
+# Of a panel; and of the gap before the doubtful ones to its width.
+_SCALE, _GAP = 0.75, 0.3
+# In inches: between panels, around all, and of the line of a probability.
+_BETWEEN, _AROUND, _LINE = 0.05, 0.06, 0.17
 
 
 class ClusterDisplay:
@@ -367,7 +369,8 @@ default=None
         cmap : str or matplotlib Colormap, default="gray_r"
             Colours of grey images, from low to high; "gray" has high ones bright.
         fig : matplotlib Figure or SubFigure, default=None
-            Where to draw. None makes a new figure.
+            Where to draw. None makes a new figure of the size of the montage, which
+            has no layout engine and no room for more.
 
         Returns
         -------
@@ -389,14 +392,9 @@ default=None
         gaps = [_GAP] if self.n_doubtful else []
         widths = [1.0] * n_typical + gaps + [1.0] * self.n_doubtful
         labels = [self._label(i) for i in range(n_rows)]
+        is_own = fig is None
         if fig is None:
-            width, height = panel_size(form)
-            longest = max(len(line) for label in labels for line in label.split("\n"))
-            width = _SCALE * width * sum(widths) + _LETTER * longest
-            height = _SCALE * height * n_rows + 0.5
-            if self.n_doubtful and self.proba is not None:
-                height += 0.17 * n_rows
-            fig = plt.figure(figsize=(width, height), layout="constrained")
+            fig = plt.figure(layout="none")
         grid = fig.add_gridspec(n_rows, len(widths), width_ratios=widths)
         places = [j for j, width in enumerate(widths) if width == 1.0]
         axes = np.array(
@@ -413,7 +411,10 @@ default=None
             draw_sample(axes[i, j], sample, form, cmap=cmap, limits=shared)
             if j >= n_typical:
                 self._mark_as_doubtful(axes[i, j], i, j)
-        self._write(axes, labels, n_typical)
+        titles = self._write(axes, labels, n_typical)
+        if is_own:
+            below = _LINE if self.n_doubtful and self.proba is not None else 0.0
+            _place(fig, axes, titles, widths, panel_size(form), below)
         self.figure_ = fig
         self.axes_ = axes
         return self
@@ -429,13 +430,40 @@ default=None
         if self.proba is not None:
             ax.set_xlabel(f"p = {self.proba[i, j]:.2f}", fontsize="x-small", labelpad=1)
 
-    def _write(self, axes, labels, n_typical) -> None:
-        """Labels of the rows and titles of the columns."""
+    def _write(self, axes, labels, n_typical) -> dict:
+        """Labels of the rows; titles of columns, which are returned by their place."""
         for ax, label in zip(axes[:, 0], labels, strict=True):
             ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize="small")
         titles = "most typical", "most doubtful"
         if self.proba is None:
             titles = "nearest to the mean", "farthest"
-        for title, place in zip(titles, (0, n_typical), strict=True):
-            if place < axes.shape[1]:
-                axes[0, place].set_title(title, loc="left", fontsize="small")
+        return {
+            place: axes[0, place].set_title(title, loc="left", fontsize="small")
+            for title, place in zip(titles, (0, n_typical), strict=True)
+            if place < axes.shape[1]
+        }
+
+
+def _place(fig, axes, titles, widths, panel, below: float) -> None:
+    """Give a figure its size, and its axes their places.
+
+    Of hundreds of axes, a layout engine takes longer than all else.
+    """
+    width, height = (_SCALE * size for size in panel)
+    sizes = [ax.yaxis.label.get_window_extent().size for ax in axes[:, 0]]
+    label_width, label_height = np.max(sizes, axis=0) / fig.dpi
+    pitch = max(height, label_height + _BETWEEN - below) + below
+    starts = np.cumsum([0.0, *widths[:-1]])[np.array(widths) == 1.0]
+    lefts = 2 * _AROUND + label_width + width * starts
+    right, top = lefts[-1] + width, 0.0
+    for place, title in titles.items():
+        title_width, title_height = title.get_window_extent().size / fig.dpi
+        right, top = max(right, lefts[place] + title_width), max(top, title_height)
+    right, top = right + _AROUND, top + 3 * _AROUND
+    total = top + pitch * len(axes) + _AROUND
+    fig.set_size_inches(right, total)
+    for (i, j), ax in np.ndenumerate(axes):
+        bottom = total - top - pitch * (i + 1) + below
+        bottom += (pitch - below - height) / 2
+        size = (width - _BETWEEN) / right, (height - _BETWEEN) / total
+        ax.set_position((lefts[j] / right, bottom / total, *size))

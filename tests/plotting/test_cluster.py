@@ -1,3 +1,4 @@
+import itertools
 import sys
 
 import matplotlib.pyplot as plt
@@ -92,8 +93,21 @@ def test_the_montage():
     assert_array_equal(axes[0, 0].lines[0].get_ydata(), X[3])
 
 
-def test_nothing_overlaps_and_nothing_is_cut_off():
-    display = draw(n_typical=3, n_doubtful=1, names=["a", "a" * 30, "b"])
+FLAT = np.repeat(X, 16, axis=1)  # Less high than labels.
+
+
+@pytest.mark.parametrize(
+    ("samples", "shape", "n_typical", "n_doubtful"),
+    [(X, None, 3, 1), (X, (2, 2), 3, 1), (FLAT, (2, 32), 2, 2), (X, (2, 2), 1, 0)],
+)
+def test_nothing_overlaps_and_nothing_is_cut_off(samples, shape, n_typical, n_doubtful):
+    display = draw(
+        samples=samples,
+        image_shape=shape,
+        n_typical=n_typical,
+        n_doubtful=n_doubtful,
+        names=["a", "a" * 30, "b"],
+    )
     display.figure_.canvas.draw()
     figure = display.figure_.bbox
     boxes = [ax.get_tightbbox() for ax in display.axes_.flat]
@@ -101,7 +115,12 @@ def test_nothing_overlaps_and_nothing_is_cut_off():
     assert all(figure.x0 <= box.x0 and box.x1 <= figure.x1 for box in boxes)
     assert all(figure.y0 <= box.y0 and box.y1 <= figure.y1 for box in boxes)
     panels = [ax.get_window_extent() for ax in display.axes_.flat]
-    assert not any(a.overlaps(b) for i, a in enumerate(panels) for b in panels[i + 1 :])
+    labels = [ax.yaxis.label.get_window_extent() for ax in display.axes_[:, 0]]
+    for things in (panels, labels):
+        pairs = itertools.combinations(things, 2)
+        assert not any(a.overlaps(b) for a, b in pairs)
+    # No layout engine, which would take longer than all else where panels are many.
+    assert display.figure_.get_layout_engine() is None
 
 
 def test_clusters_and_names_are_chosen():
