@@ -295,8 +295,9 @@ default=None
         ):
             if drawn.size:
                 x, y = self.embedding[drawn].T
-                options = {"c": colors[drawn], "marker": marker, "linewidths": width}
-                ax.scatter(x, y, s=area, **options)
+                ax.scatter(
+                    x, y, c=colors[drawn], s=area, marker=marker, linewidths=width
+                )
         # Distances are the same in both directions.
         ax.set_aspect("equal", adjustable="datalim")
         ax.set(xticks=[], yticks=[])
