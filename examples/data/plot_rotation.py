@@ -89,6 +89,10 @@ results = {
     "upright": upright.fit_predict(images),
     "k-means of pixels": kmeans.fit_predict(images.reshape(n, -1)),
 }
+
+# %%
+# Rows are kinds, columns are clusters:
+
 from skmixmate.plotting import ConfusionDisplay
 
 names = ["rod", "cross", "T", "L", "stripes"]
