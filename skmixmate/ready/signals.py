@@ -1,4 +1,4 @@
-"""The clusterer for signals: time series, spectra, channels of sensors."""
+"""The clusterer for signals: time series, channels of sensors."""
 
 from typing import Literal
 
