@@ -24,6 +24,15 @@ def smoother(covariance: Tensor, noise: float) -> Tensor:
     -------
     Tensor of shape (R, R)
         In the dtype of ``covariance``; computed in double precision.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import smoother
+    >>> covariance = torch.diag(torch.tensor([3.0, 0.0]))
+    >>> smoother(covariance, noise=1.0)  # What does not vary is noise.
+    tensor([[0.7500, 0.0000],
+            [0.0000, 0.0000]])
     """
     identity = torch.eye(len(covariance), dtype=torch.float64, device=covariance.device)
     root = torch.linalg.cholesky(covariance.double() + noise * identity)
@@ -64,6 +73,19 @@ def conditional_means(
     -------
     Tensor of shape (B, M)
         Zero in observed places.
+
+    Examples
+    --------
+    Four entries share one normal variable, and the last of them is missing:
+
+    >>> import torch
+    >>> from skmixmate.functional import conditional_means, smoother
+    >>> basis = torch.full((4, 1), 0.5)
+    >>> gain = smoother(torch.tensor([[4.0]]), noise=1.0)
+    >>> observed = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
+    >>> X = 2.0 * observed
+    >>> conditional_means(X, observed, basis, gain, n_iter=2).round(decimals=3)
+    tensor([[0.0000, 0.0000, 0.0000, 1.5000]])
     """
     missing = 1.0 - observed
     factors = [basis, smoother @ basis.T]
@@ -116,6 +138,17 @@ def conditional_variances(
     -------
     Tensor of shape (B, M)
         Of observed entries too, as if they were seen once more.
+
+    Examples
+    --------
+    The more entries are observed, the less the last one varies:
+
+    >>> import torch
+    >>> from skmixmate.functional import conditional_variances
+    >>> observed = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+    >>> variances = conditional_variances(observed, torch.ones(3, 1), torch.ones(3))
+    >>> variances[:, 2].round(decimals=3)
+    tensor([2.0000, 1.5000, 1.2500])
     """
     n_factors = factors.shape[1]
     rows, columns = torch.tril_indices(n_factors, n_factors, device=factors.device)

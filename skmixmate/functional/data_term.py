@@ -22,6 +22,17 @@ class DataTerm(NamedTuple):
     steps. ``None`` for U stands for zero codes, which need no product with D.
     ``value(Z)`` is the whole squared residual of codes as they
     are, (K, B), as in eq. 5.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import residual_term
+    >>> X, D = torch.tensor([[3.0, 4.0]]), torch.eye(2)[None]
+    >>> gradient_step, value = residual_term(X, D, step=torch.full((1, 1, 1), 0.5))
+    >>> torch.equal(gradient_step(None), gradient_step(torch.zeros(1, 1, 2)))
+    True
+    >>> value(torch.zeros(1, 1, 2))
+    tensor([[25.]])
     """
 
     gradient_step: Callable[[Tensor | None], Tensor]
@@ -41,6 +52,19 @@ def residual_term(X: Tensor, D: Tensor, step: Tensor) -> DataTerm:
     Returns
     -------
     DataTerm
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import residual_term
+    >>> X, D = torch.tensor([[3.0, 4.0]]), torch.eye(2)[None]
+    >>> step = torch.full((1, 1, 1), 0.5)
+    >>> term = residual_term(X, D, step)
+    >>> U = term.gradient_step(None)  # From zero codes, in units of the step.
+    >>> step * U
+    tensor([[[1.5000, 2.0000]]])
+    >>> term.value(step * U)
+    tensor([[6.2500]])
     """
 
     def gradient_step(U: Tensor | None) -> Tensor:
@@ -75,6 +99,20 @@ def masked_term(X: Tensor, D: Tensor, step: Tensor, observed: Tensor) -> DataTer
     References
     ----------
     MixMate (ICASSP 2022), section 4, "Clustering incomplete data".
+
+    Examples
+    --------
+    What stands in the place of a missing entry does not matter:
+
+    >>> import torch
+    >>> from skmixmate.functional import masked_term
+    >>> X, D = torch.tensor([[3.0, 99.0]]), torch.eye(2)[None]
+    >>> observed = torch.tensor([[1.0, 0.0]])
+    >>> term = masked_term(X, D, torch.ones(1, 1, 1), observed)
+    >>> term.gradient_step(None)
+    tensor([[[3., 0.]]])
+    >>> term.value(torch.tensor([[[2.0, 0.0]]]))
+    tensor([[1.]])
     """
     visible = X * observed
     minus_visible = -visible

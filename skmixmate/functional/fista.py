@@ -12,7 +12,17 @@ from torch import Tensor
 
 
 class Encoded(NamedTuple):
-    """Codes (K, B, P) and squared residuals (K, B) over what is observed."""
+    """Codes (K, B, P) and squared residuals (K, B) over what is observed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import Encoded
+    >>> encoded = Encoded(torch.zeros(2, 5, 3), torch.ones(2, 5))
+    >>> codes, squared_residuals = encoded  # 2 clusters, 5 samples, 3 atoms
+    >>> codes.shape, squared_residuals.shape
+    (torch.Size([2, 5, 3]), torch.Size([2, 5]))
+    """
 
     codes: Tensor
     squared_residuals: Tensor
@@ -25,6 +35,19 @@ class Prox(NamedTuple):
     of their dictionaries; ``backward(grad, V, step)`` is the gradient of ``V`` if
     ``grad`` is that of what ``forward`` returns. No gradient flows to what else they
     depend on.
+
+    Examples
+    --------
+    The l1 norm, whose threshold in units of the step is the same for all steps:
+
+    >>> import torch
+    >>> from skmixmate.functional import Prox, soft_threshold
+    >>> prox = Prox(
+    ...     forward=lambda V, step: soft_threshold(V, 1.0),
+    ...     backward=lambda grad, V, step: grad * (V.abs() > 1.0),
+    ... )
+    >>> prox.forward(torch.tensor([[[3.0, 0.5]]]), torch.ones(1, 1, 1))
+    tensor([[[2., 0.]]])
     """
 
     forward: Callable[[Tensor, Tensor], Tensor]
@@ -66,6 +89,20 @@ def fista(
     References
     ----------
     Beck and Teboulle (2009); MixMate (ICASSP 2022), eq. 4.
+
+    Examples
+    --------
+    At the minimum, used atoms correlate with the residual as much as the penalty asks:
+
+    >>> import torch
+    >>> from skmixmate.functional import fista, residual_term, soft_threshold
+    >>> X = torch.tensor([[3.0, 1.0]])
+    >>> D = torch.tensor([[[1.0, 0.0], [0.6, 0.8]]])
+    >>> step = torch.full((1, 1, 1), 0.5)
+    >>> term = residual_term(X, D, step)
+    >>> U = fista(term.gradient_step, lambda V: soft_threshold(V, 0.5), None, 100)
+    >>> ((X - step * U @ D) @ D.mT).round(decimals=3)
+    tensor([[[0.5000, 0.5000]]])
     """
     codes = extrapolated = start
     for iteration, momentum in enumerate(momenta(n_iter)):
@@ -119,6 +156,17 @@ def lipschitz_constant(gram: Tensor, n_squarings: int = 6) -> Tensor:
     iteration approaches the eigenvalue from below; this bound is never below, so the
     step it gives cannot make the encoder diverge. It needs no random start, nor a
     synchronisation with a GPU, as an eigenvalue routine would.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import lipschitz_constant
+    >>> gram = torch.tensor([[[2.0, 1.0], [1.0, 2.0]]])  # Of eigenvalues 1 and 3.
+    >>> bound = lipschitz_constant(gram)
+    >>> bound.round(decimals=2)
+    tensor([3.])
+    >>> bool(bound >= 3.0)
+    True
     """
     with torch.no_grad():
         tiny = torch.finfo(gram.dtype).tiny

@@ -41,6 +41,16 @@ class NormPenalty(NamedTuple):
 
     The sum of Euclidean norms of groups of ``group_size`` consecutive atoms: with one
     atom, the l1 norm. ``nonnegative`` restricts codes to nonnegative values.
+
+    Examples
+    --------
+    Pairs of atoms need dictionaries of an even number of them:
+
+    >>> import torch
+    >>> from skmixmate.functional import NormPenalty, why_not_fused
+    >>> X, D = torch.zeros(16, 4), torch.zeros(2, 3, 4)
+    >>> why_not_fused(X, D, NormPenalty(alpha=0.1, group_size=2), n_iter=5)
+    'knows no such penalty'
     """
 
     alpha: float

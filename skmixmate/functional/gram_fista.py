@@ -67,6 +67,28 @@ def gram_encode(
     References
     ----------
     MixMate (ICASSP 2022), eq. 4.
+
+    Examples
+    --------
+    The second dictionary has no atom along the first feature, and leaves it out:
+
+    >>> import torch
+    >>> from skmixmate.functional import Prox, gram_encode, soft_threshold
+    >>> prox = Prox(
+    ...     forward=lambda V, step: soft_threshold(V, 1.0),
+    ...     backward=lambda grad, V, step: grad * (V.abs() > 1.0),
+    ... )
+    >>> X = torch.tensor([[4.0, 0.0, 0.0]])
+    >>> D = torch.stack([torch.eye(3)[:2], torch.eye(3)[1:]])
+    >>> codes, squared_residuals = gram_encode(
+    ...     X, D, gram=D @ D.mT, step=torch.ones(2, 1, 1), prox=prox, n_iter=5
+    ... )
+    >>> codes[:, 0]
+    tensor([[3., 0.],
+            [0., 0.]])
+    >>> squared_residuals.round(decimals=3)
+    tensor([[ 1.],
+            [16.]])
     """
     # Asked here, since gradients are off inside.
     keeps_layers = torch.is_grad_enabled() and D.requires_grad and not few_matter

@@ -35,6 +35,16 @@ def energies(
     References
     ----------
     MixMate (ICASSP 2022), eq. 5.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import energies
+    >>> squared_residuals = torch.tensor([[1.0], [4.0]])  # 2 clusters, 1 sample
+    >>> penalties = torch.tensor([[0.5], [1.0]])
+    >>> log_weights = torch.tensor([0.5, 0.5]).log()
+    >>> energies(squared_residuals, penalties, log_weights).round(decimals=2)
+    tensor([[2.1900, 5.6900]])
     """
     return (squared_residuals + penalties).T - log_weights
 
@@ -54,6 +64,14 @@ def responsibilities(energies: Tensor) -> Tensor:
     References
     ----------
     MixMate (ICASSP 2022), eq. 7.
+
+    Examples
+    --------
+    >>> import math
+    >>> import torch
+    >>> from skmixmate.functional import responsibilities
+    >>> responsibilities(torch.tensor([[0.0, math.log(3.0)]])).round(decimals=2)
+    tensor([[0.7500, 0.2500]])
     """
     return torch.softmax(-energies, dim=-1)
 
@@ -77,6 +95,15 @@ def expected_energy(energies: Tensor) -> Tensor:
     References
     ----------
     MixMate (ICASSP 2022), eq. 8.
+
+    Examples
+    --------
+    A cluster that does not explain a sample counts for nothing:
+
+    >>> import torch
+    >>> from skmixmate.functional import expected_energy
+    >>> expected_energy(torch.tensor([[1.0, 1.0], [2.0, 100.0]]))
+    tensor([1., 2.])
     """
     # A responsibility of 1e-40 changes nothing but the speed: its gradients are
     # subnormal numbers, with which a CPU is many times slower. Infinite energies stay,
@@ -115,6 +142,17 @@ def separation_criterion(lowest: float, second: float) -> float:
     ----------
     Rousseeuw, "Silhouettes" (1987). Hruschka, Campello and de Castro, "Evolving
     clusters in gene-expression data" (2006), for the simplified one.
+
+    Examples
+    --------
+    Of two partitions that explain samples equally well, the one whose second best
+    clusters explain them worse is better:
+
+    >>> from skmixmate.functional import separation_criterion
+    >>> separation_criterion(2.0, 4.0)
+    1.0
+    >>> separation_criterion(2.0, 8.0)
+    0.5
     """
     if lowest <= 0.0 or math.isinf(second):
         return lowest
@@ -157,6 +195,18 @@ def dictionary_sizes(
     References
     ----------
     Neyman, "On the two different aspects of the representative method" (1934).
+
+    Examples
+    --------
+    A cluster of nine times as many samples gets three times as many atoms:
+
+    >>> import torch
+    >>> from skmixmate.functional import dictionary_sizes
+    >>> counts = torch.tensor([100, 900])
+    >>> dictionary_sizes(counts, n_atoms=8)
+    tensor([ 4, 12])
+    >>> dictionary_sizes(counts, n_atoms=8, largest=10)
+    tensor([ 4, 10])
     """
     counts = counts.double().cpu()
     counts = torch.where(counts > 0.0, counts, 0.5 * counts.max().clamp(min=1.0))

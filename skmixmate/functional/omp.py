@@ -50,6 +50,20 @@ def orthogonal_matching_pursuit(
     Pati, Rezaiifar and Krishnaprasad, "Orthogonal matching pursuit" (1993). Rubinstein,
     Zibulevsky and Elad, "Efficient implementation of the K-SVD algorithm using batch
     orthogonal matching pursuit" (2008), for doing without features.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import orthogonal_matching_pursuit
+    >>> X, atoms = torch.tensor([[0.0, 2.0, -3.0]]), torch.eye(3)
+    >>> support, coefs = orthogonal_matching_pursuit(X, atoms, 2)
+    >>> support
+    tensor([[2, 1]])
+    >>> coefs.round(decimals=3)
+    tensor([[-3.,  2.]])
+    >>> support, _ = orthogonal_matching_pursuit(X, atoms, 1, torch.tensor([2]))
+    >>> support  # Without atom 2.
+    tensor([[1]])
     """
     eps = torch.finfo(X.dtype).eps
     # Correlations below this are rounding errors of the sample, not signal.

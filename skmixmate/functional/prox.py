@@ -22,6 +22,13 @@ def soft_threshold(v: Tensor, threshold: float | Tensor) -> Tensor:
     References
     ----------
     MixMate (ICASSP 2022), the operator ``f`` of eq. 4.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import soft_threshold
+    >>> soft_threshold(torch.tensor([3.0, 0.5, -2.0]), 1.0)
+    tensor([ 2.,  0., -1.])
     """
     if isinstance(threshold, Tensor):
         return v - v.clamp(-threshold, threshold)
@@ -39,6 +46,13 @@ def nonnegative_soft_threshold(v: Tensor, threshold: float | Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (..., P)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import nonnegative_soft_threshold
+    >>> nonnegative_soft_threshold(torch.tensor([3.0, 0.5, -2.0]), 1.0)
+    tensor([2., 0., 0.])
     """
     return torch.relu(v - threshold)
 
@@ -56,6 +70,13 @@ def group_norms(v: Tensor, group_size: int) -> Tensor:
     Tensor of shape (..., P / group_size)
         Norms whose squares underflow (1e-19 in single precision) count as zero. The
         gradient at an all-zero group is zero, as the penalty's subgradient allows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import group_norms
+    >>> group_norms(torch.tensor([3.0, 4.0, 0.0, 0.0]), group_size=2)
+    tensor([5., 0.])
     """
     norms = _positive_norms(v, group_size)
     return norms.masked_fill(norms <= torch.finfo(v.dtype).tiny ** 0.5, 0.0)
@@ -79,6 +100,16 @@ def block_soft_threshold(
     References
     ----------
     Group-sparse autoencoders (arXiv:2102.07003), eq. 7.
+
+    Examples
+    --------
+    The first group, of norm 5, is shortened; the second is too short to stay:
+
+    >>> import torch
+    >>> from skmixmate.functional import block_soft_threshold
+    >>> v = torch.tensor([3.0, 4.0, 0.3, 0.4])
+    >>> block_soft_threshold(v, 2.5, group_size=2)
+    tensor([1.5000, 2.0000, 0.0000, 0.0000])
     """
     norms = _positive_norms(v, group_size)
     return _scaled_groups(v, torch.relu(norms - threshold) / norms, group_size)
@@ -106,6 +137,19 @@ def block_soft_threshold_backward(
     Where ``||v_g|| > threshold``, and zero elsewhere::
 
         (1 - threshold/||v_g||) grad_g + threshold/||v_g||^3 <v_g, grad_g> v_g
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import (
+    ...     block_soft_threshold,
+    ...     block_soft_threshold_backward,
+    ... )
+    >>> v = torch.tensor([3.0, 4.0, 0.3, 0.4], requires_grad=True)
+    >>> block_soft_threshold(v, 2.5, group_size=2).sum().backward()
+    >>> grad = block_soft_threshold_backward(torch.ones(4), v.detach(), 2.5, 2)
+    >>> torch.allclose(grad, v.grad)
+    True
     """
     norms = _positive_norms(v, group_size)
     excess = torch.relu(norms - threshold)
@@ -133,6 +177,14 @@ def nonnegative_block_soft_threshold(
     Returns
     -------
     Tensor of shape (..., P)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import nonnegative_block_soft_threshold
+    >>> v = torch.tensor([2.0, -4.0, 3.0, 4.0])
+    >>> nonnegative_block_soft_threshold(v, 1.0, group_size=2)
+    tensor([1.0000, 0.0000, 2.4000, 3.2000])
     """
     return block_soft_threshold(torch.relu(v), threshold, group_size)
 

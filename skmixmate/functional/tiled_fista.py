@@ -69,6 +69,25 @@ def tiled_encode(
     References
     ----------
     MixMate (ICASSP 2022), eq. 4 and section 4, "Clustering incomplete data".
+
+    Examples
+    --------
+    The observed entry decides the code, which fills in the other:
+
+    >>> import torch
+    >>> from skmixmate.functional import Prox, soft_threshold, tiled_encode
+    >>> prox = Prox(
+    ...     forward=lambda V, step: soft_threshold(V, 0.1),
+    ...     backward=lambda grad, V, step: grad * (V.abs() > 0.1),
+    ... )
+    >>> X = torch.tensor([[2.0, 99.0]])
+    >>> observed = torch.tensor([[1.0, 0.0]])
+    >>> D = torch.tensor([[[0.6, 0.8]]])
+    >>> codes, squared_residuals = tiled_encode(
+    ...     X, observed, D, step=torch.ones(1, 1, 1), prox=prox, n_iter=100
+    ... )
+    >>> (codes @ D).round(decimals=2)
+    tensor([[[1.8300, 2.4400]]])
     """
     # Asked here, since gradients are off inside.
     needs_grad = torch.is_grad_enabled() and D.requires_grad
