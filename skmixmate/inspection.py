@@ -29,6 +29,19 @@ class AtomAverages(NamedTuple):
         Mean of the samples of each cluster, in the unit of X.
     atom_means : ndarray of shape (n_clusters, n_atoms, n_features)
         Mean of the samples that use each atom most, in the unit of X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from skmixmate import MixMateClustering
+    >>> from skmixmate.inspection import atom_averages
+    >>> X = load_digits(n_class=2).data
+    >>> mixmate = MixMateClustering(2, random_state=0, max_iter=2).fit(X)
+    >>> averages = atom_averages(mixmate, X)
+    >>> mean = X[mixmate.labels_ == 0].mean(axis=0)
+    >>> np.allclose(averages.cluster_means[0], mean)
+    True
     """
 
     cluster_means: np.ndarray

@@ -19,6 +19,17 @@ class SupportRecovery(NamedTuple):
         Any ``alpha`` strictly between them recovers the support.
     block_coherence : float
         See `block_coherence`.
+
+    Examples
+    --------
+    >>> from skmixmate.recovery import SupportRecovery
+    >>> found = SupportRecovery(
+    ...     lowest_alpha=1.0, highest_alpha=3.0, block_coherence=0.1
+    ... )
+    >>> found.is_guaranteed
+    True
+    >>> found._replace(lowest_alpha=4.0).is_guaranteed
+    False
     """
 
     lowest_alpha: float

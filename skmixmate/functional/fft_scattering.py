@@ -33,7 +33,14 @@ _LEAST_SIDES = 90
 
 
 def fft_is_faster(image_shape: tuple[int, int], J: int) -> bool:
-    """Whether `fft_scattering` takes less time than `scattering`."""
+    """Whether `fft_scattering` takes less time than `scattering`.
+
+    Examples
+    --------
+    >>> from skmixmate.functional import fft_is_faster
+    >>> fft_is_faster((28, 28), J=2), fft_is_faster((96, 96), J=2)
+    (False, True)
+    """
     return sum(padded_size(size, J) for size in image_shape) >= _LEAST_SIDES
 
 
@@ -46,6 +53,15 @@ class FFTScattering(NamedTuple):
     hears, by row and column of blocks, with its filters (L, h, 2 w) there, each number
     twice: for a real and an imaginary part. ``averages[j]`` is a pair of matrices that
     average and sample the rows and the columns of level j.
+
+    Examples
+    --------
+    >>> from skmixmate.functional import fft_scattering_operators
+    >>> operators = fft_scattering_operators((8, 8), J=2, L=4)
+    >>> list(operators.wavelets)
+    [(0, 0), (0, 1)]
+    >>> [tuple(rows.shape) for rows, _ in operators.averages]
+    [(2, 16), (2, 8)]
     """
 
     paddings: tuple[Tensor, ...]
@@ -77,6 +93,14 @@ def fft_scattering_operators(
     Returns
     -------
     FFTScattering
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import fft_scattering, fft_scattering_operators
+    >>> operators = fft_scattering_operators((64, 64), J=3, L=8)
+    >>> fft_scattering(torch.zeros(2, 64, 64), operators).shape
+    torch.Size([2, 217, 8, 8])
     """
     padded = [padded_size(size, J) for size in image_shape]
     wavelets = {}
@@ -107,6 +131,19 @@ def fft_scattering(X: Tensor, operators: FFTScattering, max_order: int = 2) -> T
     -------
     Tensor of shape (B, n_paths, rows, columns)
         As `scattering` returns it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate import functional
+    >>> X = torch.rand(2, 8, 8, generator=torch.Generator().manual_seed(0))
+    >>> operators = functional.fft_scattering_operators((8, 8), J=2, L=4)
+    >>> S = functional.fft_scattering(X, operators)
+    >>> S.shape
+    torch.Size([2, 25, 2, 2])
+    >>> operators = functional.scattering_operators((8, 8), J=2, L=4)
+    >>> torch.allclose(S, functional.scattering(X, operators), atol=1e-5)
+    True
     """
     rows, columns = operators.paddings
     unit = image_units(X.detach())

@@ -24,6 +24,16 @@ class AdamNumbers(NamedTuple):
     """What Adam has for a parameter, named as in `torch.optim.Adam`.
 
     ``exp_avg`` and ``exp_avg_sq`` are as the parameter; ``step`` and ``lr`` are ().
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import AdamNumbers
+    >>> D = torch.eye(4)[None]
+    >>> moments = torch.zeros_like(D), torch.zeros_like(D)
+    >>> numbers = AdamNumbers(*moments, step=torch.tensor(0.0), lr=torch.tensor(1e-3))
+    >>> numbers.betas, numbers.eps
+    ((0.9, 0.999), 1e-08)
     """
 
     exp_avg: Tensor
@@ -47,6 +57,16 @@ def adam_is_fused(D: Tensor, numbers: AdamNumbers, *, normalizes: bool) -> bool:
     -------
     bool
         False as well while a CUDA graph is recorded, if nothing is known yet.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import AdamNumbers, adam_is_fused
+    >>> D = torch.eye(4)[None]
+    >>> moments = torch.zeros_like(D), torch.zeros_like(D)
+    >>> numbers = AdamNumbers(*moments, step=torch.tensor(0.0), lr=torch.tensor(1e-3))
+    >>> adam_is_fused(D, numbers, normalizes=True)  # On a CPU.
+    False
     """
     tensors = D, *numbers[:4]
     n_features = D.shape[-1]
@@ -90,6 +110,18 @@ def adam_by_kernel(
     ----------
     Kingma and Ba, "Adam: a method for stochastic optimization" (ICLR 2015),
     algorithm 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import AdamNumbers, adam_by_kernel, adam_is_fused
+    >>> device = "cuda" if torch.cuda.is_available() else "cpu"
+    >>> D = torch.eye(4, device=device)[None]
+    >>> step, lr = torch.zeros((), device=device), torch.tensor(1e-3, device=device)
+    >>> numbers = AdamNumbers(torch.zeros_like(D), torch.zeros_like(D), step, lr)
+    >>> if adam_is_fused(D, numbers, normalizes=True):
+    ...     adam_by_kernel(D, torch.ones_like(D), numbers, normalizes=True)
+    ...     assert D[0, 0, 1] < 0.0 and step == 1.0
     """
     n_features = D.shape[-1]
     n_places = compiled_for(n_features)

@@ -66,6 +66,15 @@ def fused_tile(
     -----
     RuntimeWarning
         Once for what kernels are compiled for, if none is right.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import NormPenalty, fused_tile
+    >>> if torch.cuda.is_available():
+    ...     device, penalty = torch.device("cuda"), NormPenalty(0.1)
+    ...     tile = fused_tile(device, 16, penalty, n_iter=15, keeps_layers=True)
+    ...     assert tile is None or tile.n_samples >= 16
     """
     kind = penalty._replace(alpha=0.0)
     key = device, compiled_for(n_atoms), kind, n_iter, keeps_layers
@@ -213,6 +222,15 @@ def fused_errors(
     dict
         Largest error of "values", codes included, over the largest value, and, unless
         ``with_gradient`` is False, norm of the error of the "gradient" over its own.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import NormPenalty, Tile, fused_errors
+    >>> if torch.cuda.is_available():
+    ...     device, penalty = torch.device("cuda"), NormPenalty(0.1)
+    ...     errors = fused_errors(device, 16, penalty, n_iter=15, tile=Tile(16, 4))
+    ...     assert errors["values"] < 1e-4 and errors["gradient"] < 1e-2
     """
     penalty = penalty._replace(alpha=0.3)
     n_samples = n_samples or 2 * tile.n_samples + 5

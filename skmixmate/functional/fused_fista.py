@@ -62,6 +62,17 @@ class FusedEncoded(NamedTuple):
     """Codes (K, B, P), and what they cost, (K, B) each.
 
     Codes are None where they were not asked for, which type checkers need not see.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import FusedEncoded, energies
+    >>> K, B, P = 2, 5, 3
+    >>> encoded = FusedEncoded(
+    ...     torch.zeros(K, B, P), torch.ones(K, B), torch.zeros(K, B)
+    ... )
+    >>> energies(*encoded[1:], log_weights=torch.zeros(K)).shape
+    torch.Size([5, 2])
     """
 
     codes: Tensor
@@ -70,7 +81,16 @@ class FusedEncoded(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """Samples of a program, and the warps of threads that it runs in."""
+    """Samples of a program, and the warps of threads that it runs in.
+
+    Examples
+    --------
+    >>> from skmixmate.functional import Tile
+    >>> tile = Tile(n_samples=16, n_warps=4)
+    >>> n_programs = -(-100 // tile.n_samples)  # Of a batch of 100, for each cluster.
+    >>> n_programs
+    7
+    """
 
     n_samples: int
     n_warps: int
@@ -111,6 +131,16 @@ def why_not_fused(
     -------
     str or None
         To follow the name of the form of the encoder.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import NormPenalty, why_not_fused
+    >>> X, D = torch.zeros(4, 9), torch.zeros(2, 3, 9)
+    >>> why_not_fused(X.double(), D.double(), NormPenalty(0.1), n_iter=15)
+    'is for single precision'
+    >>> why_not_fused(X, D, None, n_iter=15)
+    'knows no such penalty'
     """
     n_clusters, n_atoms, _ = D.shape
     n_tiles = -(-len(X) // _MULTIPLE)
@@ -183,6 +213,17 @@ def fused_encode(
     References
     ----------
     MixMate (ICASSP 2022), eq. 4.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import NormPenalty, Tile, fused_encode
+    >>> if torch.cuda.is_available():
+    ...     X, D = torch.eye(3).cuda(), torch.eye(3)[None].cuda()
+    ...     gram, step = D @ D.mT, torch.ones(1, 1, 1).cuda()
+    ...     penalty, tile = NormPenalty(0.25), Tile(16, 4)
+    ...     encoded = fused_encode(X, D, gram, step, penalty, 15, tile)
+    ...     assert torch.allclose(encoded.codes, 0.75 * D)
     """
     # Asked here, since gradients are off inside.
     keeps_layers = torch.is_grad_enabled() and D.requires_grad

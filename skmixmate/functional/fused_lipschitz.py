@@ -28,6 +28,15 @@ def fused_lipschitz_constant(gram: Tensor) -> Tensor:
     -------
     Tensor of shape (K,)
         No gradient flows through it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import fused_lipschitz_constant
+    >>> gram = torch.diag(torch.tensor([4.0, 1.0, 0.0]))[None]
+    >>> bound = fused_lipschitz_constant(gram)
+    >>> bool(bound >= 4.0), bound.round(decimals=1)
+    (True, tensor([4.]))
     """
     n_atoms = gram.shape[-1]
     if (

@@ -27,6 +27,13 @@ def fused_expected_energy(energies: Tensor) -> Tensor:
     Notes
     -----
     With L for what is returned, the gradient of ``E_k`` is ``p_k (1 + L - E_k)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import fused_expected_energy
+    >>> fused_expected_energy(torch.tensor([[2.0, 2.0], [1.0, 100.0]]))
+    tensor([2., 1.])
     """
     n_clusters = energies.shape[1]
     # Kernels are compiled for such strides and others.

@@ -28,6 +28,25 @@ def fused_add_usage(
     codes : Tensor of shape (K, B, P)
     indices : Tensor of shape (B,)
         Of the samples, on the device of all.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import Usage, fused_add_usage
+    >>> n_clusters, n_atoms, n_samples = 2, 3, 4
+    >>> total = Usage(
+    ...     torch.zeros(n_clusters, n_atoms),
+    ...     torch.zeros(n_samples),
+    ...     torch.zeros(n_samples, dtype=torch.int64),
+    ... )
+    >>> energies = torch.tensor([[1.0, 30.0], [30.0, 2.0]])
+    >>> codes = torch.tensor([1.0, 0.0, -2.0]).expand(n_clusters, 2, n_atoms)
+    >>> fused_add_usage(total, energies, codes, indices=torch.tensor([0, 3]))
+    >>> total.usage.round(decimals=3)
+    tensor([[1., 0., 2.],
+            [1., 0., 2.]])
+    >>> total.energy, total.label
+    (tensor([1., 0., 0., 2.]), tensor([0, 0, 0, 1]))
     """
     n_clusters = energies.shape[1]
     if (

@@ -217,7 +217,20 @@ def dictionary_sizes(
 
 
 class Usage(NamedTuple):
-    """Of each atom the usage, (K, P); of each sample energy and cluster, (N,)."""
+    """Of each atom the usage, (K, P); of each sample energy and cluster, (N,).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import Usage
+    >>> total = Usage(
+    ...     usage=torch.tensor([[5.0, 0.0, 2.0]]),
+    ...     energy=torch.tensor([1.0, 3.0]),
+    ...     label=torch.tensor([0, 0]),
+    ... )
+    >>> total.usage == 0.0  # Dead atoms.
+    tensor([[False,  True, False]])
+    """
 
     usage: Tensor
     energy: Tensor
@@ -241,6 +254,25 @@ def add_usage(total: Usage, energies: Tensor, codes: Tensor, indices: Tensor) ->
     -----
     The usage of an atom is the sum of its codes' magnitudes, each times the
     responsibility of its dictionary for the sample.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import Usage, add_usage
+    >>> n_clusters, n_atoms, n_samples = 2, 3, 4
+    >>> total = Usage(
+    ...     torch.zeros(n_clusters, n_atoms),
+    ...     torch.zeros(n_samples),
+    ...     torch.zeros(n_samples, dtype=torch.int64),
+    ... )
+    >>> energies = torch.tensor([[1.0, 30.0], [30.0, 2.0]])
+    >>> codes = torch.tensor([1.0, 0.0, -2.0]).expand(n_clusters, 2, n_atoms)
+    >>> add_usage(total, energies, codes, indices=torch.tensor([0, 3]))
+    >>> total.usage.round(decimals=3)
+    tensor([[1., 0., 2.],
+            [1., 0., 2.]])
+    >>> total.energy, total.label
+    (tensor([1., 0., 0., 2.]), tensor([0, 0, 0, 1]))
     """
     usage, energy, label = total
     weights = torch.softmax(-energies, dim=-1).T.unsqueeze(1)

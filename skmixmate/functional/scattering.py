@@ -28,6 +28,15 @@ class Scattering(NamedTuple):
     scale j on the frequencies of level i, ready to be summed over the frequencies that
     become one at level j. ``averages[j]`` is a pair of matrices that average and sample
     the rows and the columns of level j.
+
+    Examples
+    --------
+    >>> from skmixmate.functional import scattering_operators
+    >>> operators = scattering_operators((8, 8), J=2, L=4)
+    >>> list(operators.wavelets)
+    [(0, 0), (0, 1)]
+    >>> [tuple(rows.shape) for rows, _ in operators.averages]
+    [(2, 16), (2, 8)]
     """
 
     paddings: tuple[Tensor, ...]
@@ -45,6 +54,12 @@ def scattering_paths(J: int, L: int, max_order: int = 2) -> list[tuple]:
     list of tuple
         ``()`` of order zero, ``((j, angle),)`` of order one and
         ``((j, angle), (j2, angle2))`` with ``j2 > j`` of order two.
+
+    Examples
+    --------
+    >>> from skmixmate.functional import scattering_paths
+    >>> scattering_paths(J=2, L=1)
+    [(), ((0, 0),), ((1, 0),), ((0, 0), (1, 0))]
     """
     first = [(j, angle) for j in range(J) for angle in range(L)]
     paths = [(), *((path,) for path in first)]
@@ -68,6 +83,23 @@ def scattering(X: Tensor, operators: Scattering, max_order: int = 2) -> Tensor:
     Tensor of shape (B, n_paths, rows, columns)
         Paths as in `scattering_paths`. There is a row for every ``2^J`` pixels of
         height, and at least one; likewise columns.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import (
+    ...     scattering,
+    ...     scattering_operators,
+    ...     scattering_paths,
+    ... )
+    >>> stripes = torch.tensor([1.0, -1.0]).repeat(8, 4)
+    >>> X = torch.stack([stripes, stripes.T])
+    >>> S = scattering(X, scattering_operators((8, 8), J=2, L=4))
+    >>> S.shape
+    torch.Size([2, 25, 2, 2])
+    >>> paths = scattering_paths(J=2, L=4)
+    >>> [paths[i] for i in S.mean((2, 3)).argmax(1)]
+    [((0, 3),), ((0, 1),)]
     """
     rows, columns = operators.paddings
     unit = image_units(X.detach())
@@ -106,6 +138,15 @@ def normalized_paths(S: Tensor) -> Tensor:
     -------
     Tensor of the shape of S
         Paths that are rounding error beside the largest of their image stay small.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import normalized_paths
+    >>> S = torch.tensor([[[8.0, 4.0], [0.5, 0.25]]])
+    >>> normalized_paths(S)
+    tensor([[[1.0000, 0.5000],
+             [1.0000, 0.5000]]])
     """
     largest = S.abs().amax(dim=tuple(range(2, S.ndim)), keepdim=True)
     info = torch.finfo(S.dtype)

@@ -23,6 +23,12 @@ def scattering_1d_paths(J: int, Q: int, max_order: int = 2) -> list[tuple]:
     list of tuple
         ``()`` of order zero, ``(n,)`` of order one and ``(n, n2)`` of order two, with
         the numbers of wavelets in their families, that of the highest frequency is 0.
+
+    Examples
+    --------
+    >>> from skmixmate.functional import scattering_1d_paths
+    >>> scattering_1d_paths(J=3, Q=1)
+    [(), (0,), (1,), (2,), (3,), (0, 3), (1, 3), (2, 3)]
     """
     first, second = wavelet_family(J, Q).levels, wavelet_family(J, 1).levels
     paths: list[tuple] = [(), *((n,) for n in range(len(first)))]
@@ -43,6 +49,12 @@ def scattering_1d_frequencies(J: int, Q: int, max_order: int = 2) -> list[tuple]
     -------
     list of tuple
         In the order of `scattering_1d_paths`.
+
+    Examples
+    --------
+    >>> from skmixmate.functional import scattering_1d_frequencies
+    >>> scattering_1d_frequencies(J=3, Q=1, max_order=1)
+    [(), (0.35,), (0.175,), (0.0875,), (0.04375,)]
     """
     families = wavelet_family(J, Q).frequencies, wavelet_family(J, 1).frequencies
     return [
@@ -67,6 +79,20 @@ def scattering_1d(X: Tensor, operators: Scattering1D, max_order: int = 2) -> Ten
     Tensor of shape (B, n_paths, times)
         Paths as in `scattering_1d_paths`. There is an average for every ``2^J``
         samples, about.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate import functional
+    >>> times = torch.arange(64)
+    >>> X = torch.stack([torch.cos(2 * torch.pi * f * times) for f in (0.1, 0.35)])
+    >>> operators = functional.scattering_1d_operators(64, J=3, Q=1)
+    >>> S = functional.scattering_1d(X, operators)
+    >>> S.shape
+    torch.Size([2, 8, 8])
+    >>> frequencies = functional.scattering_1d_frequencies(J=3, Q=1)
+    >>> [frequencies[i] for i in S.mean(2).argmax(1)]
+    [(0.0875,), (0.35,)]
     """
     unit = _unit(X.detach())
     F = torch.fft.fft((X / unit)[:, operators.padding])

@@ -30,6 +30,15 @@ class Scattering1D(NamedTuple):
     second-order wavelets from level i to j, likewise. ``lowpass`` (n_J + 1,) is the
     filter of the averages on the frequencies from zero, the same at all levels.
     Averages of a signal are those from ``start`` to ``stop`` of a padded signal's.
+
+    Examples
+    --------
+    >>> from skmixmate.functional import scattering_1d_operators
+    >>> operators = scattering_1d_operators(64, J=3, Q=1)
+    >>> list(operators.first), list(operators.second)
+    ([0, 1], [(0, 1)])
+    >>> operators.stop - operators.start
+    8
     """
 
     padding: Tensor
@@ -141,6 +150,14 @@ def scattering_1d_operators(
     Returns
     -------
     Scattering1D
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import scattering_1d, scattering_1d_operators
+    >>> operators = scattering_1d_operators(256, J=4, Q=2)
+    >>> scattering_1d(torch.zeros(5, 256), operators, max_order=1).shape
+    torch.Size([5, 10, 16])
     """
     size = _padded_length(n_times, J)
     start, stop = kept_averages(n_times, J)

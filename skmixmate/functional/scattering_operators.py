@@ -40,6 +40,14 @@ def scattering_operators(
     Returns
     -------
     Scattering
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import scattering, scattering_operators
+    >>> operators = scattering_operators((28, 28), J=2, L=8)
+    >>> scattering(torch.zeros(5, 28, 28), operators).shape
+    torch.Size([5, 81, 7, 7])
     """
     padded = [padded_size(size, J) for size in image_shape]
     shapes = [[size >> j for size in padded] for j in range(J)]

@@ -51,6 +51,18 @@ class NumberOfClusters(NamedTuple):
     relative_cuts : ndarray of shape (n_candidates,)
         Share of the edges of the neighbour graph that leave clusters, divided by that
         in a Gaussian cloud with the same covariance: small where clusters lie apart.
+
+    Examples
+    --------
+    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.datasets import make_blobs
+    >>> from skmixmate.model_selection import choose_n_clusters
+    >>> X, _ = make_blobs(600, centers=[[0, 0], [9, 0], [0, 9]], random_state=0)
+    >>> choice = choose_n_clusters(KMeans(), X, range(3, 6), random_state=0)
+    >>> choice.candidates[choice.weakest > 0.92]
+    array([3])
+    >>> choice.n_clusters
+    3
     """
 
     n_clusters: int

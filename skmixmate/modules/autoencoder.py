@@ -16,6 +16,20 @@ class AutoencoderOutput(NamedTuple):
     """What one forward pass of `DictionaryAutoencoder` gives for B samples.
 
     ``codes`` is (B, P), ``squared_residuals`` and ``penalties`` are (B,).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.modules import AutoencoderOutput
+    >>> output = AutoencoderOutput(
+    ...     codes=torch.tensor([[1.0, 0.0]]),
+    ...     squared_residuals=torch.tensor([4.0]),
+    ...     penalties=torch.tensor([1.0]),
+    ... )
+    >>> output.losses(is_penalized=True), output.losses(is_penalized=False)
+    (tensor([3.]), tensor([2.]))
+    >>> output.energies
+    tensor([[5.]])
     """
 
     codes: Tensor
@@ -57,6 +71,18 @@ class DictionaryAutoencoder(UnfoldedEncoder):
     References
     ----------
     Group-sparse autoencoders (arXiv:2102.07003), section 3.1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.modules import DictionaryAutoencoder
+    >>> autoencoder = DictionaryAutoencoder(torch.eye(3), alpha=0.5)
+    >>> with torch.no_grad():
+    ...     codes = autoencoder(torch.tensor([[2.0, 0.25, -1.5]])).codes
+    >>> codes.round(decimals=2)
+    tensor([[ 1.5000,  0.0000, -1.0000]])
+    >>> (codes @ autoencoder.dictionary).shape
+    torch.Size([1, 3])
     """
 
     def __init__(

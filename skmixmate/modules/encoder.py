@@ -207,6 +207,18 @@ class UnfoldedEncoder(nn.Module):
     ------
     ValueError
         If ``n_fista_iter`` is less than one, or there is no such ``form``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.modules import UnfoldedEncoder
+    >>> encoder = UnfoldedEncoder(5.0 * torch.eye(6).reshape(2, 3, 6), alpha=0.1)
+    >>> encoder.dictionaries.norm(dim=-1).detach()
+    tensor([[1., 1., 1.],
+            [1., 1., 1.]])
+    >>> terms = encoder.encode(torch.ones(4, 6), None, *encoder.gram_and_steps())
+    >>> terms.codes.shape, terms.squared_residuals.shape
+    (torch.Size([2, 4, 3]), torch.Size([2, 4]))
     """
 
     def __init__(

@@ -24,6 +24,18 @@ class MixtureOutput(NamedTuple):
 
     ``energies`` is (B, K); ``codes`` is (K, B, P), of every sample for every cluster,
     or None, which type checkers need not see, where they were not asked for.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.functional import responsibilities
+    >>> from skmixmate.modules import DictionaryMixture
+    >>> mixture = DictionaryMixture(torch.eye(4).reshape(2, 2, 4), alpha=0.1)
+    >>> output = mixture(torch.tensor([[9.0, 5.0, 0.0, 0.0]]))
+    >>> responsibilities(output.energies).round(decimals=3)
+    tensor([[1., 0.]], grad_fn=<RoundBackward1>)
+    >>> output.codes.shape
+    torch.Size([2, 1, 2])
     """
 
     energies: Tensor
@@ -68,6 +80,19 @@ class DictionaryMixture(UnfoldedEncoder):
     References
     ----------
     MixMate (ICASSP 2022), section 3.1 and Fig. 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skmixmate.modules import DictionaryMixture
+    >>> mixture = DictionaryMixture(torch.eye(4).reshape(2, 2, 4), alpha=0.1)
+    >>> X = torch.tensor([[3.0, 1.0, 0.0, 0.0], [0.0, 0.0, 2.0, 2.0]])
+    >>> output = mixture(X)
+    >>> output.energies.argmin(1)
+    tensor([0, 1])
+    >>> mixture.loss(output).backward()
+    >>> mixture.dictionaries.grad.shape
+    torch.Size([2, 2, 4])
     """
 
     def __init__(

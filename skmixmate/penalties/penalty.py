@@ -27,6 +27,26 @@ class Penalty(ABC):
     is_norm : bool
         Whether ``Omega(c z) = c Omega(z)`` for positive c, as for every norm. `prox`
         then only ever gets numbers as thresholds, which is faster.
+
+    Examples
+    --------
+    Codes between 0 and 1, with the l1 norm:
+
+    >>> import torch
+    >>> from skmixmate import MixMateClustering
+    >>> from skmixmate.penalties import Penalty
+    >>> class BoundedL1(Penalty):
+    ...     def prox(self, codes, threshold):
+    ...         return (codes - threshold).clamp(0.0, 1.0)
+    ...
+    ...     def value(self, codes):
+    ...         return codes.abs().sum(-1)
+    >>> BoundedL1().prox(torch.tensor([[3.0, 0.75, -2.0]]), 0.5)
+    tensor([[1.0000, 0.2500, 0.0000]])
+    >>> X = torch.rand(40, 6, generator=torch.Generator().manual_seed(0)).numpy()
+    >>> mixmate = MixMateClustering(2, penalty=BoundedL1(), random_state=0).fit(X)
+    >>> mixmate.labels_.shape
+    (40,)
     """
 
     group_size: int = 1

@@ -97,6 +97,17 @@ def load(path: str | os.PathLike[str]) -> Any:
     -----
     UserWarning
         If it is of another version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import skmixmate
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "mixture.skmixmate"
+    ...     skmixmate.save(skmixmate.MixMateClustering(7), path)
+    ...     skmixmate.load(path)
+    MixMateClustering(n_clusters=7)
     """
     tree, arrays = read_archive(path)
     name = os.fspath(path)
