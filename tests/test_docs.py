@@ -1,6 +1,7 @@
 """The documentation names what there is, and nothing else."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
@@ -65,6 +66,14 @@ def public_names():
 @pytest.mark.parametrize("name", sorted(set(public_names()) - INTERNAL))
 def test_every_public_name_stands_in_the_api_reference(name):
     assert name in API
+
+
+@pytest.mark.parametrize("name", sorted(API))
+def test_every_page_of_the_api_reference_has_an_example(name):
+    named = skmixmate
+    for part in name.split("."):
+        named = getattr(named, part)
+    assert "\nExamples\n---" in inspect.getdoc(named)
 
 
 def test_the_api_reference_has_no_name_that_there_is_not():
