@@ -83,7 +83,7 @@ def test_fit_and_transform_and_predict_agree(X):
 def test_tensors_in_tensors_out(fitted, X):
     for method in ("transform", "predict", "score_samples"):
         array = getattr(fitted, method)(X)
-        tensor = getattr(fitted, method)(torch.from_numpy(X))
+        tensor = getattr(fitted, method)(torch.tensor(X))
         assert isinstance(tensor, torch.Tensor)
         np.testing.assert_array_equal(tensor.numpy(), array)
 
