@@ -1,4 +1,5 @@
 import errno
+import functools
 import io
 import os
 import pickle
@@ -57,7 +58,6 @@ ESTIMATORS = {
     "autoencoder": (SparseAutoencoder(8, max_iter=2, random_state=0), X),
     "subspaces": (SparseSubspaceClustering(3, random_state=0), X),
     "scattering": (ScatteringTransform(image_shape=(8, 8)), X),
-    "images": (ImageClustering(3, image_shape=(8, 8), n_init=1, random_state=0), X),
     "images with NaN": (
         ImageClustering(3, image_shape=(8, 8), n_init=1, random_state=0),
         WITH_NAN,
@@ -68,6 +68,12 @@ ESTIMATORS = {
 }
 # Whatever a fit says on data that are so few.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+@functools.cache
+def fitted(name):
+    estimator, data = ESTIMATORS[name]
+    return clone(estimator).fit(data)
 
 
 def answers(estimator, X):
@@ -83,8 +89,7 @@ def answers(estimator, X):
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_what_is_loaded_says_the_same(name, tmp_path):
-    estimator, data = ESTIMATORS[name]
-    estimator = clone(estimator).fit(data)
+    estimator, data = fitted(name), ESTIMATORS[name][1]
     skmixmate.save(estimator, tmp_path / "file")
     loaded = skmixmate.load(tmp_path / "file")
     assert type(loaded) is type(estimator)
@@ -95,8 +100,7 @@ def test_what_is_loaded_says_the_same(name, tmp_path):
 
 
 def test_parameters_and_attributes_come_back(tmp_path):
-    estimator, data = ESTIMATORS["images with NaN"]
-    estimator = clone(estimator).fit(data)
+    estimator = fitted("images with NaN")
     skmixmate.save(estimator, tmp_path / "file")
     loaded = skmixmate.load(tmp_path / "file")
     assert vars(loaded).keys() == vars(estimator).keys()
@@ -162,7 +166,7 @@ def test_only_estimators_are_saved(tmp_path):
 @pytest.fixture
 def saved(tmp_path):
     path = tmp_path / "mixture"
-    skmixmate.save(fast().fit(X), path)
+    skmixmate.save(fitted("mixture"), path)
     return path
 
 
