@@ -379,7 +379,7 @@ def _import_umap():
     except ImportError as error:
         raise ImportError(
             "embedding='umap' requires umap-learn. Install it with `pip install "
-            "umap-learn`, or pass embedding='energies' or 'features'."
+            "skmixmate[umap]`, or pass embedding='energies' or 'features'."
         ) from error
     return umap
 
