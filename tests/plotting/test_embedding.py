@@ -155,7 +155,7 @@ def test_places_that_are_given():
 
 def test_umap(mixmate, monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
-    with pytest.raises(ImportError, match="pip install umap-learn"):
+    with pytest.raises(ImportError, match=r"pip install skmixmate\[umap\]"):
         draw(mixmate, embedding="umap")
     seen = {}
 
