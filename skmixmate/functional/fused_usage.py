@@ -31,22 +31,18 @@ def fused_add_usage(
 
     Examples
     --------
+    As that of `add_usage`, whose numbers it adds up.
+
     >>> import torch
-    >>> from skmixmate.functional import Usage, fused_add_usage
-    >>> n_clusters, n_atoms, n_samples = 2, 3, 4
-    >>> total = Usage(
-    ...     torch.zeros(n_clusters, n_atoms),
-    ...     torch.zeros(n_samples),
-    ...     torch.zeros(n_samples, dtype=torch.int64),
-    ... )
+    >>> from skmixmate.functional import Usage, add_usage, fused_add_usage
+    >>> labels = torch.zeros(4, dtype=torch.int64)
+    >>> totals = [Usage(torch.zeros(2, 3), torch.zeros(4), labels + 0) for _ in "ab"]
     >>> energies = torch.tensor([[1.0, 30.0], [30.0, 2.0]])
-    >>> codes = torch.tensor([1.0, 0.0, -2.0]).expand(n_clusters, 2, n_atoms)
-    >>> fused_add_usage(total, energies, codes, indices=torch.tensor([0, 3]))
-    >>> total.usage.round(decimals=3)
-    tensor([[1., 0., 2.],
-            [1., 0., 2.]])
-    >>> total.energy, total.label
-    (tensor([1., 0., 0., 2.]), tensor([0, 0, 0, 1]))
+    >>> codes = torch.tensor([1.0, 0.0, -2.0]).expand(2, 2, 3)
+    >>> for add, total in zip((add_usage, fused_add_usage), totals):
+    ...     add(total, energies, codes, torch.tensor([0, 3]))
+    >>> all(torch.allclose(a, b) for a, b in zip(*totals))
+    True
     """
     n_clusters = energies.shape[1]
     if (
