@@ -59,7 +59,7 @@ def main():
     parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("dataset", choices=DATASETS)
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
-    parser.add_argument("--n-init", type=int, default=2, help="runs on all images")
+    parser.add_argument("--n-init", type=int, default=1, help="runs on all images")
     parser.add_argument(
         "--similar-sizes", action="store_true", help="classes known to be of one size"
     )
@@ -72,7 +72,7 @@ def main():
     options = {"n_init": arguments.n_init, "similar_sizes": arguments.similar_sizes}
     similar = " --similar-sizes" if arguments.similar_sizes else ""
     name += "_similar_sizes" * arguments.similar_sizes
-    if arguments.n_init != 2:
+    if arguments.n_init != 1:
         name += f"_n_init_{arguments.n_init}"
     if arguments.threads != 1:
         # Another number of threads rounds differently, and is about time.

@@ -54,7 +54,7 @@ print(images.shape)
 from skmixmate import ImageClustering
 from skmixmate.metrics import clustering_accuracy
 
-clusterer = ImageClustering(n_clusters=9, n_init=1, random_state=0)
+clusterer = ImageClustering(n_clusters=9, random_state=0)
 labels = clusterer.fit_predict(images)
 
 print(f"{clustering_accuracy(y, labels):.3f} of the labels are right")
@@ -78,7 +78,7 @@ plt.show()
 # left.
 
 grey = images.mean(axis=-1)
-clusterer = ImageClustering(n_clusters=3, n_init=1, random_state=0)
+clusterer = ImageClustering(n_clusters=3, random_state=0)
 of_grey = clusterer.fit_predict(grey)
 print(f"shapes, from grey: {clustering_accuracy(shape, of_grey):.3f}")
 print(f"shapes and colours: {clustering_accuracy(y, of_grey):.3f}")

@@ -43,11 +43,11 @@ print(f"{missing.mean():.0%} of the pixels are missing")
 from skmixmate import ImageClustering
 from skmixmate.metrics import clustering_accuracy
 
-clusterer = ImageClustering(n_clusters=10, n_init=1, random_state=0)
+clusterer = ImageClustering(n_clusters=10, random_state=0)
 labels = clusterer.fit_predict(images)
 print(f"{clustering_accuracy(y, labels):.3f}")
 
-complete = ImageClustering(n_clusters=10, n_init=1, random_state=0)
+complete = ImageClustering(n_clusters=10, random_state=0)
 of_truth = complete.fit_predict(truth)
 print(f"{clustering_accuracy(y, of_truth):.3f} if nothing were missing")
 

@@ -54,7 +54,6 @@ from skmixmate.metrics import clustering_accuracy
 clusterer = ImageClustering(
     n_clusters=5,
     rotation="any",
-    n_init=1,
     random_state=0,
 )
 labels = clusterer.fit_predict(images)
@@ -82,7 +81,7 @@ plt.show()
 
 from sklearn.cluster import KMeans
 
-upright = ImageClustering(n_clusters=5, n_init=1, random_state=0)
+upright = ImageClustering(n_clusters=5, random_state=0)
 kmeans = KMeans(5, n_init=10, random_state=0)
 results = {
     "any": labels,

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from skmixmate import ImageClustering
 
 images, y = load_digits(return_X_y=True)
-clusterer = ImageClustering(10, image_shape=(8, 8), n_init=1, random_state=0)
+clusterer = ImageClustering(10, image_shape=(8, 8), random_state=0)
 clusterer.fit(images[::2])
 labels = clusterer.predict(images[1::2])
 
@@ -41,7 +41,3 @@ from skmixmate.plotting import ConfusionDisplay
 
 ConfusionDisplay.from_predictions(y[1::2], labels)
 plt.show()
-
-# %%
-# ``n_init=1`` and half of the digits are for time. By default there are two runs, of
-# which the one with the lower ``criterion_`` is kept.

@@ -66,7 +66,7 @@ print(cells.images.shape, cells.images.dtype, Path(cells.paths[2]).name)
 from skmixmate import ImageClustering
 
 grey = cells.images.mean(axis=-1)
-clusterer = ImageClustering(3, rotation="any", n_init=1, random_state=0).fit(grey)
+clusterer = ImageClustering(3, rotation="any", random_state=0).fit(grey)
 proba = clusterer.predict_proba(grey)
 labels, sure = proba.argmax(axis=1), proba.max(axis=1)
 

@@ -18,7 +18,7 @@ import skmixmate
 
 images = load_digits(n_class=4).images
 known, new = images[::2], images[1::2]
-clusterer = skmixmate.ImageClustering(4, n_init=1, random_state=0)
+clusterer = skmixmate.ImageClustering(4, random_state=0)
 clusterer.fit(known)
 
 temporary = TemporaryDirectory()

@@ -62,7 +62,7 @@ plt.show()
 # `skmixmate.inspection.atom_averages` averages the images of each cluster, and for each
 # atom the images that use it most.
 
-clusterer = ImageClustering(10, image_shape=(8, 8), n_init=1, random_state=0).fit(X)
+clusterer = ImageClustering(10, image_shape=(8, 8), random_state=0).fit(X)
 averages = atom_averages(clusterer, X)
 
 figure, axes = plt.subplots(1, 10, figsize=(10, 1.4), layout="constrained")

@@ -41,7 +41,7 @@ def all_labels(seed):
         warm_start=True,
     )
     spectral = SpectralClustering(5, affinity="nearest_neighbors", random_state=seed)
-    clusterer = ImageClustering(5, image_shape=(8, 8), n_init=1, random_state=seed)
+    clusterer = ImageClustering(5, image_shape=(8, 8), random_state=seed)
     return {
         "KMeans": KMeans(5, random_state=seed).fit_predict(digits),
         "SpectralClustering": spectral.fit_predict(digits),
@@ -65,7 +65,6 @@ for method in found[0]:
     print(f"{method:26}" + "".join(f"{mean:7.3f}" for mean in means[method]))
 
 # %%
-# `skmixmate.ImageClustering` had a single run here, where it takes two by default.
 # :doc:`/papers/mixmate` has the whole table, on MNIST, Fashion-MNIST and USPS, beside
 # what the paper reports.
 

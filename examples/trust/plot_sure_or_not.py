@@ -16,7 +16,7 @@ images = images.reshape(-1, 8, 8)
 train, test = images[:900], images[900:]
 y_train, y_test = y[:900], y[900:]
 
-clusterer = ImageClustering(n_clusters=10, n_init=1, random_state=0)
+clusterer = ImageClustering(n_clusters=10, random_state=0)
 clusterer.fit(train)
 probabilities = clusterer.predict_proba(test)
 labels = probabilities.argmax(axis=1)

@@ -36,7 +36,7 @@ import matplotlib.pyplot as plt
 from skmixmate import ImageClustering
 from skmixmate.plotting import ConfusionDisplay
 
-clusterer = ImageClustering(n_clusters=5, n_init=1, random_state=0)
+clusterer = ImageClustering(n_clusters=5, random_state=0)
 labels = clusterer.fit_predict(images)
 ConfusionDisplay.from_predictions(digits, labels)
 plt.show()
@@ -54,7 +54,6 @@ from sklearn.cluster import KMeans, SpectralClustering
 similar = ImageClustering(
     n_clusters=5,
     similar_sizes=True,
-    n_init=1,
     random_state=0,
 )
 kmeans = KMeans(5, n_init=10, random_state=0)

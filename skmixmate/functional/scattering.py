@@ -112,12 +112,9 @@ def scattering(X: Tensor, operators: Scattering, max_order: int = 2) -> Tensor:
         orders[1].append(_averaged(U, operators, j))
         if max_order == 1 or j == n_scales - 1:
             continue
+        of_moduli = _to_frequencies(U, operators, j)
         second = [
-            _averaged(
-                _wavelet_modulus(_to_frequencies(U, operators, j), operators, j, j2),
-                operators,
-                j2,
-            )
+            _averaged(_wavelet_modulus(of_moduli, operators, j, j2), operators, j2)
             for j2 in range(j + 1, n_scales)
         ]
         orders[2].append(_second_order(second, n_images))

@@ -28,8 +28,9 @@ _N_FOR_MEDIAN = 1000
 class Voters:
     """Samples sorted by their cluster, as arrays, and their energies.
 
-    ``samples`` is (N, M), each minus the row of ``origins``, (K, M), of its cluster;
-    cluster k has rows ``offsets[k]`` to ``offsets[k + 1]``. ``energies`` is (N, K).
+    ``samples`` is (N, M), each minus the row of ``origins``, (K, M), of its cluster; M
+    may be fewer features than the mixture's. Cluster k has rows ``offsets[k]`` to
+    ``offsets[k + 1]``. ``energies`` is (N, K).
     """
 
     samples: np.ndarray
@@ -38,7 +39,9 @@ class Voters:
     energies: np.ndarray
 
     @classmethod
-    def from_samples(cls, samples: Samples, energies: Tensor, chosen) -> "Voters":
+    def from_samples(
+        cls, samples: Samples, energies: Tensor, chosen, n_features: int | None = None
+    ) -> "Voters":
         """Let some samples vote.
 
         Parameters
@@ -48,12 +51,14 @@ class Voters:
             Of all samples.
         chosen : ndarray of int
             Indices of those that vote.
+        n_features : int, default=None
+            Of which distances are, the first; None, or more than there are, is all.
         """
         n_clusters = energies.shape[1]
         clusters = energies.argmin(1).cpu().numpy()[chosen]
         order = np.argsort(clusters, kind="stable")
         chosen = torch.from_numpy(chosen[order])
-        X = samples.batch(chosen).X.cpu().numpy()
+        X = samples.batch(chosen).X[:, :n_features].cpu().numpy().copy()
         sizes = np.bincount(clusters, minlength=n_clusters)
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         origins = np.zeros((n_clusters, X.shape[1]), X.dtype)
@@ -193,13 +198,15 @@ class Voters:
         sizes = torch.from_numpy(np.diff(self.offsets)).to(device)
         places = torch.arange(n_neighbors, device=device)
         n_samples = len(samples) if rows is None else len(rows)
+        n_features = voters.shape[1]
         for batch in in_batches("nearest voters", n_samples, _BATCH_SIZE):
             index = batch if rows is None else rows[batch]
             likeliest = energies[index].to(device)
             n_searched = min(n_candidates, likeliest.shape[1])
             likeliest = likeliest.topk(n_searched, largest=False).indices
+            queries = samples.batch(index).X[:, :n_features]
             neighbors = nearest_in_groups(
-                samples.batch(index).X, likeliest, voters, origins, offsets, n_neighbors
+                queries, likeliest, voters, origins, offsets, n_neighbors
             )
             n_asked = sizes[likeliest[:, 0]].clamp(max=n_neighbors).unsqueeze(1)
             yield index, neighbors, places < n_asked

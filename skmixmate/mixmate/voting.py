@@ -60,6 +60,10 @@ class NeighborVoting(
         Number of clusters, the likeliest of each sample, whose training samples are
         searched for neighbours. The search takes time in proportion; with 1 nothing
         changes a label.
+    n_search_features : int, default=None
+        Number of features, from the first, in which neighbours are found; None takes
+        all. Of principal components, which come in order, the first may do as well in
+        less time, and the last may be noise.
     temperature : float or "auto", default="auto"
         What `fit` lets energies be divided by, positive. "auto" finds it from the
         training samples, from 1 to 64; without neighbours it is 1, the mixture's own.
@@ -114,6 +118,7 @@ class NeighborVoting(
         *,
         n_neighbors: int = 10,
         n_candidates: int = 3,
+        n_search_features: int | None = None,
         temperature: float | Literal["auto"] = "auto",
         subsample: int = 100_000,
         random_state: RandomState = None,
@@ -121,6 +126,7 @@ class NeighborVoting(
         self.mixmate = mixmate
         self.n_neighbors = n_neighbors
         self.n_candidates = n_candidates
+        self.n_search_features = n_search_features
         self.temperature = temperature
         self.subsample = subsample
         self.random_state = random_state
@@ -174,7 +180,9 @@ class NeighborVoting(
                 plain = _energies(mixmate, data)
                 energies = _trusted(plain, trust)
                 samples = _samples(mixmate, data, energies)
-                voters = Voters.from_samples(samples, energies, chosen)
+                voters = Voters.from_samples(
+                    samples, energies, chosen, self.n_search_features
+                )
                 if self.temperature == "auto":
                     some = random_state.permutation(chosen)[:_N_TO_CALIBRATE]
                     temperature = voters.temperature(
@@ -341,6 +349,8 @@ class NeighborVoting(
             )
         check_integer(self.n_neighbors, "n_neighbors", min_val=0)
         check_integer(self.n_candidates, "n_candidates", min_val=1)
+        if self.n_search_features is not None:
+            check_integer(self.n_search_features, "n_search_features", min_val=1)
         check_or_auto(self.temperature, "temperature", check_number)
         check_integer(self.subsample, "subsample", min_val=1)
 

@@ -46,6 +46,9 @@ class ReadyMadeClusterer(FittedAnswers, ClusterMixin, VersionedEstimator):
     ``verbose``.
     """
 
+    # Of the features, those in which neighbours are found; None is all.
+    _n_search_features: int | None = None
+
     def _check_parameters(self) -> None:
         """Refuse what is out of range, before minutes of features."""
         check_or_auto(
@@ -131,7 +134,11 @@ class ReadyMadeClusterer(FittedAnswers, ClusterMixin, VersionedEstimator):
             n_clusters = choice.n_clusters
             say(f"{n_clusters} clusters. {choice.reason}")
         say(f"mixture of {Z.shape[1]} features")
-        voting = NeighborVoting(self._new_mixmate(n_clusters, seed), random_state=seed)
+        voting = NeighborVoting(
+            self._new_mixmate(n_clusters, seed),
+            n_search_features=self._n_search_features,
+            random_state=seed,
+        )
         try:
             # None after an interrupt, which it passes on to any caller but the user.
             energies = cast(Tensor, voting._fit(Z, trust)).cpu().numpy()

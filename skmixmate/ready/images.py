@@ -38,6 +38,9 @@ _SMALLEST_SIDE = 8
 _ROTATIONS = ("upright", "any")
 # Copies of an image, turned by equal angles, between which wavelets see no difference.
 _N_TURNS = 8
+# Angles of the wavelets: eight, as in the paper, find no better clusters in 1.7 times
+# the time; four find worse ones.
+_N_ANGLES = 6
 
 
 class ImageClustering(ReadyMadeClusterer):
@@ -65,9 +68,10 @@ class ImageClustering(ReadyMadeClusterer):
     rotation : {"upright", "any"}, default="upright"
         Whether objects are upright, or may lie at any angle, which then does not count.
         "any" takes eight times as long for the features.
-    n_init : int, default=2
+    n_init : int, default=1
         Number of runs on all images, of which the one with the lowest ``criterion_`` is
-        kept; 1 for a quick look.
+        kept. One chooses its start among several partitions, and a second rarely finds
+        other clusters.
     similar_sizes : bool, default=False
         Whether classes are known to be of about one size, the largest no more than
         twice the smallest. Then partitions with larger and smaller clusters are not
@@ -134,7 +138,7 @@ class ImageClustering(ReadyMadeClusterer):
       ``similar_sizes=True`` it is one of four plain sparse subspace clusterings.
       Batches are of 256 images, fewer of less than 35,840.
     - `NeighborVoting` averages the probabilities of each image and of its ten nearest
-      training images, of which it keeps at most 100,000.
+      training images by the first 200 components, of which it keeps at most 100,000.
 
     In `fit` all features are held at once, 1,953 numbers in single precision for an
     image of 28 by 28 pixels: 8 GB for a million.
@@ -154,10 +158,13 @@ class ImageClustering(ReadyMadeClusterer):
     >>> from skmixmate import ImageClustering
     >>> from skmixmate.metrics import clustering_accuracy
     >>> X, y = load_digits(return_X_y=True)
-    >>> clusterer = ImageClustering(10, image_shape=(8, 8), n_init=1, random_state=0)
+    >>> clusterer = ImageClustering(10, image_shape=(8, 8), random_state=0)
     >>> bool(clustering_accuracy(y, clusterer.fit_predict(X)) > 0.9)
     True
     """
+
+    # The last of 500 components are mostly noise.
+    _n_search_features = 200
 
     def __init__(
         self,
@@ -165,7 +172,7 @@ class ImageClustering(ReadyMadeClusterer):
         *,
         image_shape: tuple[int, ...] | None = None,
         rotation: Literal["upright", "any"] = "upright",
-        n_init: int = 2,
+        n_init: int = 1,
         similar_sizes: bool = False,
         always_impute: bool = False,
         random_state: RandomState = None,
@@ -293,7 +300,7 @@ def make_image_features(
     unit = FunctionTransformer(_in_its_unit, feature_names_out="one-to-one")
     scattering = ScatteringTransform(
         "auto",
-        8,
+        _N_ANGLES,
         image_shape,
         normalize_paths=True,
         min_side=24,

@@ -29,10 +29,11 @@ def opinions_of(voting, X, temperature):
     return softmax(-voting.mixmate_.transform(X) / temperature, axis=1)
 
 
-def votes_by_scikit_learn(voting, X, X_train):
+def votes_by_scikit_learn(voting, X, X_train, n_features=None):
     """Mean of a sample's own probabilities and those of its neighbours."""
-    search = NearestNeighbors(n_neighbors=voting.n_neighbors).fit(X_train)
-    neighbors = search.kneighbors(X, return_distance=False)
+    search = NearestNeighbors(n_neighbors=voting.n_neighbors)
+    search.fit(X_train[:, :n_features])
+    neighbors = search.kneighbors(X[:, :n_features], return_distance=False)
     own = opinions_of(voting, X, voting.temperature_)
     of_training = opinions_of(voting, X_train, voting.temperature_)
     return np.concatenate([own[:, None], of_training[neighbors]], axis=1).mean(axis=1)
@@ -124,6 +125,20 @@ def test_only_a_subsample_votes(X):
     drawn = np.sort(np.random.RandomState(1).permutation(len(X))[:40])
     expected = votes_by_scikit_learn(voting, X, X[drawn])
     assert_allclose(voting.predict_proba(X), expected, atol=1e-9)
+
+
+def test_neighbors_are_found_by_the_first_features(X):
+    X = X.astype(np.float64)
+    voting = small_voting(n_candidates=3, n_search_features=3).fit(X)
+    expected = votes_by_scikit_learn(voting, X, X, n_features=3)
+    assert_allclose(voting.predict_proba(X), expected, atol=1e-9)
+    everywhere = small_voting(n_candidates=3).fit(X).predict_proba(X)
+    assert abs(everywhere - expected).max() > 0.01
+
+
+def test_more_search_features_than_there_are_is_all(X):
+    voting = small_voting(n_search_features=999).fit(X)
+    assert_array_equal(voting.predict_proba(X), small_voting().fit(X).predict_proba(X))
 
 
 @pytest.mark.parametrize("n_candidates", [2, 99])
@@ -325,6 +340,11 @@ def test_atom_averages_follow_the_vote(digits):
         ({"n_neighbors": -1}, ValueError, "n_neighbors == -1, must be >= 0"),
         ({"n_neighbors": 2.0}, TypeError, "n_neighbors must be an integer >= 0"),
         ({"n_candidates": 0}, ValueError, "n_candidates == 0, must be >= 1"),
+        (
+            {"n_search_features": 0},
+            ValueError,
+            "n_search_features == 0, must be >= 1",
+        ),
         ({"subsample": 0}, ValueError, "subsample == 0, must be >= 1"),
         ({"subsample": "all"}, TypeError, "subsample must be an integer >= 1"),
         ({"mixmate": 10}, TypeError, "mixmate must be None or a MixMateClustering"),
