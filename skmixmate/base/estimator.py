@@ -5,10 +5,10 @@ from typing import Any, Self
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic
+from ..utils.outputs import Output
 from ..utils.progress import reporting
 from ..utils.validation import Array, ArrayLike, Input, validate_samples
 from .fit import NetworkFit
@@ -250,24 +250,29 @@ class NetworkEstimatorMixin(
         return validate_samples(self, X, mask, reset=False)
 
     @plain_arithmetic
-    def _compute(self, data: Input, function: Callable, **options) -> Tensor:
+    def _compute(
+        self, data: Input, function: Callable, out: Any = None, **options
+    ) -> Any:
         """Apply ``function`` to the outputs, batch by batch, on the device of X.
 
-        Options are those of the network's forward pass.
+        The function gets an output, and the slice of its samples. What it gives is
+        returned as a tensor, or fills the array ``out``. Options are those of the
+        network's forward pass.
         """
+        rows = Output(out, len(data.X), data.X.device)
         fitted, parameters = self._fitted_state()
         left_out = fitted.left_out(data)
         network = fitted.network(parameters, left_out)
         samples = fitted.samples(data, parameters.device, left_out)
         with reporting(type(self).__name__, parameters.verbose):
-            return compute_in_batches(
-                network, samples, function, data.X.device, **options
-            )
+            compute_in_batches(network, samples, function, rows, **options)
+        return rows.result()
 
-    def _map(self, X, mask, function: Callable, **options):
+    def _map(self, X, mask, function: Callable, out: Any = None, **options):
         """Validate, compute and return what the user gave: an array or a tensor."""
         data = self._validate(X, mask)
-        return like_input(data, self._compute(data, function, **options))
+        found = self._compute(data, lambda output, _: function(output), out, **options)
+        return like_input(data, found)
 
     def __sklearn_is_fitted__(self):
         """Whether there is a model; ``n_features_in_`` may be left of a failed fit."""

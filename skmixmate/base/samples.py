@@ -11,6 +11,7 @@ from ..initializers import InitializationWarning
 from ..modules import UnfoldedEncoder
 from ..training import Samples
 from ..utils.callers import warn_user
+from ..utils.outputs import Output
 from ..utils.progress import in_batches
 from ..utils.validation import Array, Input
 from .parameters import NetworkParameters
@@ -35,6 +36,8 @@ _SLACK = 2.0
 # Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
 # products, small enough to stay near the processor.
 _CODES_PER_BATCH = 2**19
+# Numbers of its samples, which few codes may have many of.
+_ENTRIES_PER_BATCH = 2**22
 # Of complete samples on a GPU, where what counts is how few kernels are started: codes,
 # and the numbers that they decode to for all clusters. Samples that are not complete
 # have as many residuals, several times over.
@@ -79,6 +82,7 @@ def scaled_samples(
         data.mask,
         dtype=data.dtype,
         device=parameters.device,
+        has_missing=data.has_missing,
         left_out=data.empty_columns,
     )
     ordinary = raw.ordinary_rows()
@@ -152,7 +156,7 @@ def _check_size(raw: Samples, mean_squared_norm: float) -> None:
     if not np.isfinite(mean_squared_norm) or (
         mean_squared_norm == 0.0
         and raw.center is None
-        and bool(raw.X.nan_to_num().any())
+        and any(bool(raw.raw(part).X.any()) for part in raw.slices(4096))
     ):
         raise ValueError(
             f"The mean squared norm of the samples in X is {mean_squared_norm} in "
@@ -222,7 +226,10 @@ def initialization_subset(samples: Samples, size: int, random_state) -> np.ndarr
     ndarray of shape (n_subset, n_features)
         Finite.
     """
-    order = random_state.permutation(len(samples))
+    # Half as large as the default integers, and shuffled in place.
+    dtype = np.int32 if len(samples) <= np.iinfo(np.int32).max else np.int64
+    order = np.arange(len(samples), dtype=dtype)
+    random_state.shuffle(order)
     growth = samples.growth()
     if growth is not None:  # Rows that are far beyond all others are no example.
         order = order[(growth == 1.0).cpu().numpy()[order]]
@@ -233,7 +240,7 @@ def initialization_subset(samples: Samples, size: int, random_state) -> np.ndarr
             order = order[complete[order]]
         else:
             order = order[~empty[order]]
-    X, observed = samples.raw(torch.from_numpy(order[:size]))
+    X, observed = samples.raw(torch.from_numpy(order[:size]).long())
     if observed is not None:
         means = X.sum(0) / observed.sum(0).clamp(min=1.0)
         X = torch.where(observed > 0, X, means)
@@ -265,7 +272,7 @@ def batched_outputs(
     """
     n_dictionaries, n_atoms, n_features = module.dictionaries.shape
     n_codes = n_dictionaries * n_atoms
-    batch_size = _CODES_PER_BATCH // n_codes
+    batch_size = min(_CODES_PER_BATCH // n_codes, _ENTRIES_PER_BATCH // n_features)
     if samples.device.type == "cuda" and not samples.has_missing:
         batch_size = min(
             _CODES_PER_GPU_BATCH // n_codes,
@@ -280,27 +287,23 @@ def compute_in_batches(
     module: Any,
     samples: Samples,
     function: Callable,
-    device: torch.device,
+    output_rows: Output,
     **options,
-) -> Tensor:
-    """Apply ``function`` to the output of each batch; return all on ``device``.
+) -> None:
+    """Apply ``function`` to the output of each batch; write all to ``output_rows``.
 
-    Options are those of the forward pass.
+    The function gets the slice of the samples too. Options are those of the forward
+    pass.
 
     Raises
     ------
     ValueError
         If an output is not finite.
     """
-    result: Any = None
     # Looked at once in the end, for a GPU would have to wait.
     is_finite = torch.ones((), dtype=torch.bool, device=samples.device)
     for index, output in batched_outputs(module, samples, **options):
-        values = function(output)
-        if result is None:
-            shape = (len(samples), *values.shape[1:])
-            result = torch.empty(shape, dtype=values.dtype, device=device)
-        result[index] = values
+        output_rows.write(index, function(output, index))
         is_finite &= torch.isfinite(module.loss(output))
     if not is_finite:
         raise ValueError(
@@ -308,12 +311,12 @@ def compute_in_batches(
             f"by scale_={samples.scale:.3g}: their energies are not finite in "
             f"{str(samples.dtype).removeprefix('torch.')}."
         )
-    return result
 
 
-def like_input(data: Input, values: Tensor) -> Array:
+def like_input(data: Input, values: Any) -> Array:
     """Return a tensor to whoever passed one, else an array."""
-    return values if data.is_tensor else values.numpy()
+    is_array = data.is_tensor or isinstance(values, np.ndarray)
+    return values if is_array else values.numpy()
 
 
 def mean_score(scores, sample_weight=None) -> float:

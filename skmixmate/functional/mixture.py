@@ -277,4 +277,5 @@ def add_usage(total: Usage, energies: Tensor, codes: Tensor, indices: Tensor) ->
     usage, energy, label = total
     weights = torch.softmax(-energies, dim=-1).T.unsqueeze(1)
     usage += (weights @ codes.abs()).squeeze(1)
-    energy[indices], label[indices] = energies.min(dim=-1)
+    lowest, clusters = energies.min(dim=-1)
+    energy[indices], label[indices] = lowest, clusters.to(label.dtype)

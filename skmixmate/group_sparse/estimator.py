@@ -34,7 +34,13 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, VersionedEstimator):
     _fit_type = AutoencoderFit
     _size_names: tuple[str, str | None]
 
-    def transform(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+    def transform(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+    ) -> Array:
         """Encode samples.
 
         Parameters
@@ -43,13 +49,16 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, VersionedEstimator):
             NaN marks a missing entry.
         mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
             True where observed.
+        out : ndarray of shape (n_samples, n_atoms), default=None
+            What is filled batch by batch and returned, a memory map for example, of any
+            floating dtype; None makes a new array.
 
         Returns
         -------
         ndarray or Tensor of shape (n_samples, n_atoms)
             Codes in units of ``scale_``, the atoms of a group side by side.
         """
-        return self._map(X, mask, lambda output: output.codes)
+        return self._map(X, mask, lambda output: output.codes, out)
 
     @plain_arithmetic
     def inverse_transform(self, X: ArrayLike) -> Array:
@@ -87,7 +96,13 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, VersionedEstimator):
             )
         return codes @ D * self.scale_
 
-    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+    def predict(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+    ) -> Array:
         """Assign each sample to the strongest group of its code.
 
         Parameters
@@ -96,6 +111,9 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, VersionedEstimator):
             NaN marks a missing entry.
         mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
             True where observed.
+        out : ndarray of shape (n_samples,), default=None
+            What is filled batch by batch and returned, a memory map for example, of any
+            signed integer dtype; None makes a new array.
 
         Returns
         -------
@@ -103,9 +121,17 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, VersionedEstimator):
             The group with the largest Euclidean norm, from 0; -1 for a sample whose
             code is zero, which no group explains better than nothing.
         """
-        return self._map(X, mask, lambda out: strongest_groups(out, self.group_size_))
+        return self._map(
+            X, mask, lambda output: strongest_groups(output, self.group_size_), out
+        )
 
-    def score_samples(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+    def score_samples(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+    ) -> Array:
         """How well each sample is explained, minus its share of the training loss.
 
         Parameters
@@ -114,6 +140,9 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, VersionedEstimator):
             NaN marks a missing entry.
         mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
             True where observed.
+        out : ndarray of shape (n_samples,), default=None
+            What is filled batch by batch and returned, a memory map for example, of any
+            floating dtype; None makes a new array.
 
         Returns
         -------
@@ -122,7 +151,7 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, VersionedEstimator):
             that share ``loss``, ``alpha`` and ``scale_``.
         """
         is_penalized = self.loss == "penalized"
-        return self._map(X, mask, lambda output: -output.losses(is_penalized))
+        return self._map(X, mask, lambda output: -output.losses(is_penalized), out)
 
     @property
     def _n_features_out(self):

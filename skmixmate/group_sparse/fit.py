@@ -135,6 +135,7 @@ class FittedAutoencoder(FittedAttributes):
             data.X,
             data.mask,
             scale=self.scale_,
+            has_missing=data.has_missing,
             dtype=torch.float64 if is_double else torch.float32,
             device=device,
             left_out=left_out,
@@ -201,17 +202,17 @@ class AutoencoderFit(NetworkFit):
         n_groups, group_size = self.parameters.n_groups, self.parameters.group_size
         loss = torch.zeros((), dtype=torch.float64, device=samples.device)
         n_users = torch.zeros(n_groups, dtype=torch.long, device=samples.device)
-        labels = []
-        for _, output in batched_outputs(module, samples):
+        labels = torch.empty(len(samples), dtype=torch.long, device=samples.device)
+        for index, output in batched_outputs(module, samples):
             loss += module.loss(output).double() * len(output.codes)
-            labels.append(strongest_groups(output, group_size))
+            labels[index] = strongest_groups(output, group_size)
             n_users += (group_norms(output.codes, group_size) > 0).sum(0)
         mean_loss = float(loss) / len(samples)
         # Double precision may get through where single precision, in training, did not.
         if not mean_loss <= torch.finfo(torch.float32).max:
             raise ValueError(_not_finite(self.parameters, samples.scale))
         return LastPass(
-            labels_=torch.cat(labels).cpu().numpy(),
+            labels_=labels.cpu().numpy(),
             loss_=mean_loss,
             group_usage_=n_users.cpu().numpy() / len(samples),
         )

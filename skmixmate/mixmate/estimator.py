@@ -311,7 +311,13 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         self.device = device
         self.verbose = verbose
 
-    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+    def predict(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+    ) -> Array:
         """Assign each sample to the cluster of lowest energy.
 
         Parameters
@@ -320,15 +326,24 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
             NaN marks a missing entry.
         mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
             True where observed.
+        out : ndarray of shape (n_samples,), default=None
+            What is filled batch by batch and returned, a memory map for example, of any
+            integer dtype; None makes a new array.
 
         Returns
         -------
         ndarray or Tensor of shape (n_samples,), int
             Labels 0 to ``n_clusters - 1``.
         """
-        return self._from_energies(X, mask, lambda E: E.argmin(dim=1))
+        return self._from_energies(X, mask, lambda E: E.argmin(dim=1), out)
 
-    def predict_proba(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+    def predict_proba(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+    ) -> Array:
         """Probability of each cluster, ``softmax(-E)`` (eq. 7).
 
         Parameters
@@ -337,6 +352,9 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
             NaN marks a missing entry.
         mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
             True where observed.
+        out : ndarray of shape (n_samples, n_clusters), default=None
+            What is filled batch by batch and returned, a memory map for example, of any
+            floating dtype; None makes a new array.
 
         Returns
         -------
@@ -344,9 +362,15 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
             Rows sum to one.
         """
         data = self._validate(X, mask)
-        return like_input(data, self._probabilities(data))
+        return like_input(data, self._probabilities(data, out))
 
-    def transform(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+    def transform(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+    ) -> Array:
         """Energy of each sample under each cluster (eq. 5): the lower, the better.
 
         Parameters
@@ -355,23 +379,37 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
             NaN marks a missing entry.
         mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
             True where observed.
+        out : ndarray of shape (n_samples, n_clusters), default=None
+            What is filled batch by batch and returned, a memory map for example, of any
+            floating dtype; None makes a new array.
 
         Returns
         -------
         ndarray or Tensor of shape (n_samples, n_clusters)
             In units of ``scale_`` squared.
         """
-        return self._from_energies(X, mask, lambda E: E)
+        return self._from_energies(X, mask, lambda E: E, out)
 
     @plain_arithmetic
-    def _probabilities(self, data: Input) -> Tensor:
-        energies = self._compute(data, lambda out: out.energies, with_codes=False)
-        if data.observed_shares is not None:
-            # Guesses repeat what is known and are no evidence.
-            energies = energies * data.observed_shares.to(energies)[:, None]
-        return torch.softmax(-energies, dim=1)
+    def _probabilities(self, data: Input, out: np.ndarray | None) -> Any:
+        shares = data.observed_shares
 
-    def score_samples(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+        def probabilities(output: MixtureOutput, index: slice) -> Tensor:
+            energies = output.energies
+            if shares is not None:
+                # Guesses repeat what is known and are no evidence.
+                energies = energies * shares[index].to(energies)[:, None]
+            return torch.softmax(-energies, dim=1)
+
+        return self._compute(data, probabilities, out, with_codes=False)
+
+    def score_samples(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+    ) -> Array:
         """How well each sample is explained, ``log sum_k exp(-E_k)``.
 
         A log-likelihood without its normalising constants, which depend on ``alpha``,
@@ -384,13 +422,16 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
             NaN marks a missing entry.
         mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None
             True where observed.
+        out : ndarray of shape (n_samples,), default=None
+            What is filled batch by batch and returned, a memory map for example, of any
+            floating dtype; None makes a new array.
 
         Returns
         -------
         ndarray or Tensor of shape (n_samples,)
             The higher, the better explained.
         """
-        return self._from_energies(X, mask, lambda E: torch.logsumexp(-E, dim=1))
+        return self._from_energies(X, mask, lambda E: torch.logsumexp(-E, dim=1), out)
 
     def encode(
         self,
@@ -450,7 +491,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         check_choice(clusters, "clusters", _CLUSTERS)
         module = self._network()
 
-        def reconstructions(output: MixtureOutput):
+        def reconstructions(output: MixtureOutput, _):
             if clusters == "all":
                 return self._uncentered(decode(module, output.codes)).transpose(0, 1)
             codes = assigned_codes(output)
@@ -513,7 +554,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
     def _reconstructed_where_missing(self, data: Input) -> Tensor:
         module = self._network()
 
-        def expected(output: MixtureOutput):
+        def expected(output: MixtureOutput, _):
             # The responsibilities go into the codes: one decoding, not K.
             weights = torch.softmax(-output.energies, dim=1).T.unsqueeze(-1)
             return self._uncentered(decode(module, output.codes * weights).sum(0))
@@ -592,9 +633,11 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
             X = self._uncentered(X)
         return X.numpy(), y
 
-    def _from_energies(self, X, mask, function: Callable):
+    def _from_energies(self, X, mask, function: Callable, out: np.ndarray | None):
         """`_map` of a function of the energies, which needs no codes."""
-        return self._map(X, mask, lambda out: function(out.energies), with_codes=False)
+        return self._map(
+            X, mask, lambda output: function(output.energies), out, with_codes=False
+        )
 
     @plain_arithmetic
     def _network(self) -> DictionaryMixture:

@@ -207,6 +207,7 @@ class FittedMixture(FittedAttributes):
             center=None if center is None else torch.tensor(center, device=device),
             scale=self.scale_,
             intercept_scaling=self.intercept_scaling_,
+            has_missing=data.has_missing,
             dtype=torch.float64 if is_double else torch.float32,
             device=device,
             left_out=left_out,
@@ -300,13 +301,13 @@ def last_pass(
     usage, sums = D.new_zeros(n_clusters, n_atoms), D.new_zeros(n_clusters, n_atoms)
     products = D.new_zeros(n_clusters, n_atoms, n_atoms)
     criterion = Criterion(module, adapts_n_atoms=adapts_n_atoms)
-    labels = []
+    labels = torch.empty(len(samples), dtype=torch.long, device=D.device)
     for index, output in batched_outputs(module, samples):
         loss += module.loss(output).double() * len(output.energies)
         criterion.add(output)
-        labels.append(output.energies.argmin(dim=1))
+        labels[index] = output.energies.argmin(dim=1)
         codes = assigned_codes(output)
-        one_hot = torch.nn.functional.one_hot(labels[-1], n_clusters)
+        one_hot = torch.nn.functional.one_hot(labels[index], n_clusters)
         if empty_rows is not None:
             one_hot[empty_rows[index]] = 0
         sizes += one_hot.sum(0)
@@ -325,7 +326,7 @@ def last_pass(
     means = sums / divisors
     covariances = products / divisors[:, None] - means[:, :, None] * means[:, None]
     return LastPass(
-        labels_=torch.cat(labels).cpu().numpy(),
+        labels_=labels.cpu().numpy(),
         loss_=mean_loss,
         criterion_=criterion.value(),
         cluster_sizes_=sizes.cpu().numpy(),

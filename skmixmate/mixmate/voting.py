@@ -396,7 +396,7 @@ def _trusted(energies: Tensor, trust: Tensor | None) -> Tensor:
 
 def _energies(mixmate: MixMateClustering, data: Input) -> Tensor:
     """Energies, not by `transform`, whose output may be a data frame."""
-    return mixmate._compute(data, lambda output: output.energies, with_codes=False)
+    return mixmate._compute(data, lambda output, _: output.energies, with_codes=False)
 
 
 def _samples(mixmate: MixMateClustering, data: Input, energies: Tensor) -> Samples:

@@ -9,6 +9,8 @@ from .callbacks import Callback
 
 __all__ = ["MOMENTS", "DeadAtomReseeding", "is_last_epoch"]
 
+# Samples of a cluster that new atoms are chosen among.
+_LARGEST_CHOICE = 2**20
 # What Adam knows of each entry of a parameter.
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -46,7 +48,9 @@ class DeadAtomReseeding(Callback):
         self.usage = torch.zeros(D.shape[:2], dtype=D.dtype, device=D.device)
         n_samples = len(trainer.samples)
         self.energy = torch.zeros(n_samples, dtype=D.dtype, device=D.device)
-        self.label = torch.zeros(n_samples, dtype=torch.long, device=D.device)
+        # A GPU's kernel takes int64 alone; in main memory samples may be many.
+        dtype = torch.long if D.device.type == "cuda" else torch.int32
+        self.label = torch.zeros(n_samples, dtype=dtype, device=D.device)
 
     def _begin_epoch(self) -> None:
         for values in self.recorded_tensors():
@@ -106,8 +110,9 @@ class DeadAtomReseeding(Callback):
         if batch.observed is not None:
             output = trainer.module(*batch)
             rows = torch.arange(len(chosen), device=chosen.device)
-            codes = self._codes(output)[self.label[chosen], rows]
-            D = trainer.module.dictionaries[self.label[chosen]]
+            label = self.label[chosen].long()
+            codes = self._codes(output)[label, rows]
+            D = trainer.module.dictionaries[label]
             explained = (codes.unsqueeze(1) @ D).squeeze(1)
             seeds = torch.where(batch.observed > 0, seeds, explained)
         D = trainer.module.dictionaries
@@ -135,12 +140,24 @@ class DeadAtomReseeding(Callback):
         """Indices of the worse explained half of a cluster's samples."""
         members = (self.label == cluster).nonzero().flatten()
         if len(members) == 0:
-            # A product, since adding up by index rounds differently each time on a GPU.
-            one_hot = torch.nn.functional.one_hot(self.label, len(self.usage))
-            totals = self.energy @ one_hot.to(self.energy.dtype)
-            members = (self.label == totals.argmax()).nonzero().flatten()
+            members = (self.label == self._largest_total()).nonzero().flatten()
+        # More than enough to draw from.
+        members = members[:: max(1, -(-len(members) // _LARGEST_CHOICE))]
         worst = self.energy[members].argsort(descending=True, stable=True)
         return members[worst[: (len(members) + 1) // 2]]
+
+    def _largest_total(self) -> Tensor:
+        """Cluster with the largest total energy."""
+        totals = self.energy.new_zeros(len(self.usage))
+        for energy, label in zip(
+            self.energy.split(_LARGEST_CHOICE),
+            self.label.split(_LARGEST_CHOICE),
+            strict=True,
+        ):
+            # A product, since adding up by index rounds differently each time on a GPU.
+            one_hot = torch.nn.functional.one_hot(label.long(), len(totals))
+            totals += energy @ one_hot.to(energy.dtype)
+        return totals.argmax()
 
 
 def is_last_epoch(trainer) -> bool:

@@ -14,8 +14,8 @@ __all__ = ["Batch", "Samples"]
 # the ratio of the ninth decile to it, for at most this share of the samples, or one: a
 # small cluster may lie far away as well. Of few samples none can be told.
 _FARTHEST, _TAIL_POWER, _LARGEST_SHARE, _N_TO_TELL = 50.0, 7, 0.01, 20
-# Samples that the median is taken of.
-_N_FOR_MEDIAN = 5000
+# Samples that the median is taken of, and norms that quantiles are taken of.
+_N_FOR_MEDIAN, _N_FOR_QUANTILES = 5000, 2**20
 
 
 class Batch(NamedTuple):
@@ -174,11 +174,17 @@ class Samples:
 
     def norms(self, batch_size: int = 4096) -> Tensor:
         """Norm of each centred sample where it is observed, (n_samples,), float64."""
-        norms = [
-            _norms(self._centered(X), observed)
-            for X, observed in map(self.raw, self.slices(batch_size))
-        ]
-        return torch.cat(norms)
+        return self._norms_of(slice(0, len(self)), batch_size)
+
+    def _norms_of(self, rows: slice, batch_size: int = 4096) -> Tensor:
+        """`norms` of evenly spaced samples."""
+        places = range(len(self))[rows]
+        norms = torch.empty(len(places), dtype=torch.float64, device=self.device)
+        for start in range(0, len(places), batch_size):
+            some = places[start : start + batch_size]
+            X, observed = self.raw(slice(some.start, some.stop, some.step))
+            norms[start : start + batch_size] = _norms(self._centered(X), observed)
+        return norms
 
     def slices(self, batch_size: int) -> Iterator[slice]:
         """Yield consecutive slices of at most ``batch_size`` samples, in order."""
@@ -233,13 +239,20 @@ class Samples:
         X, observed = self.raw(torch.arange(n_places) * len(self) // n_places)
         if observed is not None:
             X = X.masked_fill(observed == 0, torch.nan)
-        norms = self.replaced(center=X.nanmedian(dim=0).values.nan_to_num()).norms()
-        # By sorting: `torch.quantile` takes no more than 16 million.
+        about = self.replaced(center=X.nanmedian(dim=0).values.nan_to_num())
+        norms = about._norms_of(slice(0, len(self), -(-len(self) // _N_FOR_QUANTILES)))
         ordered = norms[norms > 0.0].sort().values
         if len(ordered) == 0:
             return None
         median, high = (float(ordered[int(q * (len(ordered) - 1))]) for q in (0.5, 0.9))
-        ordinary = norms <= median * max(_FARTHEST, (high / median) ** _TAIL_POWER)
+        farthest = median * max(_FARTHEST, (high / median) ** _TAIL_POWER)
+        if len(norms) == len(self):
+            ordinary = norms <= farthest
+        else:
+            # All norms, at eight bytes each, are not held.
+            ordinary = torch.ones(len(self), dtype=torch.bool, device=self.device)
+            for part in self.slices(_N_FOR_QUANTILES):
+                ordinary[part] = about._norms_of(part) <= farthest
         n_extreme = int((~ordinary).sum())
         return ordinary if 0 < n_extreme <= max(1, _LARGEST_SHARE * len(self)) else None
 

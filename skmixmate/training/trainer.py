@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from ..utils.callers import warn_user
-from ..utils.device import to_device
 from ..utils.progress import advance, step
 from .callbacks import Callback
 from .gradients import loss_gradient
+from .order import shuffled_batches
 from .recorded_step import RecordedStep
 from .samples import Samples
 
@@ -132,11 +132,7 @@ class Trainer:
     def _pass_over_samples(self) -> torch.Tensor:
         """Take one optimiser step a batch and return the mean loss, on the device."""
         self._total.zero_()
-        order = torch.randperm(
-            len(self.samples), generator=self.generator, device="cpu"
-        )
-        order = to_device(order, self.samples.X.device)
-        for indices in order.split(self.batch_size):
+        for indices in shuffled_batches(self.samples, self.batch_size, self.generator):
             recorded_step = self.recorded_step
             if recorded_step is None or not recorded_step.take(self, indices):
                 output, loss = self.loss_gradient(self.samples.batch(indices))

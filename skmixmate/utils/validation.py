@@ -37,6 +37,9 @@ _TORCH_DTYPES = {
     )
 }
 
+# Entries that are looked at at once.
+_ENTRIES_AT_ONCE = 2**22
+
 # Beyond what float32 holds exactly.
 _WIDE_INTEGERS = (torch.int32, torch.int64, torch.uint32, torch.uint64)
 
@@ -51,7 +54,8 @@ class Input(NamedTuple):
     user passed a tensor and expects tensors back. ``empty_rows`` (n_samples,) and
     ``empty_columns`` (n_features,) are True where nothing is observed, or None.
     ``observed_shares`` (n_samples,) tells, if X was filled in, what share of the
-    features' variance was observed before.
+    features' variance was observed before. ``has_missing`` tells whether any entry is
+    missing, None if nobody has looked.
     """
 
     X: Tensor
@@ -60,6 +64,7 @@ class Input(NamedTuple):
     empty_rows: Tensor | None = None
     empty_columns: Tensor | None = None
     observed_shares: Tensor | None = None
+    has_missing: bool | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -135,13 +140,13 @@ def validate_samples(
     if observed is not None:
         observed = torch.from_numpy(observed)
         mask = observed if mask is None else mask & observed
-    _check_finite(values, mask)
-    missing = missing_entries(values, mask)
-    if missing is not None and not allow_missing:
+    empty = _look_through(values, mask)
+    if empty is None:
+        return Input(values, mask, is_tensor, has_missing=False)
+    if not allow_missing:
         raise _missing_refused(estimator, "NaN" if mask is None else "masked entries")
-    if missing is None:
-        return Input(values, mask, is_tensor)
-    return Input(values, mask, is_tensor, *_empty_rows_and_columns(missing))
+    rows, columns = _empty_rows_and_columns(*empty)
+    return Input(values, mask, is_tensor, rows, columns, has_missing=True)
 
 
 def stacked(X, name: str):
@@ -323,6 +328,33 @@ def _columns(frame) -> list | None:
     return None if names is None else list(names)
 
 
+def _look_through(X: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor] | None:
+    """Which rows and which columns miss everything; None if no entry is missing.
+
+    X, which may be larger than memory, is read once, some rows at a time.
+
+    Raises
+    ------
+    ValueError
+        If an entry that is not masked out is infinite.
+    """
+    rows = torch.zeros(len(X), dtype=torch.bool, device=X.device)
+    columns = torch.ones(X.shape[1], dtype=torch.bool, device=X.device)
+    is_complete = True
+    for start in range(0, len(X), size := max(1, _ENTRIES_AT_ONCE // X.shape[1])):
+        part = slice(start, start + size)
+        observed = None if mask is None else mask[part]
+        _check_finite(X[part], observed)
+        missing = missing_entries(X[part], observed)
+        if missing is None:
+            columns[:] = False
+        else:
+            is_complete = False
+            rows[part] = missing.all(dim=1)
+            columns &= missing.all(dim=0)
+    return None if is_complete else (rows, columns)
+
+
 def _check_finite(X: Tensor, mask: Tensor | None) -> None:
     # One sum tells where all is well, without a boolean array as large as X.
     if not X.is_floating_point() or torch.isfinite(X.sum()):
@@ -338,9 +370,10 @@ def _check_finite(X: Tensor, mask: Tensor | None) -> None:
         )
 
 
-def _empty_rows_and_columns(missing: Tensor) -> tuple[Tensor | None, Tensor | None]:
+def _empty_rows_and_columns(
+    rows: Tensor, columns: Tensor
+) -> tuple[Tensor | None, Tensor | None]:
     """Rows and columns that are missing throughout, None where there are none."""
-    rows, columns = missing.all(dim=1), missing.all(dim=0)
     if rows.all():
         raise ValueError("X has no observed entry: all are NaN or masked out.")
     if rows.any():
