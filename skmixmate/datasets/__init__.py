@@ -1,8 +1,9 @@
-"""Loaders of the papers' image sets and of folders, and generators of their models."""
+"""Loaders of image sets, folders and batches; generators of the papers' models."""
 
 from ._folder import load_images
 from ._generators import make_dictionary_mixture, make_group_sparse
 from ._images import fetch_fashion_mnist, fetch_mnist, fetch_usps
+from ._memmap import to_memmap
 
 __all__ = [
     "fetch_fashion_mnist",
@@ -11,4 +12,5 @@ __all__ = [
     "load_images",
     "make_dictionary_mixture",
     "make_group_sparse",
+    "to_memmap",
 ]

@@ -10,7 +10,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.preprocessing import FunctionTransformer, normalize
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ..utils.estimator import VersionedEstimator
 from ..utils.parameter_checks import check_integer, check_number
@@ -19,6 +19,8 @@ from ..utils.random import RandomState, private_random_state
 from ..utils.validation import ArrayLike, validate_samples
 
 __all__ = ["PartialWhitening", "half_whitened"]
+
+_ROWS_AT_ONCE = 2048
 
 
 class PartialWhitening(
@@ -112,11 +114,10 @@ class PartialWhitening(
         power = check_number(self.power, "power", include_boundaries="left")
         if power > 1.0:
             raise ValueError(f"power must be in [0, 1], got {self.power!r}.")
-        subsample = check_integer(self.subsample, "subsample", min_val=1)
-        random_state = private_random_state(self.random_state)
+        rows = self._drawn_rows(_num_samples(X))
         X = validate_samples(self, X, reset=True, allow_missing=False).array
-        if len(X) > subsample:
-            X = X[np.sort(random_state.permutation(len(X))[:subsample])]
+        if len(X) > len(rows):
+            X = X[rows]
         mean_squares, eigenvectors = _largest_moments(X, n_components)
         if not len(mean_squares):
             raise ValueError(
@@ -128,6 +129,14 @@ class PartialWhitening(
         self.components_ = np.ascontiguousarray(scaled.T, dtype=X.dtype)
         self.n_components_ = len(self.components_)
         return self
+
+    def _drawn_rows(self, n_samples: int) -> np.ndarray:
+        """Those of so many samples that `fit` computes components from, in order."""
+        subsample = check_integer(self.subsample, "subsample", min_val=1)
+        random_state = private_random_state(self.random_state)
+        if n_samples <= subsample:
+            return np.arange(n_samples)
+        return np.sort(random_state.permutation(n_samples)[:subsample])
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Project samples on the components.
@@ -178,15 +187,23 @@ def _of_unit_norm(Z) -> np.ndarray:
     return normalize(np.ldexp(Z, -np.frexp(largest)[1]), copy=False)
 
 
+def _gram(X: np.ndarray) -> np.ndarray:
+    """``X.T @ X`` in double precision, without a copy of X in it."""
+    total = np.zeros((X.shape[1], X.shape[1]))
+    for start in range(0, len(X), _ROWS_AT_ONCE):
+        # Squares lose half of the digits, hence double precision.
+        part = X[start : start + _ROWS_AT_ONCE].astype(np.float64)
+        total += part.T @ part
+    return total
+
+
 def _largest_moments(X, n_components: int):
     """Eigenvalues and eigenvectors, as columns, of the mean of ``x x^T``."""
     n_samples, n_features = X.shape
-    # Squares lose half of the digits, hence double precision.
-    X = X.astype(np.float64, copy=False)
     # The smaller of the two products has the same eigenvalues.
     is_wide = n_features > n_samples
     with np.errstate(over="ignore", invalid="ignore"), step("second moments"):
-        moments = (X @ X.T if is_wide else X.T @ X) / n_samples
+        moments = _gram(X.T if is_wide else X) / n_samples
     if not np.isfinite(moments).all():
         raise ValueError(
             "Entries of X are too large to square in double precision; choose a unit "

@@ -58,7 +58,11 @@ class Voters:
         clusters = energies.argmin(1).cpu().numpy()[chosen]
         order = np.argsort(clusters, kind="stable")
         chosen = torch.from_numpy(chosen[order])
-        X = samples.batch(chosen).X[:, :n_features].cpu().numpy().copy()
+        shape = len(chosen), len(range(samples.X.shape[1])[:n_features])
+        X = torch.empty(shape, dtype=samples.dtype).numpy()
+        for start in range(0, len(chosen), _BATCH_SIZE):
+            part = slice(start, start + _BATCH_SIZE)
+            X[part] = samples.batch(chosen[part]).X[:, :n_features].cpu().numpy()
         sizes = np.bincount(clusters, minlength=n_clusters)
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         origins = np.zeros((n_clusters, X.shape[1]), X.dtype)

@@ -340,7 +340,8 @@ def _features(clusterer, X, mask: dict) -> np.ndarray:
         return clusterer.set_params(n_clusters="auto")._fit_features(X, **mask)
     if mask:
         raise TypeError(f"mask needs a ready-made clusterer, got {clusterer!r}.")
-    return check_array(_array(X))
+    # Half precision is for keeping.
+    return check_array(_array(X), dtype=(np.float64, np.float32))
 
 
 def _taken_apart(clusterer, X, mask: dict):

@@ -1,32 +1,24 @@
 """What the ready-made clusterers say of samples once they are fitted."""
 
-import math
-from collections.abc import Iterator
-
 import numpy as np
-import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from ..base.samples import like_input, mean_score
 from ..mixmate import NeighborVoting
 from ..utils.device import plain_arithmetic
-from ..utils.progress import in_batches, reporting
+from ..utils.outputs import Output
+from ..utils.progress import reporting
 from ..utils.validation import (
     Array,
     ArrayLike,
-    Input,
-    missing_entries,
     shared_tensor,
     validate_samples,
 )
-from .samples import Found, completed, normalized, to_array, to_numpy
+from .features import complete_batches
+from .samples import Found, normalized, to_array, to_numpy
 
 __all__ = ["FittedAnswers"]
-
-# Samples, and coefficients of theirs, that are held at once.
-_BATCH_SIZE, _BATCH_ENTRIES = 8192, 2**26
 
 
 # A TransformerMixin itself: only in one does set_output wrap `transform`.
@@ -37,7 +29,13 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     ``features_``, ``imputer_``, ``voting_``, ``sample_shape_`` and ``_oddness``.
     """
 
-    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+    def predict(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+    ) -> Array:
         """Assign each sample to the cluster that it and its neighbours vote for.
 
         Parameters
@@ -46,6 +44,9 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             As in `fit`.
         mask : array-like or Tensor of the shape of X, bool, default=None
             True where observed.
+        out : ndarray of shape (n_samples,), default=None
+            What is filled batch by batch and returned, a memory map for example, of any
+            integer dtype; None makes a new array.
 
         Returns
         -------
@@ -58,9 +59,21 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             If X does not fit the estimator, or has missing entries and had none in
             `fit`.
         """
-        return self.predict_proba(X, mask).argmax(1)
+        voting = self._voter()
+        return self._answers(
+            X,
+            mask,
+            lambda found: voting._predict_proba(found.Z, found.trust).argmax(1),
+            out,
+        )
 
-    def predict_proba(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+    def predict_proba(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+    ) -> Array:
         """Probability of each cluster after the vote.
 
         Parameters
@@ -69,6 +82,9 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             As in `fit`.
         mask : array-like or Tensor of the shape of X, bool, default=None
             True where observed.
+        out : ndarray of shape (n_samples, n_clusters), default=None
+            What is filled batch by batch and returned, a memory map for example, of any
+            floating dtype; None makes a new array.
 
         Returns
         -------
@@ -82,10 +98,16 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         voting = self._voter()
         return self._answers(
-            X, mask, lambda found: voting._predict_proba(found.Z, found.trust)
+            X, mask, lambda found: voting._predict_proba(found.Z, found.trust), out
         )
 
-    def transform(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+    def transform(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+    ) -> Array:
         """Energy of each sample under each cluster of the mixture, without a vote.
 
         Parameters
@@ -94,6 +116,9 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             As in `fit`.
         mask : array-like or Tensor of the shape of X, bool, default=None
             True where observed.
+        out : ndarray of shape (n_samples, n_clusters), default=None
+            What is filled batch by batch and returned, a memory map for example, of any
+            floating dtype; None makes a new array.
 
         Returns
         -------
@@ -106,9 +131,15 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             As `predict`.
         """
         voting = self._voter()
-        return self._answers(X, mask, lambda found: voting.transform(found.Z))
+        return self._answers(X, mask, lambda found: voting.transform(found.Z), out)
 
-    def score_samples(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+    def score_samples(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+    ) -> Array:
         """How well the mixture explains each sample: the higher, the better.
 
         Parameters
@@ -117,6 +148,9 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             As in `fit`.
         mask : array-like or Tensor of the shape of X, bool, default=None
             True where observed.
+        out : ndarray of shape (n_samples,), default=None
+            What is filled batch by batch and returned, a memory map for example, of any
+            floating dtype; None makes a new array.
 
         Returns
         -------
@@ -129,9 +163,15 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             As `predict`.
         """
         voting = self._voter()
-        return self._answers(X, mask, lambda found: voting.score_samples(found.Z))
+        return self._answers(X, mask, lambda found: voting.score_samples(found.Z), out)
 
-    def outlier_scores(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+    def outlier_scores(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+    ) -> Array:
         """How odd each sample is: the higher, the less it belongs to any cluster.
 
         Parameters
@@ -141,6 +181,9 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         mask : array-like or Tensor of the shape of X, bool, default=None
             True where observed. What is filled in is usual: deviations count as much as
             the share of a sample's variance that was observed.
+        out : ndarray of shape (n_samples,), default=None
+            What is filled batch by batch and returned, a memory map for example, of any
+            floating dtype; None makes a new array.
 
         Returns
         -------
@@ -170,7 +213,7 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             scores = self._oddness.scores(energies, found.norms)
             return scores if found.trust is None else scores * to_numpy(found.trust)
 
-        return self._answers(X, mask, scores)
+        return self._answers(X, mask, scores, out)
 
     def score(
         self,
@@ -203,7 +246,13 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         return mean_score(self.score_samples(X, mask), sample_weight)
 
-    def compute_features(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
+    def compute_features(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+    ) -> Array:
         """Features of samples, which are what the mixture in ``mixmate_`` takes.
 
         Parameters
@@ -212,6 +261,9 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             As in `fit`.
         mask : array-like or Tensor of the shape of X, bool, default=None
             True where observed.
+        out : ndarray of shape (n_samples, n_features of ``mixmate_``), default=None
+            What is filled batch by batch and returned, a memory map for example, of any
+            floating dtype; None makes a new array.
 
         Returns
         -------
@@ -223,36 +275,29 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             As `predict`.
         """
         self._voter()
-        return self._answers(X, mask, lambda found: found.Z)
+        return self._answers(X, mask, lambda found: found.Z, out)
 
     def _voter(self) -> NeighborVoting:
         check_is_fitted(self)
         return self.voting_
 
     @plain_arithmetic
-    def _answers(self, X, mask, answer) -> Array:
+    def _answers(self, X, mask, answer, out: np.ndarray | None) -> Array:
         """What a function of `Found` says, batch by batch, as what X is."""
         X, mask, _ = self._rows(X, mask, self.sample_shape_)
         data = validate_samples(self, X, mask, reset=False)
-        answers = []
-        with reporting(type(self).__name__, self.verbose):
-            for batch, trust in self._complete_batches(data):
-                raw = self.features_[:-1].transform(to_array(batch))
-                found = Found(*normalized(self.features_, raw), trust)
-                # An array, whatever scikit-learn's configuration says.
-                answers.append(shared_tensor(np.asarray(answer(found))))
-        return like_input(data, torch.cat(answers).to(data.X.device))
-
-    def _complete_batches(self, data: Input) -> Iterator[tuple[Input, Tensor | None]]:
-        if self.imputer_ is None and missing_entries(data.X, data.mask) is not None:
+        if self.imputer_ is None and data.has_missing:
             raise ValueError(
                 "X has missing entries, and there were none in fit; fit with some, or "
                 "with always_impute=True, so that there is a model to fill them in."
             )
-        widest = max(
-            math.prod(getattr(step, "output_shape_", ())) for step in self.features_
-        )
-        size = max(1, min(_BATCH_SIZE, _BATCH_ENTRIES // widest))
-        for rows in in_batches("samples", len(data.X), size):
-            mask = None if data.mask is None else data.mask[rows]
-            yield completed(self.imputer_, Input(data.X[rows], mask, data.is_tensor))
+        answers = Output(out, len(data.X), data.X.device)
+        with reporting(type(self).__name__, self.verbose):
+            for rows, batch, trust in complete_batches(
+                self.features_, self.imputer_, data
+            ):
+                raw = self.features_[:-1].transform(to_array(batch))
+                found = Found(*normalized(self.features_, raw), trust)
+                # An array, whatever scikit-learn's configuration says.
+                answers.write(rows, shared_tensor(np.asarray(answer(found))))
+        return like_input(data, answers.result())

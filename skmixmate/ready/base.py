@@ -26,8 +26,9 @@ from ..utils.validation import (
     validate_samples,
 )
 from .answers import FittedAnswers
+from .features import fitted_features
 from .oddness import Oddness
-from .samples import Found, completed, normalized, to_array, to_numpy
+from .samples import Found, to_numpy
 from .starts import least_cut
 
 __all__ = ["ReadyMadeClusterer"]
@@ -176,13 +177,10 @@ class ReadyMadeClusterer(FittedAnswers, ClusterMixin, VersionedEstimator):
                 f"{self.n_clusters!r}."
             )
         imputer = self._fitted_imputer(data, seed)
-        data, trust = completed(imputer, data)
         with step("features", begins=f"features of {len(data.X)} samples"):
             features = self._new_features(data.X.shape[1], shape, seed)
             features.set_output(transform="default")
-            raw = features[:-1].fit_transform(to_array(data))
-            features[-1].fit(raw)
-            found = Found(*normalized(features, raw), trust)
+            found = fitted_features(features, imputer, data)
         return found, imputer, features, shape
 
     @plain_arithmetic

@@ -41,14 +41,16 @@ def shuffled_batches(
     Tensor of shape (B,), int
         On the device of ``samples.X``.
     """
-    rest = torch.empty(0, dtype=torch.long, device=samples.X.device)
+    rest: Tensor | None = None
     for part in _shuffled_parts(samples, generator):
-        rows = torch.cat([rest, to_device(part, samples.X.device)])
+        rows = to_device(part, samples.X.device)
+        if rest is not None and len(rest):
+            rows = torch.cat([rest, rows])
         n_taken = len(rows) // batch_size * batch_size
         if n_taken:
             yield from rows[:n_taken].split(batch_size)
         rest = rows[n_taken:]
-    if len(rest):
+    if rest is not None and len(rest):
         yield rest
 
 

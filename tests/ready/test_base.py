@@ -67,7 +67,7 @@ def test_it_is_features_a_mixture_and_a_vote(fitted, digits):
 
 def test_batches_change_nothing(fitted, digits, monkeypatch):
     whole = fitted.predict_proba(digits)
-    monkeypatch.setattr("skmixmate.ready.answers._BATCH_SIZE", 100)
+    monkeypatch.setattr("skmixmate.ready.features._BATCH_SIZE", 100)
     assert_allclose(fitted.predict_proba(digits), whole, atol=1e-4)
 
 
@@ -227,5 +227,5 @@ def test_the_unit_does_not_matter(fitted, digits, exponent):
 
 def test_many_coefficients_come_in_small_batches(fitted, digits, monkeypatch):
     whole = fitted.predict_proba(digits)
-    monkeypatch.setattr("skmixmate.ready.answers._BATCH_ENTRIES", 3000)
+    monkeypatch.setattr("skmixmate.ready.features._BATCH_ENTRIES", 3000)
     assert_allclose(fitted.predict_proba(digits), whole, atol=1e-4)

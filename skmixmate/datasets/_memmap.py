@@ -1,0 +1,137 @@
+"""Batches from anywhere, written into one file that need not fit in memory."""
+
+import contextlib
+import os
+import struct
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing
+from numpy.lib import format as npy
+
+# Of the file's header, with room for any number of rows: it is written last.
+_HEADER_BYTES = 256
+
+
+def to_memmap(
+    batches: Iterable[Any],
+    path: str | os.PathLike[str],
+    *,
+    dtype: numpy.typing.DTypeLike | None = None,
+) -> np.memmap:
+    """Write batches of samples one by one into a file, and map it into memory.
+
+    The way from a torch ``DataLoader``, a generator or a list of files to estimators,
+    which go through the samples several times in an order of their own. No more than a
+    batch is held.
+
+    Parameters
+    ----------
+    batches : iterable of array-like of shape (n_samples_of_batch, ...)
+        Arrays or tensors, of one shape but for the number of samples. Of a list or
+        tuple that begins with one, such as the pairs of a ``DataLoader``, it is that
+        one.
+    path : str or path-like
+        Of the file, in NumPy's format; ``.npy`` is its usual ending. What is there is
+        replaced once all is written.
+    dtype : dtype, default=None
+        Of the numbers; None takes that of the first batch. Images of 8 bits may stay
+        so.
+
+    Returns
+    -------
+    memmap of shape (n_samples, ...)
+        The file, for reading, as ``np.load(path, mmap_mode="r")`` gives it later.
+
+    Raises
+    ------
+    TypeError
+        If a batch has numbers of a kind that ``dtype`` does not hold, or no numbers.
+    ValueError
+        If there are no samples, or samples of several shapes.
+    OSError
+        If the file cannot be written; what was there before stands.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from skmixmate import MixMateClustering
+    >>> from skmixmate.datasets import to_memmap
+    >>> batches = (np.random.RandomState(i).uniform(size=(50, 6)) for i in range(4))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     X = to_memmap(batches, Path(folder) / "X.npy", dtype=np.float32)
+    ...     mixture = MixMateClustering(2, n_atoms=2, max_iter=2, random_state=0)
+    ...     X.shape, X.dtype, mixture.fit(X).labels_.shape
+    ((200, 6), dtype('float32'), (200,))
+    """
+    target = Path(path).resolve()
+    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        with open(partial, "xb") as file:
+            shape, kept = _write_rows(file, batches, dtype)
+            file.seek(0)
+            file.write(_header(shape, kept))
+        os.replace(partial, target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            partial.unlink()
+    return np.load(target, mmap_mode="r")
+
+
+def _write_rows(
+    file: IO[bytes], batches: Iterable[Any], dtype: numpy.typing.DTypeLike | None
+) -> tuple[tuple[int, ...], np.dtype]:
+    """Write rows after the place of the header; their shape and dtype."""
+    file.write(bytes(_HEADER_BYTES))
+    kept = None if dtype is None else np.dtype(dtype)
+    shape: tuple[int, ...] | None = None
+    n_samples = 0
+    for i, batch in enumerate(batches):
+        array = _to_array(batch)
+        kept = array.dtype if kept is None else kept
+        if array.ndim == 0 or (shape is not None and array.shape[1:] != shape):
+            known = "any number of dimensions" if shape is None else f"shape {shape}"
+            raise ValueError(
+                f"batches must hold samples of one shape; batch {i} has shape "
+                f"{array.shape}, and samples have {known} after the first dimension."
+            )
+        if kept.kind not in "biuf" or not np.can_cast(array.dtype, kept, "same_kind"):
+            raise TypeError(
+                f"batches must hold numbers that dtype={kept} takes; batch {i} has "
+                f"dtype {array.dtype}. Give a dtype that holds all batches."
+            )
+        shape = array.shape[1:]
+        n_samples += len(array)
+        file.write(np.ascontiguousarray(array, kept).data)
+    if shape is None or kept is None or n_samples == 0:
+        raise ValueError(
+            "batches hold no samples; an iterator can be gone through once only."
+        )
+    return (n_samples, *shape), kept
+
+
+def _to_array(batch: Any) -> np.ndarray:
+    if isinstance(batch, list | tuple) and batch and hasattr(batch[0], "shape"):
+        batch = batch[0]
+    # A tensor, by what it has: without importing torch.
+    if hasattr(batch, "detach"):
+        batch = batch.detach().cpu()
+    return np.asarray(batch)
+
+
+def _header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
+    """The beginning of a file in version 1.0 of NumPy's format."""
+    told = {
+        "descr": npy.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": tuple(map(int, shape)),
+    }
+    magic = npy.magic(1, 0)
+    n_bytes = _HEADER_BYTES - len(magic) - 2
+    text = repr(told).encode("latin1").ljust(n_bytes - 1) + b"\n"
+    return magic + struct.pack("<H", n_bytes) + text
