@@ -48,7 +48,8 @@ class NetworkEstimatorMixin(
         Parameters
         ----------
         X : array-like or Tensor of shape (n_samples, n_features)
-            NaN marks a missing entry. 8-bit integers stay 8-bit in memory.
+            NaN marks a missing entry. 8-bit integers stay 8-bit in memory. A memory map
+            in C order, of floating point numbers or 8-bit integers, is read in batches.
         y : Ignored
             Present for API consistency; scikit-learn's callbacks get it.
         mask : array-like or Tensor of shape (n_samples, n_features), bool, default=None

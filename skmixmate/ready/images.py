@@ -140,8 +140,9 @@ class ImageClustering(ReadyMadeClusterer):
     - `NeighborVoting` averages the probabilities of each image and of its ten nearest
       training images by the first 200 components, of which it keeps at most 100,000.
 
-    In `fit` all features are held at once, 1,953 numbers in single precision for an
-    image of 28 by 28 pixels: 8 GB for a million.
+    In `fit` the scattering coefficients of 20,000 images are held at once, 1,953
+    numbers in single precision for an image of 28 by 28 pixels, and of all images the
+    500 features; beyond half a gigabyte these go to a temporary file, in half precision.
 
     `skmixmate.inspection.atom_averages` shows what clusters look like.
 
