@@ -1,8 +1,8 @@
 """Whether samples that are shuffled in blocks cluster as well.
 
-``python -m benchmarks.scale.order DATASET`` fits pixels that are shuffled as a whole and
-in blocks, as they are stored and sorted by class, the hard case. The blocks are scaled
-down with the data and fewer: 16 images each, 64 at a time.
+``python -m benchmarks.scale.order DATASET`` fits pixels that are shuffled as a whole
+and in blocks, as they are stored and sorted by class, the hard case. The blocks are
+scaled down with the data and fewer: 16 images each, 64 at a time.
 """
 
 import warnings

@@ -142,7 +142,8 @@ class ImageClustering(ReadyMadeClusterer):
 
     In `fit` the scattering coefficients of 20,000 images are held at once, 1,953
     numbers in single precision for an image of 28 by 28 pixels, and of all images the
-    500 features; beyond half a gigabyte these go to a temporary file, in half precision.
+    500 features; beyond half a gigabyte these go to a temporary file, in half
+    precision.
 
     `skmixmate.inspection.atom_averages` shows what clusters look like.
 
