@@ -115,10 +115,9 @@ class PartialWhitening(
         if power > 1.0:
             raise ValueError(f"power must be in [0, 1], got {self.power!r}.")
         rows = self._drawn_rows(_num_samples(X))
-        X = validate_samples(self, X, reset=True, allow_missing=False).array
-        if len(X) > len(rows):
-            X = X[rows]
-        mean_squares, eigenvectors = _largest_moments(X, n_components)
+        data = validate_samples(self, X, reset=True, allow_missing=False)
+        samples = data.array[rows] if len(data.X) > len(rows) else data.array
+        mean_squares, eigenvectors = _largest_moments(samples, n_components)
         if not len(mean_squares):
             raise ValueError(
                 "All entries of X are zero, or too small to square: there are no "
@@ -126,7 +125,7 @@ class PartialWhitening(
             )
         self.root_mean_squares_ = np.sqrt(mean_squares)
         scaled = eigenvectors / self.root_mean_squares_**power
-        self.components_ = np.ascontiguousarray(scaled.T, dtype=X.dtype)
+        self.components_ = np.ascontiguousarray(scaled.T, dtype=samples.dtype)
         self.n_components_ = len(self.components_)
         return self
 

@@ -3,6 +3,7 @@
 import math
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -100,9 +101,11 @@ def _taken(data: Input, index: slice | np.ndarray) -> Input:
     if isinstance(index, np.ndarray):
         if len(index) == len(data.X):
             return data
-        index = torch.from_numpy(index).to(data.X.device)
-    mask = None if data.mask is None else data.mask[index]
-    return Input(data.X[index], mask, data.is_tensor)
+        places: Any = torch.from_numpy(index).to(data.X.device)
+    else:
+        places = index
+    mask = None if data.mask is None else data.mask[places]
+    return Input(data.X[places], mask, data.is_tensor)
 
 
 class _Features:
@@ -110,6 +113,7 @@ class _Features:
 
     def __init__(self, n_samples: int, like: np.ndarray):
         shape, dtype = (n_samples, like.shape[1]), like.dtype
+        self.Z: np.ndarray
         if math.prod(shape) * np.dtype(np.float32).itemsize > _LARGEST_BYTES:
             # Without a name, and gone when nobody looks any more.
             with tempfile.TemporaryFile() as file:

@@ -40,8 +40,8 @@ class Output:
         if out is not None:
             _check_array(out)
 
-    def write(self, index: slice, values: Tensor) -> None:
-        """Write the rows of a slice.
+    def write(self, index: Any, values: Tensor) -> None:
+        """Write the rows of a slice or an index.
 
         Raises
         ------
