@@ -14,6 +14,7 @@ from ..utils.validation import Array, ArrayLike, Input, validate_samples
 from .fit import NetworkFit
 from .parameters import NetworkParameters
 from .samples import compute_in_batches, like_input, mean_score
+from .stream import learn_batch
 from .training import (
     CallbackSupportMixin,
     ContextCallback,
@@ -135,8 +136,8 @@ class NetworkEstimatorMixin(
         """
         parameters = self._parameters_type.from_estimator(self)
         with reporting(type(self).__name__, parameters.verbose):
-            fit = self._new_fit(parameters, X, mask, self.__sklearn_is_fitted__())
-            fitted, interrupted = fit.run_one_epoch()
+            data, earlier = self._checked(X, mask, self.__sklearn_is_fitted__())
+            fitted, interrupted = learn_batch(self._fit_type, parameters, data, earlier)
         fitted.store(self)
         if interrupted:
             raise KeyboardInterrupt
@@ -144,9 +145,15 @@ class NetworkEstimatorMixin(
 
     @plain_arithmetic
     def _new_fit(self, parameters, X, mask, continued: bool) -> NetworkFit:
+        return self._fit_type(parameters, *self._checked(X, mask, continued))
+
+    def _checked(
+        self, X, mask, continued: bool
+    ) -> tuple[Input, FittedAttributes | None]:
+        """The samples, and what was fitted if it is to be gone on from."""
         data = validate_samples(self, X, mask, reset=not continued)
         earlier = self._attributes_type.from_estimator(self) if continued else None
-        return self._fit_type(parameters, data, earlier)
+        return data, earlier
 
     @plain_arithmetic
     def _run(self, fit: NetworkFit, callback: ContextCallback):

@@ -172,7 +172,7 @@ class NetworkFit(ABC):
         return replace(best, runs_=runs if len(runs) > 1 else None), interrupted_run
 
     def run_one_epoch(self) -> tuple[FittedAttributes, bool]:
-        """Take one epoch over a batch; also return whether it was interrupted."""
+        """Go on for one epoch, without a last pass; return also whether interrupted."""
         n_earlier = 0 if self.earlier is None else self.earlier.n_iter_
         trainer = new_trainer(
             self.parameters,
@@ -191,11 +191,11 @@ class NetworkFit(ABC):
             _optimizer_state=optimizer_state(trainer.optimizer),
             n_iter_=n_earlier + trainer.epoch,
         )
-        try:
-            last = self.joined(self._last_pass(fitted))
-        except KeyboardInterrupt:
-            return fitted, True
-        return replace(fitted, last=last), trainer.interrupted
+        return fitted, trainer.interrupted
+
+    def described(self, fitted: FittedAttributes) -> FittedAttributes:
+        """The same with what a last pass over the samples finds, and earlier ones."""
+        return replace(fitted, last=self.joined(self._last_pass(fitted)))
 
     def _train(self, callbacks) -> tuple[FittedAttributes, bool]:
         """Train from one start; return the result and whether it was interrupted."""

@@ -171,6 +171,7 @@ class FittedAttributes(ABC):
     converged_: bool
     runs_: list[Run] | None = None
     _optimizer_state: list | None = None
+    _stream: Any = None
     last: Any = None
 
     @classmethod
@@ -182,7 +183,9 @@ class FittedAttributes(ABC):
         last = None
         if all(name in found for name in names_of_last):
             last = cls.last_pass_type(**{n: found[n] for n in names_of_last})
-        return cls(**{name: found[name] for name in names}, last=last)
+        # Private state that a saved estimator of an earlier version does not have.
+        kept = {name: found[name] for name in names if name in found}
+        return cls(**kept, last=last)
 
     @abstractmethod
     def network(self, parameters, left_out: Tensor | None = None) -> UnfoldedEncoder:
@@ -197,6 +200,19 @@ class FittedAttributes(ABC):
     @abstractmethod
     def check_same_model(self, parameters) -> None:
         """Raise a ValueError if training with ``parameters`` could not go on."""
+
+    @property
+    @abstractmethod
+    def n_labels(self) -> int:
+        """Number of labels that samples may get."""
+
+    @abstractmethod
+    def renumbered(self, order: np.ndarray) -> Self:
+        """The same model with label ``order[k]`` in place k, for each of its labels."""
+
+    def standing_for(self, n_samples: int) -> Self:
+        """The same with the last pass as that over so many samples like its own."""
+        return self
 
     def fixed_parameters(self) -> dict:
         """What a fitted model has whatever the estimator's parameters are now."""

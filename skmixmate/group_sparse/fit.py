@@ -1,6 +1,6 @@
 """What the steps of a fit are for a sparse autoencoder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -101,10 +101,9 @@ class FittedAutoencoder(FittedAttributes):
 
     def check_same_model(self, parameters) -> None:
         """See `FittedAttributes.check_same_model`."""
-        n_groups = len(self.dictionary_) // self.group_size_
         for name, old, new in (
             ("group_size", self.group_size_, parameters.group_size),
-            (parameters.name_of_n_groups, n_groups, parameters.n_groups),
+            (parameters.name_of_n_groups, self.n_labels, parameters.n_groups),
             ("scale", self.scale_, parameters.scale or self.scale_),
         ):
             if old != new:
@@ -113,10 +112,26 @@ class FittedAutoencoder(FittedAttributes):
                     f"{name}={new}; fit a clone of it instead."
                 )
 
+    @property
+    def n_labels(self) -> int:
+        """See `FittedAttributes.n_labels`: the number of groups."""
+        return len(self.dictionary_) // self.group_size_
+
+    def renumbered(self, order: np.ndarray) -> "FittedAutoencoder":
+        """See `FittedAttributes.renumbered`."""
+        groups = self.dictionary_.reshape(self.n_labels, self.group_size_, -1)
+        labels = self.last.labels_
+        # No group explains a sample whose label is -1.
+        labels = np.where(labels < 0, labels, np.argsort(order)[labels])
+        last = replace(
+            self.last, labels_=labels, group_usage_=self.last.group_usage_[order]
+        )
+        atoms = groups[order].reshape(self.dictionary_.shape)
+        return replace(self, dictionary_=atoms, last=last)
+
     def fixed_parameters(self) -> dict:
         """See `FittedAttributes.fixed_parameters`."""
-        n_groups = len(self.dictionary_) // self.group_size_
-        return {"n_groups": n_groups, "group_size": self.group_size_}
+        return {"n_groups": self.n_labels, "group_size": self.group_size_}
 
     def network(
         self, parameters: AutoencoderParameters, left_out: Tensor | None = None

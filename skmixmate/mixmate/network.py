@@ -1,6 +1,6 @@
 """Between the fitted attributes of a mixture and its network, both ways."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -69,6 +69,26 @@ class LastPass:
     atom_usage_: np.ndarray
     code_means_: np.ndarray
     code_covariances_: np.ndarray
+
+    def renumbered(self, order: np.ndarray) -> "LastPass":
+        """See `FittedAttributes.renumbered`."""
+        return replace(
+            self,
+            labels_=np.argsort(order)[self.labels_],
+            cluster_sizes_=self.cluster_sizes_[order],
+            atom_usage_=self.atom_usage_[order],
+            code_means_=self.code_means_[order],
+            code_covariances_=self.code_covariances_[order],
+        )
+
+    def standing_for(self, n_samples: int) -> "LastPass":
+        """See `FittedAttributes.standing_for`."""
+        sizes = self.cluster_sizes_ * (n_samples / max(self.cluster_sizes_.sum(), 1))
+        whole = np.floor(sizes).astype(self.cluster_sizes_.dtype)
+        # What rounding took goes to those that lost most.
+        most_lost = np.argsort(whole - sizes, kind="stable")
+        whole[most_lost[: n_samples - whole.sum()]] += 1
+        return replace(self, cluster_sizes_=whole)
 
     def joined(self, earlier) -> "LastPass":
         """Return the statistics of these samples and earlier ones together.
@@ -171,6 +191,26 @@ class FittedMixture(FittedAttributes):
                 f"penalty={parameters.penalty!r}, whose group_size does not divide "
                 "them."
             )
+
+    @property
+    def n_labels(self) -> int:
+        """See `FittedAttributes.n_labels`."""
+        return len(self.dictionaries_)
+
+    def renumbered(self, order: np.ndarray) -> "FittedMixture":
+        """See `FittedAttributes.renumbered`."""
+        return replace(
+            self,
+            dictionaries_=self.dictionaries_[order],
+            dictionary_sizes_=self.dictionary_sizes_[order],
+            intercepts_=None if self.intercepts_ is None else self.intercepts_[order],
+            weights_=self.weights_[order],
+            last=self.last.renumbered(order),
+        )
+
+    def standing_for(self, n_samples: int) -> "FittedMixture":
+        """See `FittedAttributes.standing_for`."""
+        return replace(self, last=self.last.standing_for(n_samples))
 
     def fixed_parameters(self) -> dict:
         """See `FittedAttributes.fixed_parameters`."""

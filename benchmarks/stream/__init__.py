@@ -1,0 +1,1 @@
+"""Streams: learning batch by batch."""
