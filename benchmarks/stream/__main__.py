@@ -75,9 +75,7 @@ def main():
     X, y = load(dataset)
     trials = []
     for seed in range(arguments.seeds):
-        trials.append(
-            run(X, y, arguments.chunks, order, seed, not arguments.no_fit)
-        )
+        trials.append(run(X, y, arguments.chunks, order, seed, not arguments.no_fit))
         store(
             f"stream/{dataset}_{order}",
             {

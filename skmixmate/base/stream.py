@@ -20,9 +20,10 @@ __all__ = ["Stream", "learn_batch"]
 
 # Samples of earlier batches that an epoch takes beside one of its own.
 _N_DRAWN = 2
-# How much sooner a stream starts anew if it brings nothing like what was there at the
-# last start: after a fifth of as many samples.
-_HASTE = 4.0
+# A stream starts anew after so many times as many samples as at the last start, nearly
+# two, that batches of one size but for a sample make it the second, the fourth and so
+# on; and how much sooner if it brings nothing like what was there then.
+_GROWTH, _HASTE = 0.95, 4.0
 
 
 def _none() -> np.ndarray:
@@ -54,13 +55,14 @@ class Stream:
     def is_due(self) -> bool:
         """Whether to start anew.
 
-        There are twice as many samples as at the last start; or fewer, down to 1.2
-        times as many, the more the labels since differ from those there were.
+        There are about twice as many samples as at the last start; or fewer, down to
+        1.2 times as many, the more the labels since differ from those there were.
         """
         if self.n_at_start is None:
             return False
         n_since = self.reservoir.n_seen - self.n_at_start
-        return n_since * (1.0 + _HASTE * self.unlikeness()) >= self.n_at_start
+        weight = 1.0 + _HASTE * self.unlikeness()
+        return n_since * weight >= _GROWTH * self.n_at_start
 
     def unlikeness(self) -> float:
         """Share of the samples since the last start that had other labels before it.

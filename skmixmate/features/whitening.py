@@ -54,6 +54,8 @@ class PartialWhitening(
         of X, divided by ``root_mean_squares_ ** power``.
     root_mean_squares_ : ndarray of shape (n_components,)
         Root mean square of the samples along each eigenvector.
+    n_samples_seen_ : int
+        Number of samples that the components were computed from.
     n_components_ : int
         Number of components; directions in which all samples are zero, up to rounding,
         are none.
@@ -61,6 +63,11 @@ class PartialWhitening(
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X had string names.
+
+    Notes
+    -----
+    `partial_fit` keeps the second moments of all features, in double precision, and so
+    does what is saved or pickled then: 30 MB with 1,953 features, 660 MB with 9,081.
 
     References
     ----------
@@ -110,14 +117,69 @@ class PartialWhitening(
         TypeError, ValueError
             If a parameter or X is out of range, or all of X is zero or too large.
         """
+        n_components, power = self._checked_parameters()
+        rows = self._drawn_rows(_num_samples(X))
+        data = validate_samples(self, X, reset=True, allow_missing=False)
+        X = data.array[rows] if len(data.X) > len(rows) else data.array
+        # Those of a stream that went before.
+        vars(self).pop("_moments", None)
+        self.n_samples_seen_ = len(X)
+        largest = _largest_moments(X, n_components)
+        return self._set_components(*largest, power, X.dtype)
+
+    def partial_fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Compute the components of this batch and all earlier ones together.
+
+        Up to rounding they are those of `fit` to all batches at once, in any order,
+        and without ``subsample``. The first call, and one after `fit`, which keeps no
+        moments, begins anew. Each call decomposes the moments, which with 2,000
+        features takes seconds: prefer few large batches.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Finite and dense.
+        y : Ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        PartialWhitening
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `fit`; a batch of zeros is refused only if there was nothing else.
+        """
+        n_components, power = self._checked_parameters()
+        is_first = not hasattr(self, "_moments")
+        X = validate_samples(self, X, reset=is_first, allow_missing=False).array
+        with np.errstate(over="ignore", invalid="ignore"), step("second moments"):
+            sums = _gram(X)
+            n_samples = len(X)
+            if not is_first:
+                sums += self._moments * self.n_samples_seen_
+                n_samples += self.n_samples_seen_
+            moments = _finite(sums / n_samples)
+        largest = _eigenvectors(moments.copy(), n_components, n_samples)
+        # Of one precision throughout a stream, the higher one.
+        dtype = X.dtype
+        if not is_first:
+            dtype = np.promote_types(dtype, self.components_.dtype)
+        self._set_components(*largest, power, dtype)
+        self._moments, self.n_samples_seen_ = moments, n_samples
+        return self
+
+    def _checked_parameters(self) -> tuple[int, float]:
+        """``n_components`` and ``power``."""
         n_components = check_integer(self.n_components, "n_components", min_val=1)
         power = check_number(self.power, "power", include_boundaries="left")
         if power > 1.0:
             raise ValueError(f"power must be in [0, 1], got {self.power!r}.")
-        rows = self._drawn_rows(_num_samples(X))
-        data = validate_samples(self, X, reset=True, allow_missing=False)
-        samples = data.array[rows] if len(data.X) > len(rows) else data.array
-        mean_squares, eigenvectors = _largest_moments(samples, n_components)
+        return n_components, power
+
+    def _set_components(self, mean_squares, eigenvectors, power: float, dtype) -> Self:
         if not len(mean_squares):
             raise ValueError(
                 "All entries of X are zero, or too small to square: there are no "
@@ -125,7 +187,7 @@ class PartialWhitening(
             )
         self.root_mean_squares_ = np.sqrt(mean_squares)
         scaled = eigenvectors / self.root_mean_squares_**power
-        self.components_ = np.ascontiguousarray(scaled.T, dtype=samples.dtype)
+        self.components_ = np.ascontiguousarray(scaled.T, dtype=dtype)
         self.n_components_ = len(self.components_)
         return self
 
@@ -202,12 +264,29 @@ def _largest_moments(X, n_components: int):
     # The smaller of the two products has the same eigenvalues.
     is_wide = n_features > n_samples
     with np.errstate(over="ignore", invalid="ignore"), step("second moments"):
-        moments = _gram(X.T if is_wide else X) / n_samples
+        moments = _finite(_gram(X.T if is_wide else X) / n_samples)
+    eigenvalues, eigenvectors = _eigenvectors(moments, n_components, max(X.shape))
+    if is_wide:
+        eigenvectors = X.T @ eigenvectors / np.sqrt(n_samples * eigenvalues)
+        eigenvectors = _signed(eigenvectors)
+    return eigenvalues, eigenvectors
+
+
+def _finite(moments: np.ndarray) -> np.ndarray:
     if not np.isfinite(moments).all():
         raise ValueError(
             "Entries of X are too large to square in double precision; choose a unit "
             "in which X is not so large."
         )
+    return moments
+
+
+def _eigenvectors(moments: np.ndarray, n_components: int, n_terms: int):
+    """The largest eigenvalues, and eigenvectors as columns; overwrites ``moments``.
+
+    ``n_terms`` of the sums that moments, or entries, are made of tells how far rounding
+    goes.
+    """
     size = len(moments)
     with step("eigenvectors", blocks=True):
         eigenvalues, eigenvectors = scipy.linalg.eigh(
@@ -216,12 +295,13 @@ def _largest_moments(X, n_components: int):
             overwrite_a=True,
         )
     eigenvalues, eigenvectors = eigenvalues[::-1], eigenvectors[:, ::-1]
-    rounding_error = max(X.shape) * np.finfo(np.float64).eps * eigenvalues[0]
+    rounding_error = max(n_terms, size) * np.finfo(np.float64).eps * eigenvalues[0]
     is_nonzero = eigenvalues > max(rounding_error, 0.0)
-    eigenvalues, eigenvectors = eigenvalues[is_nonzero], eigenvectors[:, is_nonzero]
-    if is_wide:
-        eigenvectors = X.T @ eigenvectors / np.sqrt(n_samples * eigenvalues)
-    # Which of the two signs comes out is the solver's whim.
+    return eigenvalues[is_nonzero], _signed(eigenvectors[:, is_nonzero])
+
+
+def _signed(eigenvectors: np.ndarray) -> np.ndarray:
+    """With the largest entry of each positive: else the sign is the solver's whim."""
     largest = np.abs(eigenvectors).argmax(axis=0)
-    signs = np.sign(eigenvectors[largest, np.arange(len(eigenvalues))])
-    return eigenvalues, eigenvectors * signs
+    signs = np.sign(eigenvectors[largest, np.arange(eigenvectors.shape[1])])
+    return eigenvectors * signs

@@ -1,8 +1,10 @@
 """Partly whitened principal components."""
 
+import pickle
+
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import TruncatedSVD
 
 from skmixmate import PartialWhitening
@@ -103,3 +105,42 @@ def test_sums_of_single_precision_may_overflow():
 def test_blank_data_are_refused(X):
     with pytest.raises(ValueError, match="All entries of X are zero"):
         PartialWhitening().fit(np.zeros_like(X))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_batches_in_any_order_are_one_fit(X, order):
+    whitening = PartialWhitening(5)
+    for batch in np.array_split(X, [7, 9, 120])[::order]:
+        whitening.partial_fit(batch)
+    expected = PartialWhitening(5).fit(X)
+    assert whitening.n_samples_seen_ == expected.n_samples_seen_ == len(X)
+    for name in ("components_", "root_mean_squares_"):
+        assert_allclose(getattr(whitening, name), getattr(expected, name), rtol=1e-9)
+
+
+def test_a_fit_forgets_a_stream_and_a_stream_a_fit(X):
+    whitening = PartialWhitening(5).partial_fit(2.0 * X).fit(X).partial_fit(X[:150])
+    assert whitening.n_samples_seen_ == 150
+    expected = PartialWhitening(5).fit(X[:150])
+    assert_allclose(whitening.components_, expected.components_, rtol=1e-9)
+
+
+def test_what_cannot_be_learned_from_leaves_the_stream_as_it_was(X):
+    whitening = PartialWhitening(5).partial_fit(X)
+    with pytest.raises(ValueError, match="too large to square"):
+        whitening.partial_fit(X * 1e200)
+    with pytest.raises(ValueError, match="expecting 12 features"):
+        whitening.partial_fit(X[:, :-1])
+    expected = PartialWhitening(5).partial_fit(X)
+    assert_allclose(whitening.components_, expected.components_, rtol=1e-12)
+    assert whitening.n_samples_seen_ == len(X)
+    with pytest.raises(ValueError, match="All entries of X are zero"):
+        PartialWhitening().partial_fit(np.zeros_like(X))
+
+
+def test_a_stream_of_whitening_goes_on_after_a_pickle(X):
+    whitening = PartialWhitening(5).partial_fit(X[:50].astype(np.float32))
+    assert whitening.components_.dtype == np.float32
+    pickled = pickle.loads(pickle.dumps(whitening)).partial_fit(X[50:])
+    assert_array_equal(pickled.components_, whitening.partial_fit(X[50:]).components_)
+    assert whitening.components_.dtype == np.float64

@@ -1,0 +1,233 @@
+"""What `partial_fit` makes of a stream: its reservoir, its starts, its labels."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from sklearn.datasets import make_blobs
+
+import skmixmate
+from skmixmate import MixMateClustering
+from skmixmate.base import stream
+from skmixmate.metrics import clustering_accuracy
+
+from .conftest import small_model, with_missing
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    """1,000 samples of 5 clusters in random order."""
+    return make_blobs(1000, n_features=10, centers=5, random_state=1)
+
+
+def streaming_model(**parameters):
+    defaults = {"n_clusters": 5, "n_atoms": 2, "init_size": 400}
+    return small_model(**(defaults | parameters))
+
+
+def learned(model, X, n_batches):
+    """The model after a stream, and the label of each sample when it came."""
+    batches = np.array_split(X, n_batches)
+    return model, np.concatenate([model.partial_fit(b).labels_ for b in batches])
+
+
+def state(model):
+    return model._stream.reservoir
+
+
+@pytest.fixture
+def starts(monkeypatch):
+    """How many samples had come at each start, to be read as streams go on."""
+    sizes = []
+    start = stream._start
+
+    def counted(fit_type, parameters, stream, earlier):
+        sizes.append(stream.reservoir.n_seen)
+        return start(fit_type, parameters, stream, earlier)
+
+    monkeypatch.setattr(stream, "_start", counted)
+    return sizes
+
+
+def test_the_first_batch_is_a_fit(X, fitted):
+    model = small_model().partial_fit(X)
+    assert_array_equal(model.dictionaries_, fitted.dictionaries_)
+    assert_array_equal(model.labels_, fitted.labels_)
+    assert_array_equal(model.code_covariances_, fitted.code_covariances_)
+    assert model.n_iter_ == fitted.n_iter_
+
+
+def test_a_stream_is_about_as_good_as_a_fit(blobs):
+    X, y = blobs
+    model, labels = learned(streaming_model(), X, 10)
+    accuracy = clustering_accuracy(y, streaming_model().fit(X).labels_)
+    assert clustering_accuracy(y, model.predict(X)) > accuracy - 0.02
+    # Clusters keep their numbers through four starts.
+    assert np.mean(labels[100:] == model.predict(X)[100:]) > 0.9
+
+
+def test_a_stream_that_is_sorted_by_class(blobs):
+    X, y = blobs
+    order = np.argsort(y, kind="stable")
+    model, _ = learned(streaming_model(), X[order], 10)
+    assert clustering_accuracy(y, model.predict(X)) > 0.9
+
+
+@pytest.mark.slow
+def test_digits_in_batches_sorted_or_not(digits):
+    X, y = digits
+    order = np.random.RandomState(0).permutation(len(X))
+    for rows in (order, order[np.argsort(y[order], kind="stable")]):
+        model, _ = learned(MixMateClustering(10, random_state=0), X[rows], 6)
+        assert clustering_accuracy(y, model.predict(X)) > 0.85
+
+
+def test_starts_come_sooner_where_a_stream_changes(blobs, starts):
+    X, y = blobs
+    learned(streaming_model(max_iter=2), X, 10)
+    assert starts == [100, 200, 400, 800]
+    starts.clear()
+    learned(streaming_model(max_iter=2), X[np.argsort(y, kind="stable")], 10)
+    assert len(starts) > 4
+
+
+@pytest.mark.parametrize("way", ["pickle", "save"])
+def test_a_stream_goes_on_in_another_process(way, blobs, tmp_path):
+    X = with_missing(blobs[0][:300], 0.05)
+    plain = streaming_model(max_iter=2, init_size=60)
+    again = streaming_model(max_iter=2, init_size=60)
+    for batch in np.array_split(X, 6):
+        plain.partial_fit(batch)
+        again.partial_fit(batch)
+        if way == "pickle":
+            again = pickle.loads(pickle.dumps(again))
+        else:
+            skmixmate.save(again, tmp_path / "file")
+            again = skmixmate.load(tmp_path / "file")
+    assert_array_equal(plain.dictionaries_, again.dictionaries_)
+    assert_array_equal(plain.labels_, again.labels_)
+    assert_array_equal(state(plain).X, state(again).X)
+
+
+def test_the_reservoir_is_bounded_and_keeps_the_dtype():
+    rng = np.random.RandomState(0)
+    model = small_model(init_size=50, max_iter=1)
+    for _ in range(6):
+        model.partial_fit(rng.randint(256, size=(40, 12)).astype(np.uint8))
+    assert state(model).X.shape == (50, 12)
+    assert state(model).X.dtype == np.uint8
+    assert state(model).n_seen == 240
+
+
+def test_every_sample_has_the_same_chance_to_be_kept():
+    reservoir = stream.Reservoir(300)
+    for i in range(30):
+        X = torch.full((100, 1), float(i))
+        batch = stream.Input(X, None, False)
+        reservoir = reservoir.added(batch, np.random.RandomState(i))
+    counts = np.bincount(reservoir.X[:, 0].astype(int), minlength=30)
+    # Ten of each, with a standard deviation of three.
+    assert counts.sum() == 300
+    assert counts.min() >= 1
+    assert counts.max() <= 22
+    assert (np.diff(reservoir.X[:, 0]) >= 0).all()
+
+
+def test_masks_are_kept_with_their_samples(X):
+    mask = np.random.RandomState(0).uniform(size=X.shape) < 0.9
+    model = small_model(init_size=60, max_iter=1)
+    model.partial_fit(X[:50]).partial_fit(X[50:100], mask=mask[50:100])
+    model.partial_fit(X[100:])
+    kept = state(model)
+    place = {row.tobytes(): i for i, row in enumerate(X)}
+    rows = np.array([place[row.tobytes()] for row in kept.X])
+    expected = np.where(((rows >= 50) & (rows < 100))[:, None], mask[rows], True)
+    assert_array_equal(kept.mask, expected)
+
+
+def test_rows_of_which_nothing_is_known_are_not_kept(X):
+    batch = X[:60].copy()
+    batch[7] = np.nan
+    with pytest.warns(UserWarning, match=r"1 row\(s\) of X have no observed entry"):
+        model = small_model().partial_fit(batch)
+    assert len(state(model)) == state(model).n_seen == 59
+    assert model.labels_.shape == (60,)
+
+
+def test_counts_of_clusters_are_those_of_all_samples(blobs):
+    X = blobs[0]
+    model = streaming_model(max_iter=2, init_size=150)
+    for i, batch in enumerate(np.array_split(X, 10)):
+        model.partial_fit(batch)
+        assert model.cluster_sizes_.sum() == 100 * (i + 1)
+        assert_array_equal(model.labels_, model.predict(batch))
+
+
+def test_after_a_fit_there_is_no_other_start(X, starts):
+    model = small_model().fit(X[:20])
+    learned(model, X, 4)
+    assert not starts
+    assert state(model).n_seen == 160
+    model.fit(X)
+    assert model._stream is None
+
+
+def test_given_atoms_are_the_only_start(X, starts):
+    model = small_model(init=X[:12].reshape(3, 4, 12))
+    learned(model, X, 4)
+    assert starts == [40]
+
+
+def test_a_start_that_is_worse_is_not_taken(blobs):
+    X, y = blobs
+    target = {row.tobytes(): label for row, label in zip(X, y, strict=True)}
+    calls = []
+
+    def true_labels_once(X, n_clusters, random_state):
+        calls.append(len(X))
+        if len(calls) == 1:
+            return np.array([target[row.tobytes()] for row in X])
+        return random_state.randint(n_clusters, size=len(X))
+
+    model = streaming_model(
+        init=true_labels_once, max_iter=0, learning_rate=1e-9, adapt_n_atoms=False
+    )
+    before = model.partial_fit(X[:200]).dictionaries_
+    model.partial_fit(X[200:400])
+    assert calls == [200, 400]
+    np.testing.assert_allclose(model.dictionaries_, before, atol=1e-6)
+
+
+def test_an_interrupted_start_leaves_everything_as_it_was(X, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    model = small_model().partial_fit(X[:50])
+    before = pickle.dumps(model)
+    with monkeypatch.context() as patch:
+        patch.setattr(model._fit_type, "run", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            model.partial_fit(X[50:110])
+    assert pickle.dumps(model) == before
+    model.partial_fit(X[50:110])
+    expected = small_model().partial_fit(X[:50]).partial_fit(X[50:110])
+    assert_array_equal(model.dictionaries_, expected.dictionaries_)
+
+
+def test_matching_gives_most_samples_their_labels_back():
+    labels = np.array([0, 0, 0, 1, 1, 2, 2, -1])
+    new = np.array([2, 2, 1, 0, 0, 1, 1, 0])
+    order = stream._matching(labels, new, 4)
+    assert_array_equal(order, [2, 0, 1, 3])
+
+
+def test_labels_of_chance_are_not_unlike():
+    rng = np.random.RandomState(0)
+    counts = [np.bincount(rng.randint(8, size=n), minlength=8) for n in (400, 100)]
+    reservoir = stream.Reservoir(10)
+    alike = stream.Stream(reservoir, 10, *counts)
+    assert alike.unlikeness() < 0.05
+    other = np.array([0, 0, 0, 0, 0, 0, 0, 100])
+    assert stream.Stream(reservoir, 10, counts[0], other).unlikeness() > 0.7
