@@ -107,11 +107,12 @@ class NetworkEstimatorMixin(
     def partial_fit(
         self, X: ArrayLike, y: object = None, mask: ArrayLike | None = None
     ) -> Self:
-        """Go on training with one epoch over a batch of samples.
+        """Learn from a batch of a stream.
 
-        The first call takes the scale and the first atoms, and how many each cluster
-        has, from its batch, which should be like the data as a whole and hold a few
-        thousand samples if it can.
+        The first call is a fit to its batch. Later ones train for an epoch on their
+        batch and samples of earlier ones, so that a batch of few samples or of one kind
+        does not make the model forget the others. From time to time there is a new
+        start, see Notes.
 
         Parameters
         ----------
@@ -132,7 +133,20 @@ class NetworkEstimatorMixin(
         TypeError, ValueError
             As `fit`.
         KeyboardInterrupt
-            If training is interrupted; what was learned is kept.
+            If training is interrupted; what was learned is kept. If a new start is,
+            the estimator is as it was before the call.
+
+        Notes
+        -----
+        A reservoir keeps at most ``init_size`` samples, each of all that came with the
+        same chance, as they were given; a pickled or saved estimator has it too, and
+        goes on as it would have. Whenever about twice as many samples have come as at
+        the last start, or fewer, down to 1.2 times as many, if their labels are others
+        than before, there is a fit to the reservoir, as in the first call: scale,
+        centre and atoms are found anew. If it explains the reservoir better than the
+        model that there is, it takes its place, with labels that most samples had
+        before. The first atoms are the only start if ``init`` gives them, and so is
+        `fit`, which forgets the reservoir.
         """
         parameters = self._parameters_type.from_estimator(self)
         with reporting(type(self).__name__, parameters.verbose):

@@ -60,7 +60,8 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         - atoms in the unit of X, (n_groups * group_size, n_features) or (n_groups,
           group_size, n_features).
     init_size : int, default=5000
-        Largest number of samples that the first atoms are drawn from.
+        Largest number of samples that the first atoms are drawn from, and that
+        `partial_fit` keeps.
     n_init : int, default=1
         Number of runs from different starts; the one with the lowest ``loss_`` is kept.
     learning_rate : float, default=0.003
@@ -105,15 +106,16 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
     loss_ : float
         Mean loss of the training samples.
     history_ : dict of str to ndarray
-        One entry an epoch: "loss", "seconds" and, after `fit`, "n_reseeded_atoms", the
-        number of atoms that no sample used and that became badly explained samples.
+        One entry an epoch: "loss", "seconds" and "n_reseeded_atoms", the number of
+        atoms that no sample used and that became badly explained samples. After
+        `partial_fit`, all epochs since the start that the model is from.
     runs_ : list of tuple (history, criterion)
         The runs of the fit, as named tuples: ``run.history`` is as ``history_`` and
         ``run.criterion`` as ``loss_``, infinite if the run was interrupted. The first
         with the lowest criterion is kept. After a warm start or ``partial_fit`` it is
         one, the one that went on, with its whole history.
     n_iter_ : int
-        Number of epochs of the last fit.
+        Number of epochs of the last fit; after ``partial_fit``, of ``history_``.
     converged_ : bool
         Whether training ended because the loss no longer fell, and not at ``max_iter``.
     n_parameters_ : int
@@ -250,7 +252,8 @@ class SparseAutoencoder(BaseSparseAutoencoder):
     init : str, clusterer, callable or array-like, default="data"
         The first atoms; see `GroupSparseAutoencoder`. Each atom is a group here.
     init_size : int, default=5000
-        Largest number of samples that the first atoms are drawn from.
+        Largest number of samples that the first atoms are drawn from, and that
+        `partial_fit` keeps.
     n_init : int, default=1
         Number of runs from different starts; the one with the lowest ``loss_`` is kept.
     learning_rate : float, default=0.003
@@ -295,15 +298,16 @@ class SparseAutoencoder(BaseSparseAutoencoder):
     loss_ : float
         Mean loss of the training samples.
     history_ : dict of str to ndarray
-        One entry an epoch: "loss", "seconds" and, after `fit`, "n_reseeded_atoms", the
-        number of atoms that no sample used and that became badly explained samples.
+        One entry an epoch: "loss", "seconds" and "n_reseeded_atoms", the number of
+        atoms that no sample used and that became badly explained samples. After
+        `partial_fit`, all epochs since the start that the model is from.
     runs_ : list of tuple (history, criterion)
         The runs of the fit, as named tuples: ``run.history`` is as ``history_`` and
         ``run.criterion`` as ``loss_``, infinite if the run was interrupted. The first
         with the lowest criterion is kept. After a warm start or ``partial_fit`` it is
         one, the one that went on, with its whole history.
     n_iter_ : int
-        Number of epochs of the last fit.
+        Number of epochs of the last fit; after ``partial_fit``, of ``history_``.
     converged_ : bool
         Whether training ended because the loss no longer fell, and not at ``max_iter``.
     n_parameters_ : int

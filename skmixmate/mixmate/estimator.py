@@ -50,7 +50,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         size, at most 50; or, with the "spectral" start, one, or one group, if few
         epochs on the samples of the start leave clusters that cut the neighbour graph
         less by a tenth. So it is with noise about a centre, which has no directions to
-        learn. Of a stream, the first batch decides.
+        learn. Of a stream, each start decides.
     adapt_n_atoms : bool, default=True
         Whether the number of atoms of a cluster grows with the root of its size, from
         the start, and after each epoch of `fit` in which a cluster has outgrown its
@@ -96,7 +96,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
           dictionaries may differ in size from the start. They are points in the space
           of X, as samples are; to go on from a fitted estimator, use ``warm_start``.
     init_size : int, default=5000
-        Largest number of samples that the first clusters are found on.
+        Largest number of samples that the first clusters are found on, and that
+        `partial_fit` keeps.
     n_init : int, default=1
         Number of runs from different starts; the one with the lowest ``criterion_`` is
         kept.
@@ -112,17 +113,17 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
     missing : {"impute", "mask"}, default="impute"
         What becomes of missing entries. "impute" fills them in with their expectation
         by a `LocalGaussianImputer`, which is fitted first if ``fit`` has missing
-        entries; `partial_fit` keeps that of its first incomplete batch until features
-        are observed for the first time. "mask", as in the paper, leaves them out of
-        sums and takes many times as long. So it is also with entries that are missing
-        in `predict` alone.
+        entries; `partial_fit` keeps that of its first incomplete batch until it starts
+        anew, or features are observed for the first time. "mask", as in the paper,
+        leaves them out of sums and takes many times as long. So it is also with entries
+        that are missing in `predict` alone.
     learning_rate : float, default=0.01
         Step size of Adam.
     learning_rate_schedule : {"constant", "linear"}, default="constant"
         "linear" lowers it evenly, to zero at the end of ``max_iter`` epochs, whatever
         ``tol`` is; with it, few epochs at a larger rate may do as well as many. A warm
         start begins at the full rate again. `partial_fit` knows no end and keeps the
-        rate.
+        rate throughout.
     epsilon : float, default=0.03
         Adam's epsilon, added to the root of the mean squared gradient. Scaled data have
         gradients of about one; a much smaller epsilon (1e-8 is common) moves entries
@@ -172,14 +173,15 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         the former alone. Comparable between fits to the same samples whose parameters
         differ in ``init`` and ``random_state`` alone.
     history_ : dict of str to ndarray
-        One entry an epoch: "loss", "seconds" and, after `fit`, "n_reseeded_atoms".
+        One entry an epoch: "loss", "seconds" and "n_reseeded_atoms". After
+        `partial_fit`, all epochs since the start that the model is from.
     runs_ : list of tuple (history, criterion)
         The runs of the fit, as named tuples: ``run.history`` is as ``history_`` and
         ``run.criterion`` as ``criterion_``, infinite if the run was interrupted. The
         first with the lowest criterion is kept. After a warm start or ``partial_fit``
         it is one, the one that went on, with its whole history.
     n_iter_ : int
-        Number of epochs of the last fit.
+        Number of epochs of the last fit; after ``partial_fit``, of ``history_``.
     converged_ : bool
         Whether training ended because the loss no longer fell, and not at ``max_iter``.
     n_parameters_ : int
@@ -205,7 +207,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         The constant feature, the root mean squared norm of the scaled samples.
     cluster_sizes_ : ndarray of shape (n_clusters,)
         Number of training samples of each cluster; with ``partial_fit``, of all
-        batches, each by the labels it had then. So with the next three.
+        batches: those before the last start in the proportions of the reservoir, later
+        ones by the labels they had then. So with the next three.
     atom_usage_ : ndarray of shape (n_clusters, largest size)
         Mean absolute code of each atom over the training samples of its cluster.
     code_means_ : ndarray of shape (n_clusters, largest size)
