@@ -133,8 +133,7 @@ class NetworkEstimatorMixin(
         TypeError, ValueError
             As `fit`.
         KeyboardInterrupt
-            If training is interrupted; what was learned is kept. If a new start is,
-            the estimator is as it was before the call.
+            If training is interrupted; what was learned is kept.
 
         Notes
         -----

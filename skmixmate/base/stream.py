@@ -24,6 +24,8 @@ _N_DRAWN = 2
 # two, that batches of one size but for a sample make it the second, the fourth and so
 # on; and how much sooner if it brings nothing like what was there then.
 _GROWTH, _HASTE = 0.95, 4.0
+# How the warning of `scaled_samples` begins.
+_ABOUT_ROWS = r"\d+ of \d+ samples are so much larger"
 
 
 def _none() -> np.ndarray:
@@ -137,26 +139,38 @@ def learn_batch(
     random_state = np.random.RandomState(int(seed) + stream.reservoir.n_seen % 2**31)
     known = stream.reservoir
     stream = replace(stream, reservoir=known.added(batch, random_state))
-    interrupted = has_learned = False
-    if stream.is_due and not (earlier and has_one_start(parameters.init)):
-        earlier, interrupted = _start(fit_type, parameters, stream, earlier)
-        if earlier.last is None:
-            return replace(earlier, _stream=stream), True
-        stream = stream.started(earlier, earlier.last.labels_)
-        # The batch is counted where all are.
-        earlier = earlier.standing_for(known.n_seen)
-        has_learned = interrupted or stream.reservoir.has_all
-    fitted: Any = earlier
-    if not has_learned:
-        samples = batch
-        if len(known):
-            drawn = known.drawn(_N_DRAWN * len(batch.X), random_state)
-            samples = joined_inputs(batch, drawn)
+    samples = batch
+    if len(known):
+        drawn = known.drawn(_N_DRAWN * len(batch.X), random_state)
+        samples = joined_inputs(batch, drawn)
+    start: Any = None
+    fitted: Any
+    if earlier is None:
+        is_new = True
+        start, interrupted = _first_start(fit_type, parameters, stream.reservoir)
+        if start.last is None:
+            return replace(start, _stream=stream), True
+    else:
+        # Before another start too: it tells what is odd about the batch.
         fitted, interrupted = fit_type(parameters, samples, earlier).run_one_epoch()
-    fitted = replace(fitted, _stream=stream, runs_=None)
+        last = earlier.last
+        if stream.is_due and not interrupted and not has_one_start(parameters.init):
+            try:
+                start, is_new = _later_start(
+                    fit_type, parameters, stream.reservoir, fitted
+                )
+            except KeyboardInterrupt:
+                interrupted = True
+    if start is not None:
+        stream = stream.started(start, start.last.labels_)
+        # The batch is counted where all are.
+        fitted = start.standing_for(known.n_seen)
+        last = fitted.last
+        if is_new and not interrupted and not stream.reservoir.has_all:
+            fitted, interrupted = fit_type(parameters, samples, fitted).run_one_epoch()
+    fitted = replace(fitted, _stream=stream, runs_=None, last=last)
     try:
-        of_all = replace(fitted, last=None if earlier is None else earlier.last)
-        fitted = fit_type(parameters, batch, of_all).described(fitted)
+        fitted = fit_type(parameters, batch, fitted).described(fitted)
     except KeyboardInterrupt:
         return replace(fitted, last=None), True
     return replace(fitted, _stream=stream.counted(fitted)), interrupted
@@ -172,33 +186,50 @@ def _stream_of(parameters: NetworkParameters, earlier: Any | None) -> Stream:
     return Stream(Reservoir(parameters.init_size), n_at_start=None)
 
 
-def _start(
+def _first_start(
+    fit_type: type[NetworkFit], parameters: NetworkParameters, reservoir: Reservoir
+) -> tuple[Any, bool]:
+    """A fit to the reservoir, and whether it was interrupted."""
+    fitted: Any
+    with warnings.catch_warnings():
+        if not reservoir.has_all:
+            # It would name rows of the reservoir.
+            warnings.filterwarnings("ignore", message=_ABOUT_ROWS)
+        fitted, run = fit_type(parameters, reservoir.all_samples()).run()
+    if not reservoir.has_all:
+        # The epoch over the batch finds the bound anew, and names rows of the batch.
+        fitted = replace(fitted, largest_norm_=None)
+    return fitted, run is not None
+
+
+def _later_start(
     fit_type: type[NetworkFit],
     parameters: NetworkParameters,
-    stream: Stream,
-    earlier: Any | None,
+    reservoir: Reservoir,
+    earlier: Any,
 ) -> tuple[Any, bool]:
     """A fit to the reservoir, or the earlier model if that explains it better.
 
-    The last pass is that over the reservoir.
+    The last pass is that over the reservoir. Tells also whether the model is new.
+
+    Raises
+    ------
+    KeyboardInterrupt
     """
-    data = stream.reservoir.all_samples()
-    if earlier is None:
-        fitted, interrupted_run = fit_type(parameters, data).run()
-        return fitted, interrupted_run is not None
+    data = reservoir.all_samples()
+    new: Any
     with step("new start"), warnings.catch_warnings():
-        # They would name rows of the reservoir; a batch had its own.
+        # They would name rows of the reservoir; each batch had its own.
         warnings.simplefilter("ignore")
-        new: Any
-        new, interrupted_run = fit_type(parameters, data).run()
-        if interrupted_run is not None:
+        new, run = fit_type(parameters, data).run()
+        if run is not None:
             raise KeyboardInterrupt
         kept: Any = replace(earlier, last=None)
         kept = fit_type(parameters, data, kept).described(kept)
     if _in_units_of_the_data(kept) <= _in_units_of_the_data(new):
         return kept, False
     order = _matching(kept.last.labels_, new.last.labels_, new.n_labels)
-    return new.renumbered(order), False
+    return new.renumbered(order), True
 
 
 def _in_units_of_the_data(fitted: FittedAttributes) -> float:

@@ -110,7 +110,8 @@ def test_a_later_batch_or_fit_is_looked_at_too(X):
     later = X.copy()
     later[5] = 1e8
     streamed = small_model().partial_fit(X)
-    with pytest.warns(UserWarning, match=rf"1 of 160 {TOLD}.*\(rows 5\)"):
+    # Samples of the first batch stand behind those of this one.
+    with pytest.warns(UserWarning, match=rf"1 of 320 {TOLD}.*\(rows 5\)"):
         streamed.partial_fit(later)
     warm = small_model(warm_start=True).fit(X)
     with pytest.warns(UserWarning, match=TOLD):

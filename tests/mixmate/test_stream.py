@@ -41,13 +41,16 @@ def state(model):
 def starts(monkeypatch):
     """How many samples had come at each start, to be read as streams go on."""
     sizes = []
-    start = stream._start
 
-    def counted(fit_type, parameters, stream, earlier):
-        sizes.append(stream.reservoir.n_seen)
-        return start(fit_type, parameters, stream, earlier)
+    def counted(start):
+        def count(fit_type, parameters, reservoir, *earlier):
+            sizes.append(reservoir.n_seen)
+            return start(fit_type, parameters, reservoir, *earlier)
 
-    monkeypatch.setattr(stream, "_start", counted)
+        return count
+
+    for name in ("_first_start", "_later_start"):
+        monkeypatch.setattr(stream, name, counted(getattr(stream, name)))
     return sizes
 
 
@@ -156,6 +159,17 @@ def test_rows_of_which_nothing_is_known_are_not_kept(X):
     assert model.labels_.shape == (60,)
 
 
+def test_a_warning_names_rows_only_where_they_are_those_of_the_batch(X):
+    batch = X.copy()
+    batch[7] *= 1e6
+    with pytest.warns(UserWarning, match=r"1 of 160 samples .*rows 7\)"):
+        small_model(max_iter=1).partial_fit(batch)
+    with pytest.warns(UserWarning, match=r"1 of 160 samples .*rows 7\)") as record:
+        model = small_model(max_iter=1, init_size=150).partial_fit(batch)
+    assert len(record) == 1
+    assert model.largest_norm_ is not None
+
+
 def test_counts_of_clusters_are_those_of_all_samples(blobs):
     X = blobs[0]
     model = streaming_model(max_iter=2, init_size=150)
@@ -200,20 +214,21 @@ def test_a_start_that_is_worse_is_not_taken(blobs):
     np.testing.assert_allclose(model.dictionaries_, before, atol=1e-6)
 
 
-def test_an_interrupted_start_leaves_everything_as_it_was(X, monkeypatch):
+def test_an_interrupted_start_comes_with_the_next_batch(X, monkeypatch, starts):
     def interrupt(*_):
         raise KeyboardInterrupt
 
     model = small_model().partial_fit(X[:50])
-    before = pickle.dumps(model)
+    n_epochs = model.n_iter_
     with monkeypatch.context() as patch:
         patch.setattr(model._fit_type, "run", interrupt)
         with pytest.raises(KeyboardInterrupt):
             model.partial_fit(X[50:110])
-    assert pickle.dumps(model) == before
-    model.partial_fit(X[50:110])
-    expected = small_model().partial_fit(X[:50]).partial_fit(X[50:110])
-    assert_array_equal(model.dictionaries_, expected.dictionaries_)
+    assert model.n_iter_ == n_epochs + 1
+    assert_array_equal(model.labels_, model.predict(X[50:110]))
+    assert model.cluster_sizes_.sum() == 110
+    model.partial_fit(X[110:])
+    assert starts == [50, 110, 160]
 
 
 def test_matching_gives_most_samples_their_labels_back():
