@@ -121,11 +121,12 @@ class PartialWhitening(
         rows = self._drawn_rows(_num_samples(X))
         data = validate_samples(self, X, reset=True, allow_missing=False)
         X = data.array[rows] if len(data.X) > len(rows) else data.array
-        # Those of a stream that went before.
-        vars(self).pop("_moments", None)
+        if hasattr(self, "_moments"):  # Of a stream that went before.
+            del self._moments
         self.n_samples_seen_ = len(X)
-        largest = _largest_moments(X, n_components)
-        return self._set_components(*largest, power, X.dtype)
+        mean_squares, eigenvectors = _largest_moments(X, n_components)
+        self._set_components(mean_squares, eigenvectors, power, X.dtype)
+        return self
 
     def partial_fit(self, X: ArrayLike, y: object = None) -> Self:
         """Compute the components of this batch and all earlier ones together.
@@ -162,13 +163,16 @@ class PartialWhitening(
                 sums += self._moments * self.n_samples_seen_
                 n_samples += self.n_samples_seen_
             moments = _finite(sums / n_samples)
-        largest = _eigenvectors(moments.copy(), n_components, n_samples)
+        mean_squares, eigenvectors = _eigenvectors(
+            moments.copy(), n_components, n_samples
+        )
         # Of one precision throughout a stream, the higher one.
         dtype = X.dtype
         if not is_first:
             dtype = np.promote_types(dtype, self.components_.dtype)
-        self._set_components(*largest, power, dtype)
-        self._moments, self.n_samples_seen_ = moments, n_samples
+        self._set_components(mean_squares, eigenvectors, power, dtype)
+        self._moments: np.ndarray = moments
+        self.n_samples_seen_ = n_samples
         return self
 
     def _checked_parameters(self) -> tuple[int, float]:
@@ -179,7 +183,7 @@ class PartialWhitening(
             raise ValueError(f"power must be in [0, 1], got {self.power!r}.")
         return n_components, power
 
-    def _set_components(self, mean_squares, eigenvectors, power: float, dtype) -> Self:
+    def _set_components(self, mean_squares, eigenvectors, power: float, dtype) -> None:
         if not len(mean_squares):
             raise ValueError(
                 "All entries of X are zero, or too small to square: there are no "
@@ -189,7 +193,6 @@ class PartialWhitening(
         scaled = eigenvectors / self.root_mean_squares_**power
         self.components_ = np.ascontiguousarray(scaled.T, dtype=dtype)
         self.n_components_ = len(self.components_)
-        return self
 
     def _drawn_rows(self, n_samples: int) -> np.ndarray:
         """Those of so many samples that `fit` computes components from, in order."""
