@@ -222,8 +222,8 @@ def test_a_fit_enters_few_files_and_few_calls_lie_between_it_and_a_gradient(
         model.fit(X)
     finally:
         sys.setprofile(before)
-    # One of them the order of samples, which is more than a permutation if many.
-    assert len(files) <= 32
+    # Among them the runs of a fit, and the order of samples if there are many.
+    assert len(files) <= 33
     # Before come the epochs on which starts are compared.
     assert 0 < depths[-1] <= 8
     assert max(depths) <= 15

@@ -91,9 +91,10 @@ class NetworkEstimatorMixin(
                 "metadata": None if mask is None else {"mask": mask},
             }
             context.call_on_fit_task_begin(estimator=self, **training_set)
-            fitted, interrupted_run = self._run(
-                fit, ContextCallback(context, self, fit, training_set)
-            )
+            callbacks = []
+            if getattr(self, "_skl_callbacks", None):
+                callbacks.append(ContextCallback(context, self, fit, training_set))
+            fitted, interrupted_run = self._run(fit, callbacks)
             fitted.store(self)
             context.call_on_fit_task_end(estimator=self, **training_set)
             if interrupted_run is not None:
@@ -169,8 +170,8 @@ class NetworkEstimatorMixin(
         return data, earlier
 
     @plain_arithmetic
-    def _run(self, fit: NetworkFit, callback: ContextCallback):
-        return fit.run([callback])
+    def _run(self, fit: NetworkFit, callbacks: list[ContextCallback]):
+        return fit.run(callbacks)
 
     def fit_predict(
         self, X: ArrayLike, y: object = None, mask: ArrayLike | None = None

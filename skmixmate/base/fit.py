@@ -26,6 +26,12 @@ from ..utils.progress import step
 from ..utils.random import private_random_state, torch_generator
 from ..utils.validation import Input
 from .parameters import NetworkParameters
+from .runs import (
+    n_runs_at_once,
+    random_states,
+    train_at_once,
+    train_one_by_one,
+)
 from .samples import bounded_samples, initialization_subset, scaled_points
 from .training import (
     FittedAttributes,
@@ -54,7 +60,11 @@ class NetworkFit(ABC):
     ----------
     samples : Samples
         The training samples as the network takes them.
+    started : UnfoldedEncoder or None
+        The network that this run begins with, if its start was made before.
     """
+
+    started: UnfoldedEncoder | None = None
 
     def __init__(
         self,
@@ -147,36 +157,60 @@ class NetworkFit(ABC):
         KeyboardInterrupt
             If it comes before there is anything to keep.
         """
-        best: Any = None
-        interrupted_run = None
-        runs = []
-        for i in range(self.n_runs):
-            name = f"run {i + 1}/{self.n_runs}" if self.n_runs > 1 else ""
-            try:
-                with step(name):
-                    fitted, interrupted = self._train(callbacks)
-            except KeyboardInterrupt:
-                if best is None:
-                    raise
-                interrupted = True
+        found: dict[int, FittedAttributes] = {}
+        n_jobs = n_runs_at_once(self, callbacks)
+        try:
+            if n_jobs > 1:
+                interrupted_run = train_at_once(self, found, n_jobs)
             else:
-                runs.append(Run(fitted.history_, fitted.criterion))
-                if best is None or fitted.criterion < best.criterion:
-                    best = fitted
-            if interrupted:
-                interrupted_run = i
-                break
+                interrupted_run = train_one_by_one(self, found, callbacks)
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            interrupted_run = min(len(found), self.n_runs - 1)
+        in_order = [found[i] for i in sorted(found)]
+        best = min(in_order, key=lambda fitted: fitted.criterion)
+        runs = [Run(fitted.history_, fitted.criterion) for fitted in in_order]
         if best.last is not None:
             self.warn(best)
         best = self._after_earlier(best)
         return replace(best, runs_=runs if len(runs) > 1 else None), interrupted_run
+
+    def random_states(self) -> list[np.random.RandomState]:
+        """A generator for each run; to be asked for once."""
+        return random_states(
+            self.parameters.random_state, self.random_state, self.n_runs
+        )
+
+    def begin_run(self, i: int, random_state: np.random.RandomState) -> None:
+        """Forget the run before, but for what the first one decided for all."""
+        self.random_state = random_state
+
+    @property
+    def first_start_decides(self) -> bool:
+        """Whether the start of the first run decides something for all runs."""
+        return False
+
+    def leave_data(self) -> None:
+        """Do without the samples, on the way to another process."""
+        self.data = self.data._replace(X=None, mask=None)  # type: ignore[arg-type]
+        self.samples = self.samples.over(None, None)
+
+    def take_data(self, X: Tensor, mask: Tensor | None) -> None:
+        """Take the samples up again."""
+        self.data = self.data._replace(X=X, mask=mask)
+        self.samples = self.samples.over(X, mask)
+
+    def received(self, fitted: Any) -> Any:
+        """What another process has trained, with what was not sent to it."""
+        return fitted
 
     def run_one_epoch(self) -> tuple[FittedAttributes, bool]:
         """Go on for one epoch, without a last pass; return also whether interrupted."""
         n_earlier = 0 if self.earlier is None else self.earlier.n_iter_
         trainer = new_trainer(
             self.parameters,
-            self._first_network(),
+            self.first_network(),
             self.samples,
             # Another order in each call, also from the same seed.
             torch_generator(self.random_state, offset=n_earlier),
@@ -197,12 +231,13 @@ class NetworkFit(ABC):
         """The same with what a last pass over the samples finds, and earlier ones."""
         return replace(fitted, last=self.joined(self._last_pass(fitted)))
 
-    def _train(self, callbacks) -> tuple[FittedAttributes, bool]:
+    def train(self, callbacks: Sequence[Callback]) -> tuple[FittedAttributes, bool]:
         """Train from one start; return the result and whether it was interrupted."""
         ending = self.new_ending()
+        module = self.first_network() if self.started is None else self.started
         trainer = new_trainer(
             self.parameters,
-            self._first_network(),
+            module,
             self.samples,
             torch_generator(self.random_state),
             [
@@ -270,7 +305,8 @@ class NetworkFit(ABC):
             parameters.tol, parameters.n_iter_no_change, earlier_losses
         )
 
-    def _first_network(self) -> UnfoldedEncoder:
+    def first_network(self) -> UnfoldedEncoder:
+        """The network that training begins with."""
         if self.earlier is not None:
             return self.earlier_network()
         X = initialization_subset(

@@ -15,6 +15,7 @@ from ..utils.parameter_checks import (
     check_bool,
     check_choice,
     check_integer,
+    check_n_jobs,
     check_number,
     check_or_auto,
 )
@@ -116,6 +117,7 @@ class NetworkParameters:
     tol: Annotated[float, nonnegative]
     n_iter_no_change: Annotated[int, at_least_one]
     warm_start: Annotated[bool, check_bool]
+    n_jobs: Annotated[int | None, check_n_jobs]
     random_state: Annotated[Any, _as_it_is]
     device: Annotated[torch.device, _device]
     verbose: Annotated[int, _verbose]

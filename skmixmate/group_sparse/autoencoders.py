@@ -87,6 +87,11 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         Continue from the last fit instead of starting anew.
     random_state : int, RandomState instance or None, default=None
         Seeds the start and the batches. The same seed gives the same result.
+    n_jobs : int, default=None
+        Number of runs of ``n_init`` that go on at once, in processes of joblib; None is
+        one, or what `joblib.parallel_config` says, and -1 as many as there are cores.
+        Each has its share of PyTorch's threads. On a GPU, and with callbacks, runs
+        follow one another.
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
@@ -193,6 +198,7 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         n_iter_no_change: int = 3,
         warm_start: bool = False,
         random_state: RandomState = None,
+        n_jobs: int | None = None,
         device: str | torch.device = "auto",
         verbose: bool | int = 0,
     ) -> None:
@@ -218,6 +224,7 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.random_state = random_state
+        self.n_jobs = n_jobs
         self.device = device
         self.verbose = verbose
 
@@ -279,6 +286,11 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         Continue from the last fit instead of starting anew.
     random_state : int, RandomState instance or None, default=None
         Seeds the start and the batches. The same seed gives the same result.
+    n_jobs : int, default=None
+        Number of runs of ``n_init`` that go on at once, in processes of joblib; None is
+        one, or what `joblib.parallel_config` says, and -1 as many as there are cores.
+        Each has its share of PyTorch's threads. On a GPU, and with callbacks, runs
+        follow one another.
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
@@ -372,6 +384,7 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         n_iter_no_change: int = 3,
         warm_start: bool = False,
         random_state: RandomState = None,
+        n_jobs: int | None = None,
         device: str | torch.device = "auto",
         verbose: bool | int = 0,
     ) -> None:
@@ -396,5 +409,6 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.random_state = random_state
+        self.n_jobs = n_jobs
         self.device = device
         self.verbose = verbose

@@ -142,6 +142,11 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         Continue from the last fit instead of starting anew.
     random_state : int, RandomState instance or None, default=None
         Seeds the start and the batches. The same seed gives the same result.
+    n_jobs : int, default=None
+        Number of runs of ``n_init`` that go on at once, in processes of joblib; None is
+        one, or what `joblib.parallel_config` says, and -1 as many as there are cores.
+        Each has its share of PyTorch's threads. On a GPU, and with callbacks, runs
+        follow one another.
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
@@ -285,6 +290,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         n_iter_no_change: int = 3,
         warm_start: bool = False,
         random_state: RandomState = None,
+        n_jobs: int | None = None,
         device: str | torch.device = "auto",
         verbose: bool | int = 0,
     ) -> None:
@@ -311,6 +317,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.random_state = random_state
+        self.n_jobs = n_jobs
         self.device = device
         self.verbose = verbose
 

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -59,8 +60,11 @@ class MixtureFit(NetworkFit):
 
     parameters: MixtureParameters
     earlier: FittedMixture | None
-    # That ``init`` gave, or that were chosen, whatever the rule says.
+    # That ``init`` gave in this run, or that the first one chose, whatever the rule
+    # says.
     _n_given_atoms: int | None = None
+    _n_chosen_atoms: int | None = None
+    _is_first_run = True
 
     def __init__(
         self,
@@ -75,6 +79,34 @@ class MixtureFit(NetworkFit):
             with step("missing entries"):
                 data = self.imputer._on(parameters.device)._completed(data)
         super().__init__(parameters, data, earlier)
+
+    def begin_run(self, i: int, random_state: np.random.RandomState) -> None:
+        """See `NetworkFit.begin_run`."""
+        super().begin_run(i, random_state)
+        self._is_first_run = i == 0
+        self._n_given_atoms = None
+
+    @property
+    def first_start_decides(self) -> bool:
+        """See `NetworkFit.first_start_decides`: the number of atoms, if it is free.
+
+        It stands for all runs: they are compared.
+        """
+        return (
+            self._is_first_run
+            and self.parameters.n_atoms is None
+            and self._n_chosen_atoms is None
+            and self.n_atoms != self.parameters.penalty.group_size
+        )
+
+    def leave_data(self) -> None:
+        """See `NetworkFit.leave_data`; without the imputer, which is as large."""
+        super().leave_data()
+        self.imputer = None
+
+    def received(self, fitted: FittedMixture) -> FittedMixture:
+        """See `NetworkFit.received`."""
+        return replace(fitted, imputer_=self.imputer)
 
     def first_samples(self) -> Samples:
         """See `NetworkFit.first_samples`."""
@@ -112,6 +144,8 @@ class MixtureFit(NetworkFit):
         """Mean number of atoms of a dictionary."""
         if self._n_given_atoms is not None:
             return self._n_given_atoms
+        if self._n_chosen_atoms is not None:
+            return self._n_chosen_atoms
         if self.earlier is not None:
             return self.earlier.n_atoms_
         if self.parameters.n_atoms is not None:
@@ -165,11 +199,9 @@ class MixtureFit(NetworkFit):
         directions to learn. Dictionaries of many atoms explain the noise of all of
         them, and forget in a few epochs what the start knew.
         """
-        few, many = self.parameters.penalty.group_size, self.n_atoms
-        # A number that was chosen stands for all runs: they are compared.
-        is_free = self.parameters.n_atoms is None and self._n_given_atoms is None
-        if not is_free or few == many:
+        if not self.first_start_decides:
             return None
+        few, many = self.parameters.penalty.group_size, self.n_atoms
         train = self._trial(X)
 
         def choose(
@@ -181,8 +213,8 @@ class MixtureFit(NetworkFit):
                 for n in each("number of atoms", (few, many))
             )
             is_better = few_cut < _FEW_ATOMS_GAIN * many_cut
-            self._n_given_atoms = few if is_better else many
-            return self._n_given_atoms
+            self._n_chosen_atoms = few if is_better else many
+            return self._n_chosen_atoms
 
         return choose
 

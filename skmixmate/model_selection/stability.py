@@ -8,7 +8,8 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from ..utils.parameter_checks import check_integer
+from ..utils.parallel import n_at_once, side_by_side
+from ..utils.parameter_checks import check_integer, check_n_jobs
 from ..utils.random import RandomState, private_random_state, seeded_clone
 from ..utils.validation import ArrayLike
 
@@ -21,6 +22,7 @@ def cluster_stability(
     *,
     n_repeats: int = 2,
     random_state: RandomState = None,
+    n_jobs: int | None = None,
 ) -> np.ndarray:
     """Agreement of clusterers that were fitted to different samples.
 
@@ -41,6 +43,10 @@ def cluster_stability(
         Number of random splits.
     random_state : int, RandomState instance or None, default=None
         Seeds the splits and the fits.
+    n_jobs : int, default=None
+        Number of fits that go on at once, in processes of joblib; None is one, or what
+        `joblib.parallel_config` says, and -1 as many as there are cores. Each has its
+        share of PyTorch's threads.
 
     Returns
     -------
@@ -51,8 +57,8 @@ def cluster_stability(
     Raises
     ------
     TypeError, ValueError
-        If ``n_repeats`` is not a positive integer, the clusterer cannot predict, or X
-        has too few samples.
+        If ``n_repeats`` or ``n_jobs`` is out of range, the clusterer cannot predict, or
+        X has too few samples.
 
     References
     ----------
@@ -71,6 +77,7 @@ def cluster_stability(
     >>> int(np.argmax(scores)) + 2
     3
     """
+    n_jobs = check_n_jobs(n_jobs)
     n_repeats = check_integer(n_repeats, "n_repeats", min_val=1)
     if not (hasattr(clusterer, "fit") and hasattr(clusterer, "predict")):
         raise TypeError(f"clusterer must have fit and predict, got {clusterer!r}.")
@@ -78,20 +85,29 @@ def cluster_stability(
     n_samples = _num_samples(X)
     if n_samples < 9:
         raise ValueError(f"X must have at least 9 samples, got {n_samples}.")
-    scores = np.empty(n_repeats)
-    for repeat in range(n_repeats):
-        *parts, held_out = np.array_split(random_state.permutation(n_samples), 3)
-        samples = _safe_indexing(X, held_out)
-        with warnings.catch_warnings():
-            # This is what tells whether clusters are to be trusted.
-            warnings.filterwarnings("ignore", "The first clusters are not to be")
-            labels = [
-                seeded_clone(clusterer, random_state, only_unset=False)
-                .fit(_safe_indexing(X, part))
-                .predict(samples)
-                for part in parts
-            ]
-        # Chance agrees as well there, and scikit-learn calls it perfect.
-        is_single = all(len(np.unique(of_part)) == 1 for of_part in labels)
-        scores[repeat] = 0.0 if is_single else adjusted_rand_score(*labels)
-    return scores
+
+    def arguments():
+        for _ in range(n_repeats):
+            *parts, held_out = np.array_split(random_state.permutation(n_samples), 3)
+            for part in parts:
+                seeded = seeded_clone(clusterer, random_state, only_unset=False)
+                yield seeded, _safe_indexing(X, part), _safe_indexing(X, held_out)
+
+    n_fits = 2 * n_repeats
+    found = side_by_side(_labels, arguments(), n_at_once(n_jobs, n_fits))
+    labels = [of_fit for _, of_fit in sorted(found, key=lambda one: one[0])]
+    return np.array([_agreement(*labels[i : i + 2]) for i in range(0, n_fits, 2)])
+
+
+def _labels(clusterer, X, others) -> np.ndarray:
+    """Labels of other samples, by a clusterer that is fitted to X."""
+    with warnings.catch_warnings():
+        # This is what tells whether clusters are to be trusted.
+        warnings.filterwarnings("ignore", "The first clusters are not to be")
+        return clusterer.fit(X).predict(others)
+
+
+def _agreement(first, second) -> float:
+    # Chance agrees as well there, and scikit-learn calls it perfect.
+    is_single = all(len(np.unique(labels)) == 1 for labels in (first, second))
+    return 0.0 if is_single else adjusted_rand_score(first, second)

@@ -15,7 +15,12 @@ from ..model_selection import NumberOfClusters, choose_n_clusters
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic, resolve_device
 from ..utils.estimator import VersionedEstimator
-from ..utils.parameter_checks import check_bool, check_integer, check_or_auto
+from ..utils.parameter_checks import (
+    check_bool,
+    check_integer,
+    check_n_jobs,
+    check_or_auto,
+)
 from ..utils.progress import reporting, say, step
 from ..utils.random import RandomState, private_random_state
 from ..utils.validation import (
@@ -43,8 +48,8 @@ class ReadyMadeClusterer(FittedAnswers, ClusterMixin, VersionedEstimator):
     """Missing entries filled in, features, a mixture of them, a vote of neighbours.
 
     Subclasses choose the features and the mixture, and have the parameters
-    ``n_clusters``, ``n_init``, ``always_impute``, ``random_state``, ``device`` and
-    ``verbose``.
+    ``n_clusters``, ``n_init``, ``always_impute``, ``random_state``, ``n_jobs``,
+    ``device`` and ``verbose``.
     """
 
     # Of the features, those in which neighbours are found; None is all.
@@ -60,6 +65,7 @@ class ReadyMadeClusterer(FittedAnswers, ClusterMixin, VersionedEstimator):
         )
         check_integer(self.n_init, "n_init", min_val=1)
         check_bool(self.always_impute, "always_impute")
+        check_n_jobs(self.n_jobs)
         resolve_device(self.device)
 
     def _rows(self, X, mask, fitted_shape: tuple[int, ...] | None = None) -> tuple:
@@ -82,6 +88,7 @@ class ReadyMadeClusterer(FittedAnswers, ClusterMixin, VersionedEstimator):
             init=least_cut,
             n_init=self.n_init,
             random_state=seed,
+            n_jobs=self.n_jobs,
             device=self.device,
             verbose=self.verbose,
         )

@@ -33,6 +33,8 @@ class EmbeddingClustering(ReadyMadeClusterer):
         samples may miss some later.
     random_state : int, RandomState instance or None, default=None
         Seeds every step. The same seed gives the same result.
+    n_jobs : int, default=None
+        Number of runs of ``n_init`` that go on at once; see `MixMateClustering`.
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
@@ -100,6 +102,7 @@ class EmbeddingClustering(ReadyMadeClusterer):
         n_init: int = 1,
         always_impute: bool = False,
         random_state: RandomState = None,
+        n_jobs: int | None = None,
         device: str | torch.device = "auto",
         verbose: bool | int = 0,
     ) -> None:
@@ -107,6 +110,7 @@ class EmbeddingClustering(ReadyMadeClusterer):
         self.n_init = n_init
         self.always_impute = always_impute
         self.random_state = random_state
+        self.n_jobs = n_jobs
         self.device = device
         self.verbose = verbose
 

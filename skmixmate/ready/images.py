@@ -82,6 +82,8 @@ class ImageClustering(ReadyMadeClusterer):
         may miss some later.
     random_state : int, RandomState instance or None, default=None
         Seeds every step. The same seed gives the same result.
+    n_jobs : int, default=None
+        Number of runs of ``n_init`` that go on at once; see `MixMateClustering`.
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
@@ -178,6 +180,7 @@ class ImageClustering(ReadyMadeClusterer):
         similar_sizes: bool = False,
         always_impute: bool = False,
         random_state: RandomState = None,
+        n_jobs: int | None = None,
         device: str | torch.device = "auto",
         verbose: bool | int = 0,
     ) -> None:
@@ -188,6 +191,7 @@ class ImageClustering(ReadyMadeClusterer):
         self.similar_sizes = similar_sizes
         self.always_impute = always_impute
         self.random_state = random_state
+        self.n_jobs = n_jobs
         self.device = device
         self.verbose = verbose
 
@@ -248,6 +252,7 @@ class ImageClustering(ReadyMadeClusterer):
             adapt_n_atoms=not self.similar_sizes,
             n_init=self.n_init,
             random_state=seed,
+            n_jobs=self.n_jobs,
             device=self.device,
             verbose=self.verbose,
             **_PARAMETERS,

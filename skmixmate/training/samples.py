@@ -1,5 +1,6 @@
 """Data as the networks see them: scaled, with an intercept, in batches."""
 
+import copy
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -107,6 +108,12 @@ class Samples:
         names = ("center", "scale", "intercept_scaling", "dtype", "device")
         kept = {name: getattr(self, name) for name in (*names, "left_out")}
         return Samples(X, **kept, has_missing=False, largest_norm=self.largest_norm)
+
+    def over(self, X: Tensor | None, mask: Tensor | None) -> "Samples":
+        """Return the same over other memory, or over none for a while."""
+        other = copy.copy(self)
+        other.X, other.mask = X, mask  # type: ignore[assignment]
+        return other
 
     def raw(self, index) -> Batch:
         """Return the samples of a slice or an index tensor as they are.

@@ -11,6 +11,7 @@ __all__ = [
     "check_bool",
     "check_choice",
     "check_integer",
+    "check_n_jobs",
     "check_number",
     "check_or_auto",
 ]
@@ -27,6 +28,26 @@ def check_integer(value, name: str, *, min_val: int) -> int:
     if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer >= {min_val}, got {value!r}.")
     return int(check_scalar(value, name, Integral, min_val=min_val))
+
+
+def check_n_jobs(value, name: str = "n_jobs") -> int | None:
+    """Return ``value`` if it is None or an integer other than zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not; the message names the parameter and the value.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be None or an integer, got {value!r}.")
+    if value == 0:
+        raise ValueError(
+            f"{name} must be None, a positive integer, or a negative one, where -1 "
+            f"means all cores, got {value!r}."
+        )
+    return int(value)
 
 
 def check_number(

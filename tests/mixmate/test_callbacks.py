@@ -41,9 +41,11 @@ def fit_with(recorder, X, **parameters):
     return small_model(**parameters).set_callbacks(recorder).fit(X)
 
 
-def test_runs_and_epochs_are_told(X):
+# With callbacks, runs follow one another.
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_runs_and_epochs_are_told(X, n_jobs):
     recorder = Recorder()
-    fit_with(recorder, X, n_init=2, max_iter=3)
+    fit_with(recorder, X, n_init=2, max_iter=3, n_jobs=n_jobs)
     assert recorder.events[0] == "setup"
     assert recorder.events[-1] == "teardown"
     for kind in ("begin", "end"):
