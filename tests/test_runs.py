@@ -40,8 +40,8 @@ def test_every_run_is_kept(model):
     fitted = new(model, n_init=3).fit(X)
     assert len(fitted.runs_) == 3
     # The same draws, one run at a time; the first is that of a fit with a single one.
-    seeds = np.random.RandomState(0).randint(2**31 - 1, size=3)
-    for run, seed in zip(fitted.runs_, [0, *map(int, seeds[1:])], strict=True):
+    seeds = [0, *np.random.RandomState(0).randint(2**31 - 1, size=3)[1:]]
+    for run, seed in zip(fitted.runs_, seeds, strict=True):
         single = new(model, random_state=seed).fit(X)
         assert run.criterion == criterion_of(single)
         assert_array_equal(run.history["loss"], single.history_["loss"])

@@ -13,11 +13,9 @@ from .conftest import small_model
 def test_the_run_with_the_lowest_loss_is_kept(X, loss):
     parameters = {"max_iter": 2, "loss": loss}
     model = small_model(n_init=4, **parameters).fit(X)
-    # The same draws, one run at a time.
-    random_state = np.random.RandomState(0)
-    singles = [
-        small_model(random_state=random_state, **parameters).fit(X) for _ in range(4)
-    ]
+    # The same draws, one run at a time; the first is that of a fit with a single one.
+    seeds = [0, *np.random.RandomState(0).randint(2**31 - 1, size=4)[1:]]
+    singles = [small_model(random_state=seed, **parameters).fit(X) for seed in seeds]
     best = min(singles, key=lambda single: single.loss_)
     assert len({single.loss_ for single in singles}) == 4
     assert best is not singles[0]

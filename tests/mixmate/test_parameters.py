@@ -41,6 +41,7 @@ WRONG = {
     "adapt_n_atoms": FLAG,
     "warm_start": FLAG,
     "random_state": [-1, 2**32, 1.5, "a", NAN, [1]],
+    "n_jobs": [0, 1.5, "all", True, NAN],
     "device": ["gpu", "cuda:77", "meta", None, 1.5, True, NAN, -1],
     "verbose": [-1, 1.5, "loud", None, NAN],
 }
