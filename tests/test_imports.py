@@ -34,7 +34,7 @@ ALLOWED = {
     "plotting": {"inspection", "model_selection", "utils"},
     "base": {
         *("functional", "penalties", "modules", "training"),
-        *("initializers", "utils"),
+        *("initializers", "persistence", "utils"),
     },
     "imputation": {"functional", "training", "base", "utils"},
     "mixmate": {

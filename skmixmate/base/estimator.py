@@ -1,6 +1,7 @@
 """Methods that the estimators over networks share."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Self
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -11,6 +12,7 @@ from ..utils.device import plain_arithmetic
 from ..utils.outputs import Output
 from ..utils.progress import reporting
 from ..utils.validation import Array, ArrayLike, Input, validate_samples
+from .checkpoints import checkpoints_of
 from .fit import NetworkFit
 from .parameters import NetworkParameters
 from .samples import compute_in_batches, like_input, mean_score
@@ -83,7 +85,7 @@ class NetworkEstimatorMixin(
         parameters = self._parameters_type.from_estimator(self)
         with reporting(type(self).__name__, parameters.verbose, "fitted"):
             continued = parameters.warm_start and self.__sklearn_is_fitted__()
-            fit = self._new_fit(parameters, X, mask, continued)
+            fit = self._new_fit(parameters, X, mask, continued, may_resume=True)
             context = self._init_callback_context(max_subtasks=fit.n_runs)
             training_set = {
                 "X": X,
@@ -158,8 +160,18 @@ class NetworkEstimatorMixin(
         return self
 
     @plain_arithmetic
-    def _new_fit(self, parameters, X, mask, continued: bool) -> NetworkFit:
-        return self._fit_type(parameters, *self._checked(X, mask, continued))
+    def _new_fit(
+        self, parameters, X, mask, continued: bool, *, may_resume: bool = False
+    ) -> NetworkFit:
+        data, earlier = self._checked(X, mask, continued)
+        checkpoints = None
+        if may_resume and parameters.checkpoint_dir is not None:
+            checkpoints = checkpoints_of(self, parameters, data, earlier)
+            if parameters.random_state is None:
+                parameters = replace(parameters, random_state=checkpoints.seed)
+        fit = self._fit_type(parameters, data, earlier)
+        fit.checkpoints = checkpoints
+        return fit
 
     def _checked(
         self, X, mask, continued: bool

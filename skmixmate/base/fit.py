@@ -1,6 +1,6 @@
 """A fit of an estimator over a network: starts, training, the last pass."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,17 +25,12 @@ from ..utils.callers import warn_user
 from ..utils.progress import step
 from ..utils.random import private_random_state, torch_generator
 from ..utils.validation import Input
+from .checkpoints import RunCheckpoint
 from .parameters import NetworkParameters
-from .runs import (
-    n_runs_at_once,
-    random_states,
-    train_at_once,
-    train_one_by_one,
-)
+from .runs import FitInRuns
 from .samples import bounded_samples, initialization_subset, scaled_points
 from .training import (
     FittedAttributes,
-    Run,
     joined_histories,
     load_optimizer_state,
     new_trainer,
@@ -45,7 +40,7 @@ from .training import (
 __all__ = ["NetworkFit"]
 
 
-class NetworkFit(ABC):
+class NetworkFit(FitInRuns):
     """A fit whose steps are the same for all estimators; subclasses say what each is.
 
     Parameters
@@ -60,11 +55,7 @@ class NetworkFit(ABC):
     ----------
     samples : Samples
         The training samples as the network takes them.
-    started : UnfoldedEncoder or None
-        The network that this run begins with, if its start was made before.
     """
-
-    started: UnfoldedEncoder | None = None
 
     def __init__(
         self,
@@ -107,10 +98,6 @@ class NetworkFit(ABC):
     def last_pass(self, module: Any, samples: Samples) -> Any:
         """What the network, built as `predict` builds it, says of the samples."""
 
-    @abstractmethod
-    def warn(self, fitted: Any) -> None:
-        """Warn of what the last pass found."""
-
     def reseeding(self) -> Callback:
         """What replaces atoms between epochs."""
         return DeadAtomReseeding()
@@ -144,66 +131,9 @@ class NetworkFit(ABC):
     def run(
         self, callbacks: Sequence[Callback] = ()
     ) -> tuple[FittedAttributes, int | None]:
-        """Train from one start or several, and keep the result that ranks first.
-
-        Returns
-        -------
-        fitted : FittedAttributes
-        interrupted_run : int or None
-            The run that a KeyboardInterrupt ended, and all with it.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            If it comes before there is anything to keep.
-        """
-        found: dict[int, FittedAttributes] = {}
-        n_jobs = n_runs_at_once(self, callbacks)
-        try:
-            if n_jobs > 1:
-                interrupted_run = train_at_once(self, found, n_jobs)
-            else:
-                interrupted_run = train_one_by_one(self, found, callbacks)
-        except KeyboardInterrupt:
-            if not found:
-                raise
-            interrupted_run = min(len(found), self.n_runs - 1)
-        in_order = [found[i] for i in sorted(found)]
-        best = min(in_order, key=lambda fitted: fitted.criterion)
-        runs = [Run(fitted.history_, fitted.criterion) for fitted in in_order]
-        if best.last is not None:
-            self.warn(best)
-        best = self._after_earlier(best)
-        return replace(best, runs_=runs if len(runs) > 1 else None), interrupted_run
-
-    def random_states(self) -> list[np.random.RandomState]:
-        """A generator for each run; to be asked for once."""
-        return random_states(
-            self.parameters.random_state, self.random_state, self.n_runs
-        )
-
-    def begin_run(self, i: int, random_state: np.random.RandomState) -> None:
-        """Forget the run before, but for what the first one decided for all."""
-        self.random_state = random_state
-
-    @property
-    def first_start_decides(self) -> bool:
-        """Whether the start of the first run decides something for all runs."""
-        return False
-
-    def leave_data(self) -> None:
-        """Do without the samples, on the way to another process."""
-        self.data = self.data._replace(X=None, mask=None)  # type: ignore[arg-type]
-        self.samples = self.samples.over(None, None)
-
-    def take_data(self, X: Tensor, mask: Tensor | None) -> None:
-        """Take the samples up again."""
-        self.data = self.data._replace(X=X, mask=mask)
-        self.samples = self.samples.over(X, mask)
-
-    def received(self, fitted: Any) -> Any:
-        """What another process has trained, with what was not sent to it."""
-        return fitted
+        """See `FitInRuns.run`."""
+        best, interrupted_run = super().run(callbacks)
+        return self._after_earlier(best), interrupted_run
 
     def run_one_epoch(self) -> tuple[FittedAttributes, bool]:
         """Go on for one epoch, without a last pass; return also whether interrupted."""
@@ -232,9 +162,15 @@ class NetworkFit(ABC):
         return replace(fitted, last=self.joined(self._last_pass(fitted)))
 
     def train(self, callbacks: Sequence[Callback]) -> tuple[FittedAttributes, bool]:
-        """Train from one start; return the result and whether it was interrupted."""
+        """See `FitInRuns.train`."""
+        checkpoint = None
+        if self.checkpoints is not None:
+            checkpoint = RunCheckpoint(self)
+            if checkpoint.fitted is not None:
+                return self.received(checkpoint.fitted), False
         ending = self.new_ending()
-        module = self.first_network() if self.started is None else self.started
+        gone_on = None if checkpoint is None else checkpoint.network()
+        module = gone_on or self.started or self.first_network()
         trainer = new_trainer(
             self.parameters,
             module,
@@ -246,6 +182,7 @@ class NetworkFit(ABC):
                 *callbacks,
                 self.reseeding(),
                 ReportProgress(),
+                *([] if checkpoint is None else [checkpoint]),
             ],
             max_iter=self.parameters.max_iter,
         ).run()
@@ -256,7 +193,10 @@ class NetworkFit(ABC):
             last = self._last_pass(fitted)
         except KeyboardInterrupt:
             return fitted, True
-        return replace(fitted, last=last), trainer.interrupted
+        fitted = replace(fitted, last=last)
+        if checkpoint is not None and not trainer.interrupted:
+            checkpoint.finish(fitted)
+        return fitted, trainer.interrupted
 
     def _last_pass(self, fitted: Any) -> Any:
         left_out = fitted.left_out(self.data)
@@ -306,7 +246,7 @@ class NetworkFit(ABC):
         )
 
     def first_network(self) -> UnfoldedEncoder:
-        """The network that training begins with."""
+        """See `FitInRuns.first_network`."""
         if self.earlier is not None:
             return self.earlier_network()
         X = initialization_subset(

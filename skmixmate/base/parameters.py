@@ -18,6 +18,7 @@ from ..utils.parameter_checks import (
     check_n_jobs,
     check_number,
     check_or_auto,
+    check_path,
 )
 
 __all__ = ["NetworkParameters", "at_least_one", "integer_or_auto", "resolve_penalty"]
@@ -119,6 +120,8 @@ class NetworkParameters:
     warm_start: Annotated[bool, check_bool]
     n_jobs: Annotated[int | None, check_n_jobs]
     random_state: Annotated[Any, _as_it_is]
+    checkpoint_dir: Annotated[str | None, check_path]
+    checkpoint_every: Annotated[int, at_least_one]
     device: Annotated[torch.device, _device]
     verbose: Annotated[int, _verbose]
 

@@ -1,134 +1,226 @@
-"""The runs of a fit, one after another or side by side, and the best of them."""
+"""The runs of a fit, one after another or at once, and the best of them."""
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..training import Callback
+from ..modules import UnfoldedEncoder
+from ..persistence.checkpoints import Checkpoints
+from ..training import Callback, Samples
 from ..utils.device import plain_arithmetic
 from ..utils.parallel import n_at_once, side_by_side
 from ..utils.progress import say, step
 from ..utils.random import RandomState
-from ..utils.validation import shared_tensor
-from .training import FittedAttributes
+from ..utils.validation import Input, shared_tensor
+from .checkpoints import RunCheckpoint
+from .parameters import NetworkParameters
+from .training import FittedAttributes, Run
 
-__all__ = ["n_runs_at_once", "random_states", "train_at_once", "train_one_by_one"]
+__all__ = ["FitInRuns"]
 
 _LARGEST_SEED = 2**31 - 1
 
 
-def random_states(
-    random_state: RandomState, own: np.random.RandomState, n_runs: int
-) -> list[np.random.RandomState]:
-    """A generator for each run, so that no run depends on the draws of another.
+class FitInRuns(ABC):
+    """What goes on from several starts; a subclass says how one run is trained.
 
-    Parameters
+    Attributes
     ----------
-    random_state : int, RandomState instance or None
-        The parameter. The first run of a fit with an integer is the run that a fit with
-        ``n_init=1`` has.
-    own : RandomState
-        That of the fit. A single run draws from it.
+    parameters : NetworkParameters
+    data : Input
+        The training samples.
+    samples : Samples
+        The training samples as the network takes them.
     n_runs : int
-
-    Returns
-    -------
-    list of RandomState
+    which_run : int
+        The run that goes on, from zero.
+    random_state : RandomState
+        That of this run.
+    started : UnfoldedEncoder or None
+        The network that this run begins with, if its start was made before.
+    checkpoints : Checkpoints or None
+        Where to write down how far the runs are.
     """
-    if n_runs == 1:
-        return [own]
-    seeds = own.randint(_LARGEST_SEED, size=n_runs)
-    states = [np.random.RandomState(seed) for seed in seeds]
-    if isinstance(random_state, Integral):
-        states[0] = np.random.RandomState(int(random_state))
-    return states
 
+    # Attributes that the start of this run, or of the first one, decides.
+    decided: ClassVar[tuple[str, ...]] = ()
 
-def train_one_by_one(
-    fit: Any, found: dict[int, FittedAttributes], callbacks: Sequence[Callback]
-) -> int | None:
-    """Train from each start in turn.
+    parameters: NetworkParameters
+    data: Input
+    samples: Samples
+    n_runs: int
+    random_state: np.random.RandomState
+    which_run = 0
+    started: UnfoldedEncoder | None = None
+    checkpoints: Checkpoints | None = None
 
-    Parameters
-    ----------
-    fit : NetworkFit
-    found : dict of int to FittedAttributes
-        Gets what each run ends with, as soon as it ends.
-    callbacks : sequence of Callback
-        What hears of epochs.
+    @abstractmethod
+    def first_network(self) -> UnfoldedEncoder:
+        """The network that training begins with."""
 
-    Returns
-    -------
-    int or None
-        The run that was interrupted, and all with it.
-    """
-    for i, random_state in enumerate(fit.random_states()):
-        with step(_name(fit, i)):
-            fit.begin_run(i, random_state)
-            found[i], interrupted = fit.train(callbacks)
-        if interrupted:
-            return i
-    return None
+    @abstractmethod
+    def train(self, callbacks: Sequence[Callback]) -> tuple[FittedAttributes, bool]:
+        """Train from one start; return the result and whether it was interrupted."""
 
+    @abstractmethod
+    def warn(self, fitted: Any) -> None:
+        """Warn of what the last pass found."""
 
-def n_runs_at_once(fit: Any, callbacks: Sequence[Callback]) -> int:
-    """How many runs of a fit go on at once; one on a GPU, or if something listens."""
-    is_on_cpu = fit.samples.X.device.type == fit.samples.device.type == "cpu"
-    if fit.n_runs == 1 or callbacks or not is_on_cpu:
-        return 1
-    return n_at_once(fit.parameters.n_jobs, fit.n_runs)
+    @property
+    def first_start_decides(self) -> bool:
+        """Whether the start of the first run decides something for all runs."""
+        return False
 
+    def run(
+        self, callbacks: Sequence[Callback] = ()
+    ) -> tuple[FittedAttributes, int | None]:
+        """Train from one start or several, and keep the result that ranks first.
 
-def train_at_once(
-    fit: Any, found: dict[int, FittedAttributes], n_jobs: int
-) -> int | None:
-    """Train from ``n_jobs`` starts at once; see `train_one_by_one`.
+        Parameters
+        ----------
+        callbacks : sequence of Callback
+            What hears of epochs; with it, and on a GPU, runs follow one another.
 
-    Only what the first start decides for all comes before the others.
-    """
-    states = fit.random_states()
-    started = None
-    fit.begin_run(0, states[0])
-    if fit.first_start_decides:
-        with step(_name(fit, 0)):
-            started = fit.first_network()
-    X, mask = (_as_array(values) for values in (fit.samples.X, fit.samples.mask))
+        Returns
+        -------
+        fitted : FittedAttributes
+        interrupted_run : int or None
+            The run that a KeyboardInterrupt ended, and all with it.
 
-    def arguments():
-        for i, random_state in enumerate(states):
-            one = copy.copy(fit)
-            one.leave_data()
-            if i > 0 or started is None:
-                one.begin_run(i, random_state)
+        Raises
+        ------
+        KeyboardInterrupt
+            If it comes before there is anything to keep.
+        """
+        found: dict[int, FittedAttributes] = {}
+        n_jobs = 1
+        is_on_cpu = self.samples.X.device.type == self.samples.device.type == "cpu"
+        if self.n_runs > 1 and is_on_cpu and not callbacks:
+            n_jobs = n_at_once(self.parameters.n_jobs, self.n_runs)
+        try:
+            if n_jobs > 1:
+                interrupted_run = self._train_at_once(found, n_jobs)
             else:
-                one.started = started
-            yield one, X, mask
+                interrupted_run = self._train_in_turn(found, callbacks)
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            interrupted_run = min(len(found), self.n_runs - 1)
+        in_order = [found[i] for i in sorted(found)]
+        best = min(in_order, key=lambda fitted: fitted.criterion)
+        if best.last is not None:
+            self.warn(best)
+        runs = [Run(fitted.history_, fitted.criterion) for fitted in in_order]
+        return replace(best, runs_=runs if len(runs) > 1 else None), interrupted_run
 
-    say(f"{fit.n_runs} runs, {n_jobs} at once")
-    interrupted_run = None
-    for i, (fitted, interrupted) in side_by_side(_trained, arguments(), n_jobs):
-        found[i] = fit.received(fitted)
-        with step(_name(fit, i)):
-            say(f"{fitted.n_iter_} epochs, criterion {fitted.criterion:.6g}")
-        if interrupted:
-            interrupted_run = i
-    return interrupted_run
+    def begin_run(self, i: int, random_state: np.random.RandomState) -> None:
+        """Forget the run before, but for what the first one decided for all."""
+        self.which_run = i
+        self.random_state = random_state
+
+    def decisions(self) -> dict:
+        """What starts have decided, for a file."""
+        return {name: getattr(self, name) for name in self.decided}
+
+    def take_decisions(self, decisions: dict) -> None:
+        """Take over what `decisions` returned."""
+        for name in self.decided:
+            setattr(self, name, decisions[name])
+
+    def sent(self, fitted: Any) -> Any:
+        """What goes to a file of what was trained: not what is known there."""
+        return fitted
+
+    def received(self, fitted: Any) -> Any:
+        """What comes from a file, or another process, with what is known here."""
+        return fitted
+
+    def _random_states(self) -> list[np.random.RandomState]:
+        """A generator for each run, so that none depends on the draws of another.
+
+        A single run draws from that of the fit. The first of several runs is, with an
+        integer ``random_state``, the one that a fit with ``n_init=1`` has.
+        """
+        if self.n_runs == 1:
+            return [self.random_state]
+        seeds = self.random_state.randint(_LARGEST_SEED, size=self.n_runs)
+        states = [np.random.RandomState(seed) for seed in seeds]
+        asked: RandomState = self.parameters.random_state
+        if isinstance(asked, Integral):
+            states[0] = np.random.RandomState(int(asked))
+        return states
+
+    def _train_in_turn(
+        self, found: dict[int, FittedAttributes], callbacks: Sequence[Callback]
+    ) -> int | None:
+        """Add what each run ends with as soon as it ends; return that interrupted."""
+        for i, random_state in enumerate(self._random_states()):
+            with step(self._name(i)):
+                self.begin_run(i, random_state)
+                found[i], interrupted = self.train(callbacks)
+            if interrupted:
+                return i
+        return None
+
+    def _train_at_once(
+        self, found: dict[int, FittedAttributes], n_jobs: int
+    ) -> int | None:
+        """The same by joblib: all but what the first start decides for all goes on."""
+        states = self._random_states()
+        started = None
+        self.begin_run(0, states[0])
+        if self.checkpoints is not None:
+            RunCheckpoint(self)  # Which takes decisions over.
+        if self.first_start_decides:
+            with step(self._name(0)):
+                started = self.first_network()
+        X, mask = (_as_array(values) for values in (self.samples.X, self.samples.mask))
+
+        def arguments():
+            for i, random_state in enumerate(states):
+                one = copy.copy(self)
+                one.leave_data()
+                if i > 0 or started is None:
+                    one.begin_run(i, random_state)
+                one.started = started if i == 0 else None
+                yield one, X, mask
+
+        say(f"{self.n_runs} runs, {n_jobs} at once")
+        interrupted_run = None
+        for i, (fitted, interrupted) in side_by_side(_trained, arguments(), n_jobs):
+            found[i] = self.received(fitted)
+            with step(self._name(i)):
+                say(f"{fitted.n_iter_} epochs, criterion {fitted.criterion:.6g}")
+            if interrupted:
+                interrupted_run = i
+        return interrupted_run
+
+    def leave_data(self) -> None:
+        """Do without the samples, on the way to another process."""
+        self.data = self.data._replace(X=None, mask=None)  # type: ignore[arg-type]
+        self.samples = self.samples.over(None, None)
+
+    def take_data(self, X: Tensor, mask: Tensor | None) -> None:
+        """Take the samples up again."""
+        self.data = self.data._replace(X=X, mask=mask)
+        self.samples = self.samples.over(X, mask)
+
+    def _name(self, i: int) -> str:
+        return f"run {i + 1}/{self.n_runs}" if self.n_runs > 1 else ""
 
 
 @plain_arithmetic
-def _trained(fit, X, mask) -> tuple[FittedAttributes, bool]:
+def _trained(fit: FitInRuns, X, mask) -> tuple[FittedAttributes, bool]:
     """A run in another process, or thread."""
     fit.take_data(*(_as_tensor(values) for values in (X, mask)))
     return fit.train(())
-
-
-def _name(fit, i: int) -> str:
-    return f"run {i + 1}/{fit.n_runs}" if fit.n_runs > 1 else ""
 
 
 def _as_array(values: Tensor | None) -> np.ndarray | Tensor | None:
@@ -138,5 +230,5 @@ def _as_array(values: Tensor | None) -> np.ndarray | Tensor | None:
     return values.detach().numpy()
 
 
-def _as_tensor(values: np.ndarray | Tensor | None) -> Tensor | None:
+def _as_tensor(values: Any) -> Any:
     return shared_tensor(values) if isinstance(values, np.ndarray) else values

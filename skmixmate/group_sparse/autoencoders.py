@@ -1,5 +1,6 @@
 """The sparse autoencoders: their parameters."""
 
+import os
 from typing import Any, Literal
 
 import torch
@@ -92,6 +93,15 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         one, or what `joblib.parallel_config` says, and -1 as many as there are cores.
         Each has its share of PyTorch's threads. On a GPU, and with callbacks, runs
         follow one another.
+    checkpoint_dir : str or path-like, default=None
+        Folder in which `fit` writes down how far it is, a file for each run of
+        ``n_init``. A fit with the same parameters and samples goes on from there, with
+        the same bits as if nothing had been in between; one that has ended gives its
+        result again. One folder is for one fit. None writes nothing; nor does
+        `partial_fit`.
+    checkpoint_every : int, default=1
+        Number of epochs from one writing to the next; the first one comes after the
+        start.
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
@@ -199,6 +209,8 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         warm_start: bool = False,
         random_state: RandomState = None,
         n_jobs: int | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 1,
         device: str | torch.device = "auto",
         verbose: bool | int = 0,
     ) -> None:
@@ -225,6 +237,8 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         self.warm_start = warm_start
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every = checkpoint_every
         self.device = device
         self.verbose = verbose
 
@@ -291,6 +305,15 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         one, or what `joblib.parallel_config` says, and -1 as many as there are cores.
         Each has its share of PyTorch's threads. On a GPU, and with callbacks, runs
         follow one another.
+    checkpoint_dir : str or path-like, default=None
+        Folder in which `fit` writes down how far it is, a file for each run of
+        ``n_init``. A fit with the same parameters and samples goes on from there, with
+        the same bits as if nothing had been in between; one that has ended gives its
+        result again. One folder is for one fit. None writes nothing; nor does
+        `partial_fit`.
+    checkpoint_every : int, default=1
+        Number of epochs from one writing to the next; the first one comes after the
+        start.
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
@@ -385,6 +408,8 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         warm_start: bool = False,
         random_state: RandomState = None,
         n_jobs: int | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 1,
         device: str | torch.device = "auto",
         verbose: bool | int = 0,
     ) -> None:
@@ -410,5 +435,7 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         self.warm_start = warm_start
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every = checkpoint_every
         self.device = device
         self.verbose = verbose

@@ -1,5 +1,6 @@
 """The MixMate estimator."""
 
+import os
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -147,6 +148,15 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         one, or what `joblib.parallel_config` says, and -1 as many as there are cores.
         Each has its share of PyTorch's threads. On a GPU, and with callbacks, runs
         follow one another.
+    checkpoint_dir : str or path-like, default=None
+        Folder in which `fit` writes down how far it is, a file for each run of
+        ``n_init``. A fit with the same parameters and samples goes on from there, with
+        the same bits as if nothing had been in between; one that has ended gives its
+        result again. One folder is for one fit. None writes nothing; nor does
+        `partial_fit`.
+    checkpoint_every : int, default=1
+        Number of epochs from one writing to the next; the first one comes after the
+        start.
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
@@ -291,6 +301,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         warm_start: bool = False,
         random_state: RandomState = None,
         n_jobs: int | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 1,
         device: str | torch.device = "auto",
         verbose: bool | int = 0,
     ) -> None:
@@ -318,6 +330,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         self.warm_start = warm_start
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every = checkpoint_every
         self.device = device
         self.verbose = verbose
 

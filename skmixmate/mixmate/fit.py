@@ -64,7 +64,7 @@ class MixtureFit(NetworkFit):
     # says.
     _n_given_atoms: int | None = None
     _n_chosen_atoms: int | None = None
-    _is_first_run = True
+    decided = ("_n_given_atoms", "_n_chosen_atoms")
 
     def __init__(
         self,
@@ -81,31 +81,34 @@ class MixtureFit(NetworkFit):
         super().__init__(parameters, data, earlier)
 
     def begin_run(self, i: int, random_state: np.random.RandomState) -> None:
-        """See `NetworkFit.begin_run`."""
+        """See `FitInRuns.begin_run`."""
         super().begin_run(i, random_state)
-        self._is_first_run = i == 0
         self._n_given_atoms = None
 
     @property
     def first_start_decides(self) -> bool:
-        """See `NetworkFit.first_start_decides`: the number of atoms, if it is free.
+        """See `FitInRuns.first_start_decides`: the number of atoms, if it is free.
 
         It stands for all runs: they are compared.
         """
         return (
-            self._is_first_run
+            self.which_run == 0
             and self.parameters.n_atoms is None
             and self._n_chosen_atoms is None
             and self.n_atoms != self.parameters.penalty.group_size
         )
 
     def leave_data(self) -> None:
-        """See `NetworkFit.leave_data`; without the imputer, which is as large."""
+        """See `FitInRuns.leave_data`; without the imputer, which is as large."""
         super().leave_data()
         self.imputer = None
 
+    def sent(self, fitted: FittedMixture) -> FittedMixture:
+        """See `FitInRuns.sent`."""
+        return replace(fitted, imputer_=None)
+
     def received(self, fitted: FittedMixture) -> FittedMixture:
-        """See `NetworkFit.received`."""
+        """See `FitInRuns.received`."""
         return replace(fitted, imputer_=self.imputer)
 
     def first_samples(self) -> Samples:

@@ -77,7 +77,7 @@ def cluster_stability(
     >>> int(np.argmax(scores)) + 2
     3
     """
-    n_jobs = check_n_jobs(n_jobs)
+    n_jobs = check_n_jobs(n_jobs, "n_jobs")
     n_repeats = check_integer(n_repeats, "n_repeats", min_val=1)
     if not (hasattr(clusterer, "fit") and hasattr(clusterer, "predict")):
         raise TypeError(f"clusterer must have fit and predict, got {clusterer!r}.")

@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
-__all__ = ["read_archive", "write_archive"]
+__all__ = ["read_archive", "remove_drafts", "write_archive"]
 
 _TREE = "tree.json"
+# Of what is written and has no name yet.
+_DRAFT = re.compile(r"\.[0-9a-f]{32}\.part")
 # Of a zip file; what is newer than its format allows would be refused.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -89,6 +92,13 @@ def read_archive(path: str | os.PathLike[str]) -> tuple[Any, list[np.ndarray]]:
             f"{os.fspath(path)!r} is no file that this package saved, or it is "
             f"truncated or damaged: {error}"
         ) from error
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder."""
+    for path in folder.iterdir():
+        if _DRAFT.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _info(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:

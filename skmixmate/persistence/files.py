@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 
 from ..utils.estimator import package_version
 from .archive import read_archive, write_archive
+from .checkpoints import CHECKPOINT
 from .encoding import Decoder, Encoder
 
 __all__ = ["load", "save"]
@@ -111,6 +112,11 @@ def load(path: str | os.PathLike[str]) -> Any:
     """
     tree, arrays = read_archive(path)
     name = os.fspath(path)
+    if isinstance(tree, dict) and tree.get("kind") == CHECKPOINT:
+        raise ValueError(
+            f"{name!r} is a checkpoint: a fit with the same parameters and samples and "
+            "its folder as checkpoint_dir goes on from it."
+        )
     if not (isinstance(tree, dict) and tree.get("kind") == _KIND):
         raise ValueError(f"{name!r} holds no estimator that skmixmate.save wrote.")
     saved_by = tree.get("versions", {}).get("skmixmate", "unknown")

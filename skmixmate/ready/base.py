@@ -20,6 +20,7 @@ from ..utils.parameter_checks import (
     check_integer,
     check_n_jobs,
     check_or_auto,
+    check_path,
 )
 from ..utils.progress import reporting, say, step
 from ..utils.random import RandomState, private_random_state
@@ -49,7 +50,7 @@ class ReadyMadeClusterer(FittedAnswers, ClusterMixin, VersionedEstimator):
 
     Subclasses choose the features and the mixture, and have the parameters
     ``n_clusters``, ``n_init``, ``always_impute``, ``random_state``, ``n_jobs``,
-    ``device`` and ``verbose``.
+    ``checkpoint_dir``, ``checkpoint_every``, ``device`` and ``verbose``.
     """
 
     # Of the features, those in which neighbours are found; None is all.
@@ -65,7 +66,14 @@ class ReadyMadeClusterer(FittedAnswers, ClusterMixin, VersionedEstimator):
         )
         check_integer(self.n_init, "n_init", min_val=1)
         check_bool(self.always_impute, "always_impute")
-        check_n_jobs(self.n_jobs)
+        check_n_jobs(self.n_jobs, "n_jobs")
+        check_integer(self.checkpoint_every, "checkpoint_every", min_val=1)
+        folder = check_path(self.checkpoint_dir, "checkpoint_dir")
+        if folder is not None and self.random_state is None:
+            raise ValueError(
+                "checkpoint_dir needs a random_state, with which the same features can "
+                "be computed again; got random_state=None."
+            )
         resolve_device(self.device)
 
     def _rows(self, X, mask, fitted_shape: tuple[int, ...] | None = None) -> tuple:
@@ -88,10 +96,13 @@ class ReadyMadeClusterer(FittedAnswers, ClusterMixin, VersionedEstimator):
             init=least_cut,
             n_init=self.n_init,
             random_state=seed,
-            n_jobs=self.n_jobs,
-            device=self.device,
-            verbose=self.verbose,
+            **self._on_the_way(),
         )
+
+    def _on_the_way(self) -> dict:
+        """Parameters that the mixture has in common with this clusterer."""
+        names = ("n_jobs", "checkpoint_dir", "checkpoint_every", "device", "verbose")
+        return {name: getattr(self, name) for name in names}
 
     @plain_arithmetic
     def fit(

@@ -1,5 +1,6 @@
 """The clusterer for embeddings and other vectors of many features of one kind."""
 
+import os
 from typing import Literal
 
 import torch
@@ -35,6 +36,11 @@ class EmbeddingClustering(ReadyMadeClusterer):
         Seeds every step. The same seed gives the same result.
     n_jobs : int, default=None
         Number of runs of ``n_init`` that go on at once; see `MixMateClustering`.
+    checkpoint_dir : str or path-like, default=None
+        Folder in which `fit` writes down how far the mixture is; see
+        `MixMateClustering`. What comes before it, as features, is computed again.
+    checkpoint_every : int, default=1
+        Number of epochs from one writing to the next.
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
@@ -103,6 +109,8 @@ class EmbeddingClustering(ReadyMadeClusterer):
         always_impute: bool = False,
         random_state: RandomState = None,
         n_jobs: int | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 1,
         device: str | torch.device = "auto",
         verbose: bool | int = 0,
     ) -> None:
@@ -111,6 +119,8 @@ class EmbeddingClustering(ReadyMadeClusterer):
         self.always_impute = always_impute
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every = checkpoint_every
         self.device = device
         self.verbose = verbose
 

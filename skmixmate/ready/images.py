@@ -1,6 +1,7 @@
 """The clusterer for images."""
 
 import math
+import os
 from typing import Any, Literal
 
 import numpy as np
@@ -84,6 +85,11 @@ class ImageClustering(ReadyMadeClusterer):
         Seeds every step. The same seed gives the same result.
     n_jobs : int, default=None
         Number of runs of ``n_init`` that go on at once; see `MixMateClustering`.
+    checkpoint_dir : str or path-like, default=None
+        Folder in which `fit` writes down how far the mixture is; see
+        `MixMateClustering`. What comes before it, as features, is computed again.
+    checkpoint_every : int, default=1
+        Number of epochs from one writing to the next.
     device : str or torch.device, default="auto"
         "auto" is a CUDA GPU where there is one, else the CPU.
     verbose : int, default=0
@@ -181,6 +187,8 @@ class ImageClustering(ReadyMadeClusterer):
         always_impute: bool = False,
         random_state: RandomState = None,
         n_jobs: int | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 1,
         device: str | torch.device = "auto",
         verbose: bool | int = 0,
     ) -> None:
@@ -192,6 +200,8 @@ class ImageClustering(ReadyMadeClusterer):
         self.always_impute = always_impute
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every = checkpoint_every
         self.device = device
         self.verbose = verbose
 
@@ -252,9 +262,7 @@ class ImageClustering(ReadyMadeClusterer):
             adapt_n_atoms=not self.similar_sizes,
             n_init=self.n_init,
             random_state=seed,
-            n_jobs=self.n_jobs,
-            device=self.device,
-            verbose=self.verbose,
+            **self._on_the_way(),
             **_PARAMETERS,
         )
 

@@ -9,7 +9,7 @@ from .callbacks import (
     MixtureWeights,
     ReportProgress,
 )
-from .dead_atoms import DeadAtomReseeding
+from .dead_atoms import DeadAtomReseeding, is_last_epoch
 from .dictionary_sizes import DictionarySizes
 from .samples import Samples
 from .trainer import Trainer
@@ -26,4 +26,5 @@ __all__ = [
     "ReportProgress",
     "Samples",
     "Trainer",
+    "is_last_epoch",
 ]

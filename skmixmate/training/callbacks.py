@@ -61,6 +61,16 @@ class Callback:
     def on_train_end(self, trainer) -> None:
         """Run after the last epoch, interrupted or not."""
 
+    def state(self, trainer) -> dict:
+        """Return what the next epochs depend on, as numbers and arrays, for a file.
+
+        Called after the callback's `on_epoch_end`, or `on_train_begin`.
+        """
+        return {}
+
+    def load_state(self, trainer, state: dict) -> None:
+        """Take over what `state` returned, after `on_train_begin`."""
+
 
 class EarlyStopping(Callback):
     """Stop when the loss no longer falls.
@@ -103,6 +113,15 @@ class EarlyStopping(Callback):
                     self._count(loss)
         return self._count(losses[-1])
 
+    def state(self, trainer) -> dict:
+        """See `Callback.state`."""
+        return {"best_loss": self.best_loss, "n_no_change": self.n_no_change}
+
+    def load_state(self, trainer, state: dict) -> None:
+        """See `Callback.load_state`."""
+        self.best_loss = state["best_loss"]
+        self.n_no_change = state["n_no_change"]
+
     def _count(self, loss: float) -> bool:
         if loss < self.best_loss - self.tol * abs(self.best_loss) or (
             self.best_loss == float("inf")
@@ -131,6 +150,21 @@ class LinearDecay(Callback):
     def on_batch_end(self, trainer, indices, output) -> None:
         """Set the rate of the next step."""
         self.schedule.step()
+
+    def state(self, trainer) -> dict:
+        """See `Callback.state`."""
+        (group,) = trainer.optimizer.param_groups
+        return {"n_steps": self.schedule.last_epoch, "rate": float(group["lr"])}
+
+    def load_state(self, trainer, state: dict) -> None:
+        """See `Callback.load_state`."""
+        self.schedule.last_epoch = state["n_steps"]
+        (group,) = trainer.optimizer.param_groups
+        # On a GPU in place, where a recorded step reads it.
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(state["rate"])
+        else:
+            group["lr"] = state["rate"]
 
 
 class MixtureWeights(Callback):
@@ -199,6 +233,14 @@ class BackwardChoice(Callback):
         n_that_matter = (p >= trainer.module.min_responsibility).sum(0).max()
         share = float(n_that_matter) / len(p)
         trainer.module.few_matter = share <= self.largest_share
+
+    def state(self, trainer) -> dict:
+        """See `Callback.state`."""
+        return {"few_matter": trainer.module.few_matter}
+
+    def load_state(self, trainer, state: dict) -> None:
+        """See `Callback.load_state`."""
+        trainer.module.few_matter = state["few_matter"]
 
 
 class ReportProgress(Callback):

@@ -85,6 +85,15 @@ class DeadAtomReseeding(Callback):
         trainer.history["n_reseeded_atoms"].append(n_reseeded)
         self._begin_epoch()
 
+    def state(self, trainer) -> dict:
+        """See `Callback.state`; what is counted begins anew in each epoch."""
+        return {"already_reseeded": self.already_reseeded.cpu().numpy()}
+
+    def load_state(self, trainer, state: dict) -> None:
+        """See `Callback.load_state`."""
+        device = self.already_reseeded.device
+        self.already_reseeded = torch.tensor(state["already_reseeded"], device=device)
+
     def _idle(self, trainer) -> Tensor:
         """Places without an atom, (K, P), bool."""
         return torch.zeros_like(self.already_reseeded)

@@ -1,6 +1,7 @@
 """Checks of constructor parameters, each named in its errors."""
 
 import math
+import os
 from collections.abc import Callable
 from numbers import Integral, Real
 
@@ -14,6 +15,7 @@ __all__ = [
     "check_n_jobs",
     "check_number",
     "check_or_auto",
+    "check_path",
 ]
 
 
@@ -30,7 +32,7 @@ def check_integer(value, name: str, *, min_val: int) -> int:
     return int(check_scalar(value, name, Integral, min_val=min_val))
 
 
-def check_n_jobs(value, name: str = "n_jobs") -> int | None:
+def check_n_jobs(value, name: str) -> int | None:
     """Return ``value`` if it is None or an integer other than zero.
 
     Raises
@@ -101,6 +103,21 @@ def check_choice(value, name: str, choices) -> str:
         accepted = " or ".join(map(repr, choices))
         raise ValueError(f"{name} must be {accepted}, got {value!r}.")
     return value
+
+
+def check_path(value, name: str) -> str | None:
+    """Return None or a path as a string.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` is neither None nor a path; the message names parameter and value.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise TypeError(f"{name} must be None or the path of a folder, got {value!r}.")
+    return os.fspath(value)
 
 
 def check_or_auto(value, name: str, check: Callable, accepted: str = "a number"):

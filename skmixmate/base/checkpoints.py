@@ -1,0 +1,166 @@
+"""What a fit writes down after epochs, so that another one can go on from there."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..modules import UnfoldedEncoder
+from ..persistence.checkpoints import Checkpoints, digest, fingerprint
+from ..training import Callback, Trainer, is_last_epoch
+from ..utils.progress import say
+from ..utils.validation import Input
+from .parameters import NetworkParameters
+from .training import FittedAttributes, load_optimizer_state, optimizer_state
+
+__all__ = ["RunCheckpoint", "checkpoints_of"]
+
+# What may be another when a fit goes on.
+_FREE = {"checkpoint_dir", "checkpoint_every", "n_jobs", "verbose"}
+# Of X, that are looked at to tell whether it is the same.
+_N_BYTES = 2**26
+
+
+def checkpoints_of(
+    estimator,
+    parameters: NetworkParameters,
+    data: Input,
+    earlier: FittedAttributes | None,
+) -> Checkpoints:
+    """The checkpoints of a fit that begins, or goes on from them.
+
+    Raises
+    ------
+    OSError, TypeError, ValueError
+        If there are some of another fit, or damaged ones, or there can be none.
+    """
+    identity = {
+        name: fingerprint(value, name)
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in _FREE
+    }
+    identity["the estimator"] = fingerprint(type(estimator).__name__, "")
+    identity["X"] = _described(data.X)
+    identity["mask"] = _described(data.mask)
+    identity["the fit before"] = _described_fit(earlier)
+    seed = int(np.random.RandomState().randint(2**31 - 1))
+    checkpoints = Checkpoints(parameters.checkpoint_dir, identity, seed)
+    checkpoints.check(parameters.n_init)
+    return checkpoints
+
+
+def _described_fit(earlier: FittedAttributes | None) -> str:
+    if earlier is None:
+        return fingerprint(None, "")
+    # All but the time that it took.
+    losses = {"loss": earlier.history_["loss"]}
+    found = fingerprint(replace(earlier, history_=losses, runs_=None), "")
+    return f"one of {len(losses['loss'])} epochs #{found.rpartition('#')[2]}"
+
+
+def _described(values: Tensor | None) -> str:
+    """Shape, dtype and a digest of as many rows, evenly spaced, as are soon read."""
+    if values is None:
+        return fingerprint(None, "")
+    n_rows = len(values)
+    n_read = max(1, min(n_rows, _N_BYTES // max(values[0].nbytes, 1)))
+    rows = torch.arange(n_read) * n_rows // n_read
+    read = values.detach()[rows.to(values.device)].cpu().contiguous()
+    name = f"{tuple(values.shape)} of {str(values.dtype).removeprefix('torch.')}"
+    return f"{name} #{digest(name.encode(), read.view(torch.uint8).numpy())}"
+
+
+class RunCheckpoint(Callback):
+    """The checkpoint of a run: what was written before, and what is from now on.
+
+    Comes after all other callbacks of a trainer, whose states it takes and gives back.
+
+    Parameters
+    ----------
+    fit : FitInRuns
+        At the beginning of the run, with ``checkpoints``.
+    """
+
+    def __init__(self, fit: Any):
+        self.fit = fit
+        self.every = fit.parameters.checkpoint_every
+        self.known: Any = fit.checkpoints.read(fit.which_run)
+        if self.known is not None:
+            fit.take_decisions(self.known["decisions"])
+            self._restore_draws()
+
+    @property
+    def fitted(self) -> FittedAttributes | None:
+        """What the run has ended with, if it has."""
+        return None if self.known is None else self.known.get("fitted")
+
+    def finish(self, fitted: FittedAttributes) -> None:
+        """Write down what the run has ended with."""
+        self._write(fitted=self.fit.sent(fitted))
+
+    def network(self) -> UnfoldedEncoder | None:
+        """The network that training goes on with, None if it begins."""
+        if self.known is None:
+            return None
+        parameters = {
+            name: torch.tensor(value, device=self.fit.samples.device)
+            for name, value in self.known["module"].items()
+        }
+        module = self.fit.network(parameters["dictionaries"])
+        # Not but for rounding, as atoms that are scaled once more.
+        module.load_state_dict(parameters)
+        self.fit.take_decisions(self.known["decisions"])
+        return module
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        """Go on where the state is of, or write down the start."""
+        if self.known is None:
+            self._write_epoch(trainer)
+            return
+        self._restore_draws()
+        state, self.known = self.known, None
+        trainer.epoch = state["epoch"]
+        trainer.history.update(state["history"])
+        trainer.generator.set_state(torch.from_numpy(state["generator"]))
+        load_optimizer_state(trainer.optimizer, state["optimizer"])
+        for callback in trainer.callbacks:
+            if callback is not self:
+                callback.load_state(trainer, state["callbacks"][_name(callback)])
+        say(f"goes on after epoch {trainer.epoch}/{trainer.max_iter}")
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Write down where training is, unless it ends."""
+        if trainer.epoch % self.every == 0 and not is_last_epoch(trainer):
+            self._write_epoch(trainer)
+
+    def _restore_draws(self) -> None:
+        # In place: it may be the user's.
+        self.fit.random_state.set_state(self.known["random_state"].get_state())
+
+    def _write_epoch(self, trainer: Trainer) -> None:
+        self._write(
+            module={
+                name: value.cpu().numpy()
+                for name, value in trainer.module.state_dict().items()
+            },
+            optimizer=optimizer_state(trainer.optimizer),
+            generator=trainer.generator.get_state().numpy(),
+            epoch=trainer.epoch,
+            history=trainer.history,
+            callbacks={
+                _name(callback): callback.state(trainer)
+                for callback in trainer.callbacks
+                if callback is not self
+            },
+        )
+
+    def _write(self, **state) -> None:
+        state["decisions"] = self.fit.decisions()
+        state["random_state"] = self.fit.random_state
+        self.fit.checkpoints.write(self.fit.which_run, state)
+
+
+def _name(callback: Callback) -> str:
+    return type(callback).__name__
