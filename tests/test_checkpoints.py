@@ -28,7 +28,9 @@ X, _ = make_blobs([200, 60, 40], 8, cluster_std=4.0, random_state=0)
 X_WITH_GAPS = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
 MODELS = [
     # Dictionaries that grow, a number of atoms that the first start decides.
-    MixMateClustering(3, n_init=2, fit_weights=True, max_iter=6, batch_size=32),
+    MixMateClustering(
+        3, n_init=2, init_size=100, fit_weights=True, max_iter=4, batch_size=32
+    ),
     MixMateClustering(
         3,
         n_atoms=4,
@@ -112,7 +114,7 @@ def test_killed_after_each_checkpoint(model, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("n_batches", [11, 19, 23])
 def test_killed_within_epochs(n_batches, tmp_path, monkeypatch):
-    parameters = {"batch_size": 32, "init": "data", "n_atoms": "auto"}
+    parameters = {"init": "data", "max_iter": 6}
     expected = new(MODELS[0], **parameters).fit(X)
     n_fits = 0
     while n_fits < 30:
@@ -135,10 +137,10 @@ def test_what_the_model_for_these_tests_goes_through():
 
 def test_every_third_epoch(tmp_path, monkeypatch):
     written = kill_at(monkeypatch, Checkpoints, "write", None)
-    model = new(MODELS[0], tmp_path, n_init=1, max_iter=7, tol=0.0, checkpoint_every=3)
+    model = new(MODELS[1], tmp_path, n_init=1, max_iter=7, checkpoint_every=3)
     model.fit(X)
     assert len(written) == 4  # The start, epochs three and six, the end.
-    assert_same_bits(model, new(MODELS[0], n_init=1, max_iter=7, tol=0.0).fit(X))
+    assert_same_bits(model, new(MODELS[1], n_init=1, max_iter=7).fit(X))
 
 
 @pytest.mark.parametrize("n_init", [1, 2])

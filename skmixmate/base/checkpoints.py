@@ -12,7 +12,6 @@ from ..persistence.checkpoints import Checkpoints, digest, fingerprint
 from ..training import Callback, Trainer, is_last_epoch
 from ..utils.progress import say
 from ..utils.validation import Input
-from .parameters import NetworkParameters
 from .training import FittedAttributes, load_optimizer_state, optimizer_state
 
 __all__ = ["RunCheckpoint", "checkpoints_of"]
@@ -25,7 +24,8 @@ _N_BYTES = 2**26
 
 def checkpoints_of(
     estimator,
-    parameters: NetworkParameters,
+    folder: str,
+    n_runs: int,
     data: Input,
     earlier: FittedAttributes | None,
 ) -> Checkpoints:
@@ -46,8 +46,8 @@ def checkpoints_of(
     identity["mask"] = _described(data.mask)
     identity["the fit before"] = _described_fit(earlier)
     seed = int(np.random.RandomState().randint(2**31 - 1))
-    checkpoints = Checkpoints(parameters.checkpoint_dir, identity, seed)
-    checkpoints.check(parameters.n_init)
+    checkpoints = Checkpoints(folder, identity, seed)
+    checkpoints.check(n_runs)
     return checkpoints
 
 

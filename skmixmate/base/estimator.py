@@ -165,8 +165,9 @@ class NetworkEstimatorMixin(
     ) -> NetworkFit:
         data, earlier = self._checked(X, mask, continued)
         checkpoints = None
-        if may_resume and parameters.checkpoint_dir is not None:
-            checkpoints = checkpoints_of(self, parameters, data, earlier)
+        folder = parameters.checkpoint_dir
+        if may_resume and folder is not None:
+            checkpoints = checkpoints_of(self, folder, parameters.n_init, data, earlier)
             if parameters.random_state is None:
                 parameters = replace(parameters, random_state=checkpoints.seed)
         fit = self._fit_type(parameters, data, earlier)

@@ -42,6 +42,8 @@ WRONG = {
     "warm_start": FLAG,
     "random_state": [-1, 2**32, 1.5, "a", NAN, [1]],
     "n_jobs": [0, 1.5, "all", True, NAN],
+    "checkpoint_dir": [0, True, "", ["a"]],
+    "checkpoint_every": COUNT,
     "device": ["gpu", "cuda:77", "meta", None, 1.5, True, NAN, -1],
     "verbose": [-1, 1.5, "loud", None, NAN],
 }
