@@ -128,13 +128,6 @@ class NetworkFit(FitInRuns):
         """The last pass over a batch together with those over earlier ones."""
         return last
 
-    def run(
-        self, callbacks: Sequence[Callback] = ()
-    ) -> tuple[FittedAttributes, int | None]:
-        """See `FitInRuns.run`."""
-        best, interrupted_run = super().run(callbacks)
-        return self._after_earlier(best), interrupted_run
-
     def run_one_epoch(self) -> tuple[FittedAttributes, bool]:
         """Go on for one epoch, without a last pass; return also whether interrupted."""
         n_earlier = 0 if self.earlier is None else self.earlier.n_iter_
@@ -274,7 +267,7 @@ class NetworkFit(FitInRuns):
         return self.network(atoms.to(self.samples.device, torch.float32))
 
     def _after_earlier(self, fitted: FittedAttributes) -> FittedAttributes:
-        """The same with the history of earlier fits before its own."""
+        """See `FitInRuns._after_earlier`."""
         if self.earlier is None:
             return fitted
         history = joined_histories(self.earlier.history_, fitted.history_)

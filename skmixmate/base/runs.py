@@ -73,6 +73,10 @@ class FitInRuns(ABC):
     def warn(self, fitted: Any) -> None:
         """Warn of what the last pass found."""
 
+    @abstractmethod
+    def _after_earlier(self, fitted: Any) -> Any:
+        """The same with the history of earlier fits before its own."""
+
     @property
     def first_start_decides(self) -> bool:
         """Whether the start of the first run decides something for all runs."""
@@ -117,6 +121,7 @@ class FitInRuns(ABC):
         best = min(in_order, key=lambda fitted: fitted.criterion)
         if best.last is not None:
             self.warn(best)
+        best = self._after_earlier(best)
         runs = [Run(fitted.history_, fitted.criterion) for fitted in in_order]
         return replace(best, runs_=runs if len(runs) > 1 else None), interrupted_run
 
