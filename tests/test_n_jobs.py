@@ -100,7 +100,7 @@ def test_none_is_what_joblib_is_told(monkeypatch):
         asked.append(n_jobs)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skmixmate.base.fit.train_at_once", train_at_once)
+    monkeypatch.setattr(NetworkFit, "_train_at_once", train_at_once)
     fitted(MODELS[3])
     for n_jobs in (2, 8):
         with (
