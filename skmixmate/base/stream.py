@@ -224,17 +224,14 @@ def _later_start(
         new, run = fit_type(parameters, data).run()
         if run is not None:
             raise KeyboardInterrupt
-        kept: Any = replace(earlier, last=None)
+        # Of another scale it would have another penalty.
+        unit = {"scale_": new.scale_, "largest_norm_": new.largest_norm_}
+        kept: Any = replace(earlier, last=None, **unit)
         kept = fit_type(parameters, data, kept).described(kept)
-    if _in_units_of_the_data(kept) <= _in_units_of_the_data(new):
+    if kept.criterion <= new.criterion:
         return kept, False
     order = _matching(kept.last.labels_, new.last.labels_, new.n_labels)
     return new.renumbered(order), True
-
-
-def _in_units_of_the_data(fitted: FittedAttributes) -> float:
-    # Each model has a scale of its own.
-    return fitted.criterion * fitted.scale_**2
 
 
 def _matching(labels: np.ndarray, new_labels: np.ndarray, n_labels: int) -> np.ndarray:
