@@ -199,6 +199,35 @@ def test_runs_at_once(tmp_path, monkeypatch):
     assert_same_bits(new(MODELS[0], tmp_path).fit(X), expected)
 
 
+class Listener:
+    """A callback of scikit-learn that counts epochs."""
+
+    n_epochs = 0
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        self.n_epochs += context.task_name == "epoch"
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        return False
+
+
+def test_callbacks_hear_of_the_epochs_that_follow(tmp_path, monkeypatch):
+    pytest.importorskip("sklearn.callback")
+    killed = new(MODELS[1], tmp_path, n_init=1)
+    assert not fit_until_killed(killed, monkeypatch, Checkpoints, "write", 3)
+    listener = Listener()
+    found = new(MODELS[1], tmp_path, n_init=1).set_callbacks(listener).fit(X)
+    assert listener.n_epochs == 5 - 2
+    expected = new(MODELS[1], n_init=1).fit(X)
+    assert_array_equal(found.dictionaries_, expected.dictionaries_)
+
+
 def test_what_has_ended_is_not_computed_again(tmp_path, monkeypatch, capsys):
     expected = new(MODELS[1], tmp_path).fit(X)
     assert sorted(p.name for p in tmp_path.iterdir()) == [

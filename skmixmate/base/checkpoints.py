@@ -126,7 +126,8 @@ class RunCheckpoint(Callback):
         trainer.generator.set_state(torch.from_numpy(state["generator"]))
         load_optimizer_state(trainer.optimizer, state["optimizer"])
         for callback in trainer.callbacks:
-            if callback is not self:
+            # The user's may be new, and know nothing yet.
+            if _name(callback) in state["callbacks"]:
                 callback.load_state(trainer, state["callbacks"][_name(callback)])
         say(f"goes on after epoch {trainer.epoch}/{trainer.max_iter}")
 
