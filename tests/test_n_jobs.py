@@ -50,8 +50,9 @@ def assert_same_bits(one, other):
 @pytest.fixture
 def dask():
     distributed = pytest.importorskip("distributed")
+    # Any free port, should another cluster have the usual one.
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
     )
     with cluster, distributed.Client(cluster):
         yield
@@ -82,8 +83,9 @@ def test_runs_on_a_dask_cluster(dask, model):
 def test_runs_in_processes_of_a_dask_cluster():
     distributed = pytest.importorskip("distributed")
     expected = fitted(MODELS[0])
+    # Any free port, should another cluster have the usual one.
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None
+        n_workers=2, threads_per_worker=1, dashboard_address=":0"
     )
     with (
         cluster,
