@@ -61,8 +61,10 @@ def test_what_goes_on_is_one_run(model):
         assert run.history is fitted.history_
         assert run.criterion == criterion_of(fitted)
     assert len(run.history["loss"]) == 2 + 2 + 1 + 2
-    (run,) = new(model).partial_fit(X).partial_fit(X).runs_
-    assert len(run.history["loss"]) == 2
+    streamed = new(model).partial_fit(X).partial_fit(X)
+    (run,) = streamed.runs_
+    assert run.history is streamed.history_
+    assert len(run.history["loss"]) == streamed.n_iter_
     # A new fit knows nothing of earlier ones.
     assert len(fitted.set_params(warm_start=False).fit(X).runs_) == 2
 
