@@ -182,14 +182,17 @@ class NetworkFit(FitInRuns):
         fitted = self.fitted(
             trainer, isinstance(ending, EarlyStopping) and ending.converged
         )
+        interrupted = trainer.interrupted
+        # Its callbacks keep a number or two of each sample.
+        del trainer
         try:
             last = self._last_pass(fitted)
         except KeyboardInterrupt:
             return fitted, True
         fitted = replace(fitted, last=last)
-        if checkpoint is not None and not trainer.interrupted:
+        if checkpoint is not None and not interrupted:
             checkpoint.finish(fitted)
-        return fitted, trainer.interrupted
+        return fitted, interrupted
 
     def _last_pass(self, fitted: Any) -> Any:
         left_out = fitted.left_out(self.data)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import torch
 
 from skmixmate import MixMateClustering, SparseAutoencoder
+from skmixmate.mixmate.fit import MixtureFit
+from skmixmate.training import DictionarySizes
 from skmixmate.training import samples as training_samples
 
 # Bytes a row, of which labels take 8 in the end and 8 in training, and what batches and
@@ -162,3 +165,23 @@ def test_labels_that_a_dtype_does_not_hold(fitted):
         estimators["autoencoder"].predict(X, out=np.zeros(len(X), np.uint8))
     with pytest.raises(ValueError, match=r"float16.*wider"):
         estimators["mixture"].transform(1e6 * X, out=np.zeros((len(X), 2), np.float16))
+
+
+def test_what_training_knows_of_samples_is_gone_before_labels_come(monkeypatch):
+    found = []
+    on_train_begin = DictionarySizes.on_train_begin
+    last_pass = MixtureFit.last_pass
+
+    def keep(self, trainer):
+        on_train_begin(self, trainer)
+        found.append(weakref.ref(self.energy))
+
+    def look(self, *arguments):
+        found.append(found[-1]())
+        return last_pass(self, *arguments)
+
+    monkeypatch.setattr(DictionarySizes, "on_train_begin", keep)
+    monkeypatch.setattr(MixtureFit, "last_pass", look)
+    X = np.random.RandomState(0).standard_normal((60, 4))
+    MixMateClustering(2, n_atoms=2, max_iter=1, random_state=0).fit(X)
+    assert found[-1] is None
