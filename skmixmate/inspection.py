@@ -86,7 +86,7 @@ def atom_averages(
     >>> from skmixmate import ImageClustering
     >>> from skmixmate.inspection import atom_averages
     >>> X = load_digits().data[:500]
-    >>> clusterer = ImageClustering(10, image_shape=(8, 8), n_init=1, random_state=0)
+    >>> clusterer = ImageClustering(10, image_shape=(8, 8), random_state=0)
     >>> averages = atom_averages(clusterer.fit(X), X)
     >>> averages.cluster_means.shape, averages.atom_means.shape[::2]
     ((10, 64), (10, 64))

@@ -117,10 +117,11 @@ class NetworkFit(FitInRuns):
         """What chooses the number of atoms on the raw samples X; see `first_atoms`."""
         return None
 
-    def callbacks(self, *, is_stream: bool) -> list[Callback]:
+    def callbacks(self, n_new: int | None = None) -> list[Callback]:
         """What training needs beside the callbacks of all.
 
-        ``is_stream`` tells whether the samples join those of earlier batches.
+        Of a stream, the first ``n_new`` samples join those of earlier batches, and the
+        others are of these; None is no stream.
         """
         return []
 
@@ -128,8 +129,11 @@ class NetworkFit(FitInRuns):
         """The last pass over a batch together with those over earlier ones."""
         return last
 
-    def run_one_epoch(self) -> tuple[FittedAttributes, bool]:
-        """Go on for one epoch, without a last pass; return also whether interrupted."""
+    def run_one_epoch(self, n_new: int) -> tuple[FittedAttributes, bool]:
+        """Go on for one epoch, without a last pass; return also whether interrupted.
+
+        See `callbacks` for ``n_new``.
+        """
         n_earlier = 0 if self.earlier is None else self.earlier.n_iter_
         trainer = new_trainer(
             self.parameters,
@@ -137,7 +141,7 @@ class NetworkFit(FitInRuns):
             self.samples,
             # Another order in each call, also from the same seed.
             torch_generator(self.random_state, offset=n_earlier),
-            [*self.callbacks(is_stream=True), ReportProgress()],
+            [*self.callbacks(n_new), ReportProgress()],
             max_iter=1,
         )
         if self.earlier is not None:
@@ -171,7 +175,7 @@ class NetworkFit(FitInRuns):
             torch_generator(self.random_state),
             [
                 ending,
-                *self.callbacks(is_stream=False),
+                *self.callbacks(),
                 *callbacks,
                 self.reseeding(),
                 ReportProgress(),

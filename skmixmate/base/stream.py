@@ -45,7 +45,7 @@ class Stream:
     counts_at_start : ndarray of shape (n_labels,)
         Of the reservoir then, the number of samples of each label.
     counts_since : ndarray of shape (n_labels,)
-        Likewise of all samples since.
+        Likewise of all samples since, the batch of that start included.
     """
 
     reservoir: Reservoir
@@ -139,9 +139,9 @@ def learn_batch(
     random_state = np.random.RandomState(int(seed) + stream.reservoir.n_seen % 2**31)
     known = stream.reservoir
     stream = replace(stream, reservoir=known.added(batch, random_state))
-    samples = batch
+    samples, n_new = batch, len(batch.X)
     if len(known):
-        drawn = known.drawn(_N_DRAWN * len(batch.X), random_state)
+        drawn = known.drawn(_N_DRAWN * n_new, random_state)
         samples = joined_inputs(batch, drawn)
     start: Any = None
     fitted: Any
@@ -152,7 +152,8 @@ def learn_batch(
             return replace(start, _stream=stream), True
     else:
         # Before another start too: it tells what is odd about the batch.
-        fitted, interrupted = fit_type(parameters, samples, earlier).run_one_epoch()
+        fit = fit_type(parameters, samples, earlier)
+        fitted, interrupted = fit.run_one_epoch(n_new)
         last = earlier.last
         if stream.is_due and not interrupted and not has_one_start(parameters.init):
             try:
@@ -167,12 +168,14 @@ def learn_batch(
         fitted = start.standing_for(known.n_seen)
         last = fitted.last
         if is_new and not interrupted and not stream.reservoir.has_all:
-            fitted, interrupted = fit_type(parameters, samples, fitted).run_one_epoch()
+            fit = fit_type(parameters, samples, fitted)
+            fitted, interrupted = fit.run_one_epoch(n_new)
     fitted = replace(fitted, _stream=stream, runs_=None, last=last)
     try:
         fitted = fit_type(parameters, batch, fitted).described(fitted)
     except KeyboardInterrupt:
         return replace(fitted, last=None), True
+    # The batch of a start as well: of a sorted stream it is most unlike those before.
     return replace(fitted, _stream=stream.counted(fitted)), interrupted
 
 
@@ -225,8 +228,7 @@ def _later_start(
         if run is not None:
             raise KeyboardInterrupt
         # Of another scale it would have another penalty.
-        unit = {"scale_": new.scale_, "largest_norm_": new.largest_norm_}
-        kept: Any = replace(earlier, last=None, **unit)
+        kept: Any = replace(earlier.in_unit_of(new), last=None)
         kept = fit_type(parameters, data, kept).described(kept)
     if kept.criterion <= new.criterion:
         return kept, False

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -213,6 +213,10 @@ class FittedAttributes(ABC):
     def standing_for(self, n_samples: int) -> Self:
         """The same with the last pass as that over so many samples like its own."""
         return self
+
+    def in_unit_of(self, other: Self) -> Self:
+        """The same model of samples that are divided by another's scale."""
+        return replace(self, scale_=other.scale_, largest_norm_=other.largest_norm_)
 
     def fixed_parameters(self) -> dict:
         """What a fitted model has whatever the estimator's parameters are now."""

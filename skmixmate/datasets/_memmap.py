@@ -49,9 +49,11 @@ def to_memmap(
     Raises
     ------
     TypeError
-        If a batch has numbers of a kind that ``dtype`` does not hold, or no numbers.
+        If a batch has numbers of a kind that ``dtype`` does not hold, or no numbers,
+        or is a masked array.
     ValueError
-        If there are no samples, or samples of several shapes.
+        If there are no samples, or samples of several shapes, or numbers that ``dtype``
+        does not hold.
     OSError
         If the file cannot be written; what was there before stands.
 
@@ -76,6 +78,9 @@ def to_memmap(
             shape, kept = _write_rows(file, batches, dtype)
             file.seek(0)
             file.write(_header(shape, kept))
+            # All of it is on the disk before it takes the place of another.
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(partial, target)
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -107,7 +112,14 @@ def _write_rows(
             )
         shape = array.shape[1:]
         n_samples += len(array)
-        file.write(np.ascontiguousarray(array, kept).data)
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = np.ascontiguousarray(array, kept)
+        if kept != array.dtype and not _is_held(array, rows):
+            raise ValueError(
+                f"dtype={kept} does not hold all numbers of batch {i}, from "
+                f"{array.min()} to {array.max()}; use a wider one."
+            )
+        file.write(rows.data)
     if shape is None or kept is None or n_samples == 0:
         raise ValueError(
             "batches hold no samples; an iterator can be gone through once only."
@@ -115,9 +127,23 @@ def _write_rows(
     return (n_samples, *shape), kept
 
 
+def _is_held(array: np.ndarray, rows: np.ndarray) -> bool:
+    """Whether integers are the same in another dtype, and finite numbers finite."""
+    if array.dtype.kind == "f":
+        return bool((np.isfinite(rows) | ~np.isfinite(array)).all())
+    return bool((rows == array).all())
+
+
 def _to_array(batch: Any) -> np.ndarray:
+    if isinstance(batch, np.ma.MaskedArray):
+        raise TypeError("batches must be arrays without a mask; put NaN in its place.")
     if isinstance(batch, list | tuple) and batch and hasattr(batch[0], "shape"):
         batch = batch[0]
+        if len(batch.shape) < 2:
+            raise TypeError(
+                "batches must be arrays of samples, or lists that begin with one; "
+                f"got a list of arrays of shape {tuple(batch.shape)}. Stack rows."
+            )
     # A tensor, by what it has: without importing torch.
     if hasattr(batch, "detach"):
         batch = batch.detach().cpu()

@@ -1,7 +1,13 @@
 """Where training starts: X -> labels -> dictionaries."""
 
 from .dictionaries import InitializationWarning, dictionaries_from_labels
-from .merging import Labeling, Labelings, mean_conductance, merged_clusters
+from .merging import (
+    Labeling,
+    Labelings,
+    blending,
+    mean_conductance,
+    merged_clusters,
+)
 from .spectral import (
     spectral_clustering_labels,
     spectral_labelings,
@@ -17,6 +23,7 @@ __all__ = [
     "Labeling",
     "Labelings",
     "SparseSubspaceClustering",
+    "blending",
     "dictionaries_from_labels",
     "first_atoms",
     "has_one_start",

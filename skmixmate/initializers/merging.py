@@ -1,7 +1,7 @@
 """Clusters of a graph that are merged, and labellings that differ."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -12,7 +12,13 @@ from sklearn.metrics.cluster import contingency_matrix
 
 from ..utils.progress import each
 
-__all__ = ["Labeling", "Labelings", "mean_conductance", "merged_clusters"]
+__all__ = [
+    "Labeling",
+    "Labelings",
+    "blending",
+    "mean_conductance",
+    "merged_clusters",
+]
 
 # Two labellings are one if each cluster has this share of its samples in common with
 # its counterpart: a tenth of a cluster on either side may be drawn otherwise.
@@ -26,6 +32,8 @@ _CLOSE, _ALIKE = 1.04, 0.6
 # clusters of images and of those that were found in noise of many features, as the
 # tests do. In few features noise has less.
 _LARGEST_CONDUCTANCE = 0.3
+# Merges on either side of a number of clusters that are compared.
+_N_COMPARED = 4
 
 
 class Labeling(NamedTuple):
@@ -62,10 +70,11 @@ class Labelings(list[Labeling]):
 
     ``conductance`` gives that of any labels in the graph of neighbours that these come
     from, if there is one; a cluster without samples counts as one all of whose edges
-    leave it.
+    leave it. ``blending`` is the `blending` of parts of that graph, NaN if unknown.
     """
 
     conductance: Callable[[np.ndarray], float] | None = None
+    blending: float = math.nan
 
     def add(
         self, labels: np.ndarray, handicap: float = 1.0, conductance: float = math.nan
@@ -77,7 +86,7 @@ class Labelings(list[Labeling]):
     def relabeled(self, function: Callable[[np.ndarray], np.ndarray]) -> Self:
         """The same with a function of the labels in their place."""
         result = type(self)(one._replace(labels=function(one.labels)) for one in self)
-        result.conductance = self.conductance
+        result.conductance, result.blending = self.conductance, self.blending
         return result
 
     def best(self, criterion: Callable[[np.ndarray, int], float]) -> Choice:
@@ -191,14 +200,55 @@ def merged_clusters(
     _, labels = np.unique(labels, return_inverse=True)
     cuts = _cuts(affinity, labels)
     groups = np.arange(len(cuts))
+    for i, j, _ in _merges(cuts, n_clusters, exponent):
+        groups[groups == j] = i
+        groups[groups > j] -= 1
+    return groups[labels]
+
+
+def blending(affinity, labels, n_clusters: int) -> float:
+    """How much clusters that would be left blend into each other, beside parts of one.
+
+    Parameters
+    ----------
+    affinity : sparse matrix or ndarray of shape (n_samples, n_samples)
+        Symmetric and nonnegative.
+    labels : ndarray of shape (n_samples,), int
+        More clusters than ``n_clusters``, to be merged as `merged_clusters` does.
+    n_clusters : int
+
+    Returns
+    -------
+    float
+        The mean strength of the next four merges, by which there were fewer clusters
+        than ``n_clusters``, divided by that of the last four before. Near one there is
+        no such number of clusters, only a continuum. NaN of two clusters or less, or if
+        there is nothing to merge.
+    """
+    cuts = _cuts(affinity, np.unique(labels, return_inverse=True)[1])
+    n_compared = min(_N_COMPARED, len(cuts) - n_clusters, n_clusters - 2)
+    if n_compared < 1:
+        return math.nan
+    merges = _merges(cuts, n_clusters - n_compared, 0.5)
+    strengths = np.array([strength for *_, strength in merges])
+    before, after = strengths[-2 * n_compared :].reshape(2, -1).mean(axis=1)
+    return float(after / before) if before > 0.0 else math.nan
+
+
+def _merges(
+    cuts: np.ndarray, n_clusters: int, exponent: float
+) -> Iterator[tuple[int, int, float]]:
+    """Merge cluster j into i < j until ``n_clusters`` are left; yield i, j, strength.
+
+    Clusters beyond j are numbered anew after each.
+    """
+    cuts = cuts.copy()
     while len(cuts) > n_clusters:
         volumes = np.maximum(cuts.sum(axis=1), 1e-100)
         strength = cuts / np.outer(volumes, volumes) ** exponent
         np.fill_diagonal(strength, -1.0)
         i, j = sorted(np.unravel_index(strength.argmax(), strength.shape))
+        yield int(i), int(j), float(strength[i, j])
         cuts[i] += cuts[j]
         cuts[:, i] += cuts[:, j]
         cuts = np.delete(np.delete(cuts, j, axis=0), j, axis=1)
-        groups[groups == j] = i
-        groups[groups > j] -= 1
-    return groups[labels]

@@ -14,7 +14,13 @@ from sklearn.exceptions import ConvergenceWarning
 from ..utils.progress import each, step
 from ..utils.random import private_random_state
 from .copies import DistinctSamples, distinct_samples
-from .merging import Labeling, Labelings, mean_conductance, merged_clusters
+from .merging import (
+    Labeling,
+    Labelings,
+    blending,
+    mean_conductance,
+    merged_clusters,
+)
 
 __all__ = [
     "clusters_of_eigenvectors",
@@ -255,9 +261,14 @@ def spectral_partitions(
     for n_components in ratios[1:]:
         add(clusters(n_clusters, n_components))
     add(clusters(n_clusters, n_clusters), _HANDICAP)
+    blendings = []
     for number in each("clusters of eigenvectors", numbers * _N_DRAWS):
         parts = clusters(number, number)
         add(merged_clusters(affinity, parts, n_clusters, exponent), _HANDICAP)
+        if number >= 2 * n_clusters:
+            blendings.append(blending(affinity, parts, n_clusters))
+    if blendings:
+        found.blending = float(np.mean(blendings))
     return found
 
 

@@ -116,7 +116,8 @@ class MixtureFit(NetworkFit):
         n_samples, n_clusters = len(self.data.X), self.parameters.n_clusters
         if n_samples < n_clusters:
             raise ValueError(
-                f"n_samples={n_samples} must be at least n_clusters={n_clusters}."
+                f"n_samples={n_samples} must be at least n_clusters={n_clusters}; of a "
+                "stream, collect a larger first batch."
             )
         samples = scaled_samples(
             self.data,
@@ -238,7 +239,7 @@ class MixtureFit(NetworkFit):
                     self._trainable(atoms, None),
                     samples,
                     torch.Generator().manual_seed(0),
-                    [self.new_ending(), *self.callbacks(is_stream=False)],
+                    [self.new_ending(), *self.callbacks()],
                     max_iter=n_epochs,
                 ).run()
             if trainer.interrupted:
@@ -273,17 +274,18 @@ class MixtureFit(NetworkFit):
             self.parameters, D, weights, min_responsibility=_MIN_RESPONSIBILITY
         )
 
-    def callbacks(self, *, is_stream: bool) -> list[Callback]:
+    def callbacks(self, n_new: int | None = None) -> list[Callback]:
         """See `NetworkFit.callbacks`."""
         callbacks: list[Callback] = []
         if self.parameters.fit_weights:
-            earlier = None
-            if is_stream and self.earlier is not None and self.earlier.last is not None:
-                weights = self.earlier.weights_
-                n_seen = self.earlier.last.cluster_sizes_.sum()
+            sums = None
+            earlier = None if n_new is None else self.earlier
+            if earlier is not None and earlier.last is not None:
+                weights = earlier.weights_
+                n_seen = earlier.last.cluster_sizes_.sum()
                 # What they were found from, a sample more for each cluster included.
-                earlier = torch.tensor(weights * (n_seen + len(weights)) - 1.0)
-            callbacks.append(MixtureWeights(earlier))
+                sums = torch.tensor(weights * (n_seen + len(weights)) - 1.0)
+            callbacks.append(MixtureWeights(sums, n_new))
         if self.samples.device.type == "cpu":
             callbacks.append(BackwardChoice())
         return callbacks

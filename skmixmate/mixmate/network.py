@@ -1,7 +1,7 @@
 """Between the fitted attributes of a mixture and its network, both ways."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 import torch
@@ -211,6 +211,15 @@ class FittedMixture(FittedAttributes):
     def standing_for(self, n_samples: int) -> "FittedMixture":
         """See `FittedAttributes.standing_for`."""
         return replace(self, last=self.last.standing_for(n_samples))
+
+    def in_unit_of(self, other: Self) -> Self:
+        """See `FittedAttributes.in_unit_of`."""
+        intercept_scaling = self.intercept_scaling_
+        if intercept_scaling is not None:
+            # It shrinks with the samples, or clusters would move from the origin.
+            intercept_scaling *= self.scale_ / other.scale_
+        same = super().in_unit_of(other)
+        return replace(same, intercept_scaling_=intercept_scaling)
 
     def fixed_parameters(self) -> dict:
         """See `FittedAttributes.fixed_parameters`."""

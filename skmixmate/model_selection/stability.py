@@ -91,6 +91,13 @@ def cluster_stability(
             *parts, held_out = np.array_split(random_state.permutation(n_samples), 3)
             for part in parts:
                 seeded = seeded_clone(clusterer, random_state, only_unset=False)
+                # Each would find the checkpoints of another.
+                folders = [
+                    name
+                    for name in seeded.get_params()
+                    if name.split("__")[-1] == "checkpoint_dir"
+                ]
+                seeded.set_params(**dict.fromkeys(folders))
                 yield seeded, _safe_indexing(X, part), _safe_indexing(X, held_out)
 
     n_fits = 2 * n_repeats

@@ -78,6 +78,8 @@ class ImageClustering(ReadyMadeClusterer):
         twice the smallest. Then partitions with larger and smaller clusters are not
         tried, and all dictionaries have one size. It helps where classes blend into
         each other, as in Fashion-MNIST, and fails where one class is much larger.
+        Without it such partitions are not tried where the neighbour graph has no gap
+        between clusters.
     always_impute : bool, default=False
         Whether to learn to fill in missing pixels where `fit` has none, so that others
         may miss some later.
@@ -134,9 +136,9 @@ class ImageClustering(ReadyMadeClusterer):
 
     - Missing pixels are filled in by a `LocalGaussianImputer`.
     - Each image is divided by its largest magnitude, up to a power of two.
-    - `ScatteringTransform`, each path divided by its largest magnitude; images of less
-      than 24 pixels a side are enlarged. Channels are transformed one by one. With
-      ``rotation="any"`` the mean over eight turned copies.
+    - `ScatteringTransform` with six angles, each path divided by its largest
+      magnitude; images of less than 24 pixels a side are enlarged. Channels are
+      transformed one by one. With ``rotation="any"`` the mean over eight turned copies.
     - 500 principal components about the origin, half whitened (`PartialWhitening`).
     - Each image to unit norm, so that faint ones count as much.
     - `MixMateClustering`, ``n_init`` runs of five epochs. The start of each is one of
@@ -148,7 +150,7 @@ class ImageClustering(ReadyMadeClusterer):
     - `NeighborVoting` averages the probabilities of each image and of its ten nearest
       training images by the first 200 components, of which it keeps at most 100,000.
 
-    In `fit` the scattering coefficients of 20,000 images are held at once, 1,953
+    In `fit` the scattering coefficients of 20,000 images are held at once, 1,143
     numbers in single precision for an image of 28 by 28 pixels, and of all images the
     500 features; beyond half a gigabyte these go to a temporary file, in half
     precision.

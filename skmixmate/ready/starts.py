@@ -8,9 +8,14 @@ from ..initializers import (
     SparseSubspaceClustering,
     spectral_labelings,
 )
+from ..utils.progress import say
 
 __all__ = ["any_sizes", "least_cut", "similar_sizes"]
 
+# Blending of the parts of a graph from which on the sizes of merged clusters say
+# nothing: above that of digits in any numbers, below that of most draws of
+# Fashion-MNIST.
+_CONTINUUM = 0.65
 # By how much partitions into clusters of any size have to cut less than those into
 # clusters of about one size.
 _HANDICAP = 1.25
@@ -18,6 +23,9 @@ _HANDICAP = 1.25
 
 def any_sizes(X, n_clusters, random_state) -> Labelings:
     """Labellings by sparse subspaces and by neighbours.
+
+    Those of `similar_sizes` where classes blend into each other: merging parts of a
+    graph then makes one cluster of several classes, and no criterion tells.
 
     Parameters
     ----------
@@ -32,9 +40,13 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
     if n_clusters == 1:
         return Labelings([Labeling(np.zeros(len(X), dtype=np.intp))])
     seeds = random_state.randint(np.iinfo(np.int32).max, size=2)
+    neighbors = spectral_labelings(X, n_clusters, seeds[1])
+    if neighbors.blending > _CONTINUUM:
+        say("classes blend into each other: clusters of similar sizes are sought")
+        return similar_sizes(X, n_clusters, random_state)
     subspaces = SparseSubspaceClustering(n_clusters, random_state=seeds[0])
     found = Labelings([Labeling(subspaces.fit(X).labels_)])
-    for one in spectral_labelings(X, n_clusters, seeds[1]):
+    for one in neighbors:
         found.add(*one)
     return found
 

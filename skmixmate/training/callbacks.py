@@ -174,6 +174,9 @@ class MixtureWeights(Callback):
     ----------
     earlier : Tensor of shape (n_clusters,), default=None
         Sums of responsibilities of samples that were seen before this run.
+    n_counted : int, default=None
+        Number of training samples, from the first, that are new to these sums; None
+        counts all.
 
     Notes
     -----
@@ -185,8 +188,10 @@ class MixtureWeights(Callback):
     Bishop, "Pattern recognition and machine learning" (2006), eqs. 9.26 and 9.27.
     """
 
-    def __init__(self, earlier: torch.Tensor | None = None):
-        self.earlier = earlier
+    def __init__(
+        self, earlier: torch.Tensor | None = None, n_counted: int | None = None
+    ):
+        self.earlier, self.n_counted = earlier, n_counted
 
     def on_train_begin(self, trainer) -> None:
         """Forget an earlier run."""
@@ -205,7 +210,11 @@ class MixtureWeights(Callback):
     @torch.no_grad()
     def on_batch_end(self, trainer, indices, output) -> None:
         """Add up responsibilities."""
-        self.total += torch.softmax(-output.energies, dim=1).sum(0)
+        responsibilities = torch.softmax(-output.energies, dim=1)
+        if self.n_counted is not None:
+            is_counted = (indices < self.n_counted).to(responsibilities)
+            responsibilities = responsibilities * is_counted.unsqueeze(1)
+        self.total += responsibilities.sum(0)
 
     def on_epoch_end(self, trainer) -> None:
         """Set the weights."""

@@ -67,7 +67,7 @@ class Output:
                 f"out must have the shape of the result, {shape}, got {self.out.shape}."
             )
         is_floating = values.is_floating_point()
-        if (self.out.dtype.kind == "f") != is_floating:
+        if self.out.dtype.kind not in ("f" if is_floating else "iu"):
             kind = "a floating dtype" if is_floating else "an integer dtype"
             raise TypeError(f"out must have {kind}, got {self.out.dtype}.")
         return shared_tensor(self.out)

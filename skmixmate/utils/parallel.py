@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
 
 from .callers import warn_user
 
@@ -57,7 +58,12 @@ def side_by_side(
         delayed(_called)(place, function, share, here, *values)
         for place, values in enumerate(arguments)
     )
-    results = Parallel(n_jobs=n_at_once, return_as="generator_unordered")(tasks)
+    # One of joblib's own backends, "multiprocessing", has no generators.
+    backend, _ = get_active_backend()
+    is_lazy = backend.supports_return_generator
+    results = Parallel(
+        n_jobs=n_at_once, return_as="generator_unordered" if is_lazy else "list"
+    )(tasks)
     # Threads of this process, if joblib is told to use them, begin with as many.
     torch.set_num_threads(share)
     try:
@@ -69,7 +75,8 @@ def side_by_side(
         with warnings.catch_warnings():
             # That tasks are ended early, if they are.
             warnings.simplefilter("ignore")
-            results.close()
+            if is_lazy:
+                results.close()
         torch.set_num_threads(n_threads)
 
 

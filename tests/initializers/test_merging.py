@@ -8,6 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 from skmixmate.initializers import (
     Labeling,
     Labelings,
+    blending,
     mean_conductance,
     merged_clusters,
     spectral_labelings,
@@ -52,6 +53,37 @@ def test_merging_needs_no_edges_and_no_merge():
     np.testing.assert_array_equal(
         merged_clusters(np.eye(9), labels, 5), np.repeat([1, 0, 2], 3)
     )
+
+
+def test_blending_compares_merges_on_either_side():
+    # Six blocks in two halves each, which are merged first.
+    affinity, labels = chain_of_blocks([20] * 6, between=0.1)
+    halves = 2 * labels + np.arange(len(labels)) % 2
+    assert 0.0 < blending(affinity, halves, 6) < 0.3
+    # Where blocks are joined as halves are, there is only a ring of parts.
+    ring = np.zeros((96, 96))
+    for step in range(1, 9):
+        ring += np.roll(np.eye(96), step, axis=1) + np.roll(np.eye(96), -step, axis=1)
+    assert blending(ring, np.arange(96) // 4, 8) > 0.6
+
+
+def test_blending_by_hand():
+    affinity, _ = chain_of_blocks([2, 2, 2], within=1.0, between=0.25)
+    halves = np.arange(6)
+    # The weight of all edges of a sample, in a block at the end and in the middle one.
+    end, middle = 1.0 + 2 * 0.25, 1.0 + 4 * 0.25
+    # The pair in the middle merges last, after those at the ends, whose weights are
+    # less. One merge is compared with one, since two clusters are the fewest.
+    last = 1.0 / middle
+    following = 4 * 0.25 / np.sqrt(2 * end * 2 * middle)
+    assert blending(affinity, halves, 3) == pytest.approx(following / last)
+
+
+def test_blending_needs_merges():
+    affinity, labels = chain_of_blocks([4, 4, 4])
+    assert np.isnan(blending(affinity, labels, 3))
+    assert np.isnan(blending(affinity, np.arange(12), 2))
+    assert np.isnan(blending(np.zeros((12, 12)), np.arange(12), 4))
 
 
 def test_conductance_by_hand():

@@ -9,9 +9,10 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from skmixmate import ImageClustering, ScatteringTransform
+from skmixmate.initializers import spectral_labelings
 from skmixmate.inspection import atom_averages
 from skmixmate.metrics import balanced_clustering_accuracy, clustering_accuracy
-from skmixmate.ready import make_image_features
+from skmixmate.ready import make_image_features, starts
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,22 @@ def test_one_large_class_among_small_ones():
     clusterer = ImageClustering(3, image_shape=(8, 8), n_init=1, random_state=0)
     labels = clusterer.fit_predict(X[chosen])
     assert balanced_clustering_accuracy(y[chosen], labels) > 0.95
+
+
+@pytest.mark.parametrize("is_continuum", [False, True])
+def test_sizes_are_left_open_unless_classes_blend(is_continuum, monkeypatch):
+    rng = np.random.RandomState(0)
+    centers = rng.normal(size=(6, 12))
+    y = np.repeat(np.arange(6), [600, 300, 150, 100, 50, 50])
+    X = rng.normal(size=(len(y), 12))
+    if not is_continuum:
+        X += 10.0 * centers[y]
+    blending = spectral_labelings(X, 6, 0).blending
+    assert blending > 0.75 if is_continuum else blending < 0.3
+    sought = []
+    monkeypatch.setattr(starts, "similar_sizes", lambda *_: sought.append(1))
+    starts.any_sizes(X, 6, np.random.RandomState(0))
+    assert len(sought) == is_continuum
 
 
 def test_classes_of_similar_sizes():
