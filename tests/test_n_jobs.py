@@ -26,7 +26,7 @@ X, _ = make_blobs(160, 6, centers=3, cluster_std=3.0, random_state=0)
 X_WITH_GAPS = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
 MODELS = [
     # The first start decides how many atoms all runs have.
-    MixMateClustering(3, max_iter=2),
+    MixMateClustering(3, init_size=80, max_iter=2),
     MixMateClustering(3, n_atoms=2, init="data", max_iter=2),
     GroupSparseAutoencoder(4, 2, max_iter=2),
     SparseAutoencoder(6, max_iter=2),
