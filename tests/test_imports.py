@@ -18,10 +18,11 @@ ROOT = Path(skmixmate.__file__).parent
 # functional <- penalties <- modules <- training <- estimators.
 ALLOWED = {
     "functional": set(),
+    "distributed": set(),
     "penalties": {"functional"},
     "modules": {"functional", "penalties"},
     "training": {
-        *("functional", "penalties", "modules"),
+        *("functional", "penalties", "modules", "distributed"),
         *("utils.device", "utils.callers", "utils.progress"),
     },
     "utils": set(),
@@ -33,12 +34,12 @@ ALLOWED = {
     "inspection": {"utils"},
     "plotting": {"inspection", "model_selection", "utils"},
     "base": {
-        *("functional", "penalties", "modules", "training"),
+        *("functional", "penalties", "modules", "training", "distributed"),
         *("initializers", "persistence", "utils"),
     },
     "imputation": {"functional", "training", "base", "utils"},
     "mixmate": {
-        *("functional", "penalties", "modules", "training"),
+        *("functional", "penalties", "modules", "training", "distributed"),
         *("imputation", "initializers", "base", "utils"),
     },
     "group_sparse": {
@@ -58,7 +59,7 @@ LEAVES = {
     "recovery",
 }
 WITHOUT_SKLEARN = {
-    *("functional", "penalties", "modules", "training"),
+    *("functional", "penalties", "modules", "training", "distributed"),
     *("utils.device", "utils.callers", "utils.progress", "utils.progress_displays"),
 }
 FILES = sorted(ROOT.rglob("*.py"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..modules import UnfoldedEncoder
 from ..persistence.checkpoints import Checkpoints, digest, fingerprint
@@ -14,7 +14,7 @@ from ..utils.progress import say
 from ..utils.validation import Input
 from .training import FittedAttributes, load_optimizer_state, optimizer_state
 
-__all__ = ["RunCheckpoint", "checkpoints_of"]
+__all__ = ["RunCheckpoint", "arrays_of", "checkpoints_of", "described", "network_of"]
 
 # What may be another when a fit goes on.
 _FREE = {"checkpoint_dir", "checkpoint_every", "n_jobs", "verbose"}
@@ -42,8 +42,8 @@ def checkpoints_of(
         if name not in _FREE
     }
     identity["the estimator"] = fingerprint(type(estimator).__name__, "")
-    identity["X"] = _described(data.X)
-    identity["mask"] = _described(data.mask)
+    identity["X"] = described(data.X)
+    identity["mask"] = described(data.mask)
     identity["the fit before"] = _described_fit(earlier)
     seed = int(np.random.RandomState().randint(2**31 - 1))
     checkpoints = Checkpoints(folder, identity, seed)
@@ -60,7 +60,7 @@ def _described_fit(earlier: FittedAttributes | None) -> str:
     return f"one of {len(losses['loss'])} epochs #{found.rpartition('#')[2]}"
 
 
-def _described(values: Tensor | None) -> str:
+def described(values: Tensor | None) -> str:
     """Shape, dtype and a digest of as many rows, evenly spaced, as are soon read."""
     if values is None:
         return fingerprint(None, "")
@@ -104,15 +104,7 @@ class RunCheckpoint(Callback):
         """The network that training goes on with, None if it begins."""
         if self.known is None:
             return None
-        parameters = {
-            name: torch.tensor(value, device=self.fit.samples.device)
-            for name, value in self.known["module"].items()
-        }
-        module = self.fit.network(parameters["dictionaries"])
-        # Not but for rounding, as atoms that are scaled once more.
-        module.load_state_dict(parameters)
-        self.fit.take_decisions(self.known["decisions"])
-        return module
+        return network_of(self.fit, self.known["module"], self.known["decisions"])
 
     def on_train_begin(self, trainer: Trainer) -> None:
         """Go on where the state is of, or write down the start."""
@@ -142,10 +134,7 @@ class RunCheckpoint(Callback):
 
     def _write_epoch(self, trainer: Trainer) -> None:
         self._write(
-            module={
-                name: value.cpu().numpy()
-                for name, value in trainer.module.state_dict().items()
-            },
+            module=arrays_of(trainer.module),
             optimizer=optimizer_state(trainer.optimizer),
             generator=trainer.generator.get_state().numpy(),
             epoch=trainer.epoch,
@@ -161,6 +150,26 @@ class RunCheckpoint(Callback):
         state["decisions"] = self.fit.decisions()
         state["random_state"] = self.fit.random_state
         self.fit.checkpoints.write(self.fit.which_run, state)
+
+
+def arrays_of(module: nn.Module) -> dict[str, np.ndarray]:
+    """The parameters of a network as arrays."""
+    return {name: value.cpu().numpy() for name, value in module.state_dict().items()}
+
+
+def network_of(
+    fit: Any, arrays: dict[str, np.ndarray], decisions: dict
+) -> UnfoldedEncoder:
+    """The network of a fit with parameters from `arrays_of`, and what was decided."""
+    parameters = {
+        name: torch.tensor(value, device=fit.samples.device)
+        for name, value in arrays.items()
+    }
+    module = fit.network(parameters["dictionaries"])
+    # Not but for rounding, as atoms that are scaled once more.
+    module.load_state_dict(parameters)
+    fit.take_decisions(decisions)
+    return module
 
 
 def _name(callback: Callback) -> str:

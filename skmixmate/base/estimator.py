@@ -7,6 +7,8 @@ from typing import Any, Self
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ..distributed import Processes, active_processes
+from ..persistence.checkpoints import Checkpoints
 from ..utils.callers import is_called_by_user, warn_user
 from ..utils.device import plain_arithmetic
 from ..utils.outputs import Output
@@ -15,6 +17,12 @@ from ..utils.validation import Array, ArrayLike, Input, validate_samples
 from .checkpoints import checkpoints_of
 from .fit import NetworkFit
 from .parameters import NetworkParameters
+from .processes import (
+    CheckpointsOfFirst,
+    check_alike,
+    shared_parameters,
+    with_shared_draws,
+)
 from .samples import compute_in_batches, like_input, mean_score
 from .stream import learn_batch
 from .training import (
@@ -83,9 +91,15 @@ class NetworkEstimatorMixin(
             If fitting was interrupted, or ended because the loss was not finite.
         """
         parameters = self._parameters_type.from_estimator(self)
+        processes = active_processes()
+        has_callbacks = bool(getattr(self, "_skl_callbacks", None))
+        if processes is not None:
+            parameters = shared_parameters(
+                parameters, processes, has_callbacks=has_callbacks
+            )
         with reporting(type(self).__name__, parameters.verbose, "fitted"):
             continued = parameters.warm_start and self.__sklearn_is_fitted__()
-            fit = self._new_fit(parameters, X, mask, continued, may_resume=True)
+            fit = self._new_fit(parameters, X, mask, continued, processes)
             context = self._init_callback_context(max_subtasks=fit.n_runs)
             training_set = {
                 "X": X,
@@ -94,7 +108,7 @@ class NetworkEstimatorMixin(
             }
             context.call_on_fit_task_begin(estimator=self, **training_set)
             callbacks = []
-            if getattr(self, "_skl_callbacks", None):
+            if has_callbacks:
                 callbacks.append(ContextCallback(context, self, fit, training_set))
             fitted, interrupted_run = self._run(fit, callbacks)
             fitted.store(self)
@@ -150,6 +164,11 @@ class NetworkEstimatorMixin(
         before. The first atoms are the only start if ``init`` gives them, and so is
         `fit`, which forgets the reservoir.
         """
+        if active_processes() is not None:
+            raise ValueError(
+                "partial_fit is not supported within process_group, whose processes "
+                "share the batches of fit. Call it without, or call fit."
+            )
         parameters = self._parameters_type.from_estimator(self)
         with reporting(type(self).__name__, parameters.verbose):
             data, earlier = self._checked(X, mask, self.__sklearn_is_fitted__())
@@ -161,17 +180,28 @@ class NetworkEstimatorMixin(
 
     @plain_arithmetic
     def _new_fit(
-        self, parameters, X, mask, continued: bool, *, may_resume: bool = False
+        self, parameters, X, mask, continued: bool, processes: Processes | None = None
     ) -> NetworkFit:
         data, earlier = self._checked(X, mask, continued)
-        checkpoints = None
+        if processes is not None:
+            check_alike(self, data, processes)
+        checkpoints: Checkpoints | CheckpointsOfFirst | None = None
         folder = parameters.checkpoint_dir
-        if may_resume and folder is not None:
-            checkpoints = checkpoints_of(self, folder, parameters.n_init, data, earlier)
+        if folder is not None:
+
+            def found() -> Checkpoints:
+                return checkpoints_of(self, folder, parameters.n_init, data, earlier)
+
+            checkpoints = (
+                found() if processes is None else CheckpointsOfFirst(processes, found)
+            )
             if parameters.random_state is None:
                 parameters = replace(parameters, random_state=checkpoints.seed)
+        if processes is not None:
+            parameters = with_shared_draws(parameters, processes)
         fit = self._fit_type(parameters, data, earlier)
         fit.checkpoints = checkpoints
+        fit.processes = processes
         return fit
 
     def _checked(

@@ -27,6 +27,7 @@ from ..utils.random import private_random_state, torch_generator
 from ..utils.validation import Input
 from .checkpoints import RunCheckpoint
 from .parameters import NetworkParameters
+from .processes import network_from_first
 from .runs import FitInRuns
 from .samples import bounded_samples, initialization_subset, scaled_points
 from .training import (
@@ -167,7 +168,7 @@ class NetworkFit(FitInRuns):
                 return self.received(checkpoint.fitted), False
         ending = self.new_ending()
         gone_on = None if checkpoint is None else checkpoint.network()
-        module = gone_on or self.started or self.first_network()
+        module = gone_on or self.started or self._first_network_of_all()
         trainer = new_trainer(
             self.parameters,
             module,
@@ -182,6 +183,7 @@ class NetworkFit(FitInRuns):
                 *([] if checkpoint is None else [checkpoint]),
             ],
             max_iter=self.parameters.max_iter,
+            processes=self.processes,
         ).run()
         fitted = self.fitted(
             trainer, isinstance(ending, EarlyStopping) and ending.converged
@@ -192,6 +194,8 @@ class NetworkFit(FitInRuns):
         try:
             last = self._last_pass(fitted)
         except KeyboardInterrupt:
+            if self.processes is not None:
+                raise
             return fitted, True
         fitted = replace(fitted, last=last)
         if checkpoint is not None and not interrupted:
@@ -267,6 +271,12 @@ class NetworkFit(FitInRuns):
         module = self.network_from_points(points, self.random_state)
         warn_of_unstable_encoder(module)
         return module
+
+    def _first_network_of_all(self) -> UnfoldedEncoder:
+        """The network that training begins with, in all processes if there are many."""
+        if self.processes is None:
+            return self.first_network()
+        return network_from_first(self, self.processes)
 
     def network_from_points(self, points: np.ndarray, random_state) -> UnfoldedEncoder:
         """The network that begins with points in the space of X, (K, P, M)."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..distributed import Processes
 from ..modules import UnfoldedEncoder
 from ..persistence.checkpoints import Checkpoints
 from ..training import Callback, Samples
@@ -21,6 +22,7 @@ from ..utils.random import RandomState
 from ..utils.validation import Input, shared_tensor
 from .checkpoints import RunCheckpoint
 from .parameters import NetworkParameters
+from .processes import CheckpointsOfFirst
 from .training import FittedAttributes, Run
 
 __all__ = ["FitInRuns"]
@@ -47,6 +49,8 @@ class FitInRuns(ABC):
         The network that this run begins with, if its start was made before.
     checkpoints : Checkpoints or None
         Where to write down how far the runs are.
+    processes : Processes or None
+        Which others fit the same to the same samples, and share the work.
     """
 
     # Attributes that the start of this run, or of the first one, decides.
@@ -59,7 +63,8 @@ class FitInRuns(ABC):
     random_state: np.random.RandomState
     which_run = 0
     started: UnfoldedEncoder | None = None
-    checkpoints: Checkpoints | None = None
+    checkpoints: Checkpoints | CheckpointsOfFirst | None = None
+    processes: Processes | None = None
 
     @abstractmethod
     def first_network(self) -> UnfoldedEncoder:
@@ -106,7 +111,8 @@ class FitInRuns(ABC):
         found: dict[int, FittedAttributes] = {}
         n_jobs = 1
         is_on_cpu = self.samples.X.device.type == self.samples.device.type == "cpu"
-        if self.n_runs > 1 and is_on_cpu and not callbacks:
+        is_alone = self.processes is None
+        if self.n_runs > 1 and is_on_cpu and is_alone and not callbacks:
             n_jobs = n_at_once(self.parameters.n_jobs, self.n_runs)
         try:
             if n_jobs > 1:
@@ -114,7 +120,7 @@ class FitInRuns(ABC):
             else:
                 interrupted_run = self._train_in_turn(found, callbacks)
         except KeyboardInterrupt:
-            if not found:
+            if not (found and is_alone):
                 raise
             interrupted_run = min(len(found), self.n_runs - 1)
         in_order = [found[i] for i in sorted(found)]

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..distributed import Processes
 from ..initializers import InitializationWarning
 from ..modules import UnfoldedEncoder
 from ..training import Samples
@@ -262,13 +263,16 @@ def _complete_and_empty_rows(samples: Samples) -> tuple[np.ndarray, np.ndarray]:
 
 
 def batched_outputs(
-    module: UnfoldedEncoder, samples: Samples, **options
+    module: UnfoldedEncoder,
+    samples: Samples,
+    processes: Processes | None = None,
+    **options,
 ) -> Iterator[tuple[slice, Any]]:
     """Yield the slice and the forward pass of all samples, in order.
 
     The batches depend on the shape of the model alone, on a GPU also on whether entries
-    are missing, so that the same samples give the same numbers whoever asks. Options
-    are those of the forward pass.
+    are missing, so that the same samples give the same numbers whoever asks. Of several
+    processes each takes some of them. Options are those of the forward pass.
     """
     n_dictionaries, n_atoms, n_features = module.dictionaries.shape
     n_codes = n_dictionaries * n_atoms
@@ -279,7 +283,10 @@ def batched_outputs(
             _DECODED_PER_GPU_BATCH // (n_dictionaries * n_features),
         )
     with torch.no_grad():
-        for index in in_batches("encoding", len(samples), max(16, batch_size)):
+        batches = in_batches("encoding", len(samples), max(16, batch_size))
+        for i, index in enumerate(batches):
+            if processes is not None and not processes.takes(i):
+                continue
             yield index, module(*samples.batch(index), **options)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..distributed import Processes
 from ..modules import UnfoldedEncoder
 from ..training import Callback, Samples, Trainer
 from ..utils.validation import Input
@@ -67,6 +68,7 @@ def new_trainer(
     generator: torch.Generator,
     callbacks: Sequence[Callback],
     max_iter: int,
+    processes: Processes | None = None,
 ) -> Trainer:
     """A `Trainer` by Adam in single precision, as the parameters ask for."""
     learning_rate: float | Tensor = parameters.learning_rate
@@ -91,6 +93,7 @@ def new_trainer(
         batch_size=parameters.resolve_batch_size(len(samples)),
         generator=generator,
         callbacks=callbacks,
+        processes=processes,
     )
 
 

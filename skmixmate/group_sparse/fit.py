@@ -217,11 +217,14 @@ class AutoencoderFit(NetworkFit):
         n_groups, group_size = self.parameters.n_groups, self.parameters.group_size
         loss = torch.zeros((), dtype=torch.float64, device=samples.device)
         n_users = torch.zeros(n_groups, dtype=torch.long, device=samples.device)
-        labels = torch.empty(len(samples), dtype=torch.long, device=samples.device)
-        for index, output in batched_outputs(module, samples):
+        labels = torch.full((len(samples),), -1, device=samples.device)
+        for index, output in batched_outputs(module, samples, self.processes):
             loss += module.loss(output).double() * len(output.codes)
             labels[index] = strongest_groups(output, group_size)
             n_users += (group_norms(output.codes, group_size) > 0).sum(0)
+        if self.processes is not None:
+            self.processes.sum_([loss, n_users])
+            self.processes.gather_labels_(labels)
         mean_loss = float(loss) / len(samples)
         # Double precision may get through where single precision, in training, did not.
         if not mean_loss <= torch.finfo(torch.float32).max:

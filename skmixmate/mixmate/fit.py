@@ -309,6 +309,7 @@ class MixtureFit(NetworkFit):
             samples,
             self.data.empty_rows,
             adapts_n_atoms=self.parameters.adapt_n_atoms,
+            processes=self.processes,
         )
 
     def warn(self, fitted: FittedMixture) -> None:

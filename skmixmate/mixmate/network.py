@@ -14,6 +14,7 @@ from ..base.parameters import (
 )
 from ..base.samples import batched_outputs
 from ..base.training import FittedAttributes, history_arrays
+from ..distributed import Processes
 from ..functional import separation_criterion
 from ..imputation import LocalGaussianImputer
 from ..modules import DictionaryMixture, MixtureOutput
@@ -320,6 +321,7 @@ def last_pass(
     empty_rows: Tensor | None = None,
     *,
     adapts_n_atoms: bool = True,
+    processes: Processes | None = None,
 ) -> LastPass:
     """Label the training samples and describe their codes.
 
@@ -333,6 +335,8 @@ def last_pass(
         Samples of which nothing is observed; all but their labels goes without them.
     adapts_n_atoms : bool, default=True
         See `Criterion`.
+    processes : Processes, default=None
+        What others do a part of the pass.
 
     Returns
     -------
@@ -350,8 +354,8 @@ def last_pass(
     usage, sums = D.new_zeros(n_clusters, n_atoms), D.new_zeros(n_clusters, n_atoms)
     products = D.new_zeros(n_clusters, n_atoms, n_atoms)
     criterion = Criterion(module, adapts_n_atoms=adapts_n_atoms)
-    labels = torch.empty(len(samples), dtype=torch.long, device=D.device)
-    for index, output in batched_outputs(module, samples):
+    labels = torch.full((len(samples),), -1, dtype=torch.long, device=D.device)
+    for index, output in batched_outputs(module, samples, processes):
         loss += module.loss(output).double() * len(output.energies)
         criterion.add(output)
         labels[index] = output.energies.argmin(dim=1)
@@ -364,6 +368,10 @@ def last_pass(
         usage += members @ codes.abs()
         sums += members @ codes
         products += (members.unsqueeze(-1) * codes).mT @ codes
+    if processes is not None:
+        processes.sum_([loss, sizes, usage, sums, products, criterion.sums])
+        processes.gather_labels_(labels)
+        criterion.n_samples = len(samples)
     mean_loss = float(loss) / len(samples)
     # Double precision may get through where single precision, in training, did not.
     if not mean_loss <= torch.finfo(torch.float32).max:

@@ -39,13 +39,16 @@ class Callback:
     def on_batch_end(self, trainer, indices: torch.Tensor, output) -> None:
         """Run after each optimiser step, with the forward pass that led to it.
 
-        On a GPU the next one may be in the same memory; clone what is to be kept.
+        On a GPU the next one may be in the same memory; clone what is to be kept. Of
+        several processes each hears of its share of a batch, if that is not empty.
         """
 
     def recorded_tensors(self) -> tuple[torch.Tensor, ...] | None:
         """Return the tensors that `on_batch_end` changes in place, if it does no more.
 
-        A GPU may then record it with the rest of a step. None, as here, if it does more
+        A GPU may then record it with the rest of a step. Of several processes each
+        adds its share of the samples to zeros, and the first one to what there is; the
+        sums are here before `on_epoch_end`. None, as here, if it does more
         than that, or reads numbers on the host: it is called after each step.
         A subclass whose `on_batch_end` is another says it anew, or counts as None.
         """
@@ -139,13 +142,18 @@ class LinearDecay(Callback):
 
     def on_train_begin(self, trainer) -> None:
         """Count the steps."""
-        n_batches = math.ceil(len(trainer.samples) / trainer.batch_size)
+        self.n_batches = math.ceil(len(trainer.samples) / trainer.batch_size)
         self.schedule = LinearLR(
             trainer.optimizer,
             start_factor=1.0,
             end_factor=0.0,
-            total_iters=max(n_batches * trainer.max_iter, 1),
+            total_iters=max(self.n_batches * trainer.max_iter, 1),
         )
+
+    def on_epoch_begin(self, trainer) -> None:
+        """Count a last batch of which another process had all samples."""
+        while self.schedule.last_epoch < trainer.epoch * self.n_batches:
+            self.schedule.step()
 
     def on_batch_end(self, trainer, indices, output) -> None:
         """Set the rate of the next step."""

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..distributed import Processes
 from ..utils.callers import warn_user
 from ..utils.progress import advance, step
 from .callbacks import Callback
@@ -14,6 +15,7 @@ from .gradients import loss_gradient
 from .order import shuffled_batches
 from .recorded_step import RecordedStep
 from .samples import Samples
+from .shared_step import add_up_epoch, begin_shared_epoch, take_shared_step
 
 __all__ = ["Trainer"]
 
@@ -34,6 +36,8 @@ class Trainer:
     generator : torch.Generator
         On the CPU, so that batches are the same on every device.
     callbacks : sequence of Callback, default=()
+    processes : Processes, default=None
+        What others train the same module, each with a share of every batch.
 
     Attributes
     ----------
@@ -65,6 +69,7 @@ class Trainer:
         batch_size: int,
         generator: torch.Generator,
         callbacks: Sequence[Callback] = (),
+        processes: Processes | None = None,
     ):
         self.module: Any = module  # Its loss is no method of every module.
         self.optimizer = optimizer
@@ -73,6 +78,7 @@ class Trainer:
         self.batch_size = batch_size
         self.generator = generator
         self.callbacks = callbacks
+        self.processes = processes
         # Added up in place, as all that a recorded step changes.
         self._total = torch.zeros((), device=samples.device)
         self.renew_loss_gradient()
@@ -97,6 +103,9 @@ class Trainer:
                 while self.epoch < self.max_iter and not self._run_epoch():
                     pass
         except KeyboardInterrupt:
+            # The others cannot know in which batch this one has stopped.
+            if self.processes is not None:
+                raise
             self.interrupted = True
         for callback in self.callbacks:
             callback.on_train_end(self)
@@ -104,17 +113,20 @@ class Trainer:
 
     def renew_loss_gradient(self) -> None:
         """Compute gradients anew after parameters were replaced by others."""
-        self.loss_gradient = loss_gradient(
-            self.module, self.samples.device, self.batch_size
-        )
-        on_cuda = self.samples.device.type == "cuda"
-        self.recorded_step = RecordedStep(self) if on_cuda else None
+        size, processes = self.batch_size, self.processes
+        if processes is not None:
+            size = processes.size_of_share(size)
+        self.loss_gradient = loss_gradient(self.module, self.samples.device, size)
+        is_recorded = self.samples.device.type == "cuda" and processes is None
+        self.recorded_step = RecordedStep(self) if is_recorded else None
 
     def _run_epoch(self) -> bool:
         """Run one epoch and return whether to stop."""
         started = time.perf_counter()
         for callback in self.callbacks:
             callback.on_epoch_begin(self)
+        if self.processes is not None:
+            begin_shared_epoch(self)
         last_good = [p.detach().clone() for p in self.module.parameters()]
         with step(f"epoch {self.epoch + 1}/{self.max_iter}", total=len(self.samples)):
             loss = self._pass_over_samples()
@@ -134,10 +146,14 @@ class Trainer:
         self._total.zero_()
         for indices in shuffled_batches(self.samples, self.batch_size, self.generator):
             recorded_step = self.recorded_step
-            if recorded_step is None or not recorded_step.take(self, indices):
+            if self.processes is not None:
+                take_shared_step(self, indices)
+            elif recorded_step is None or not recorded_step.take(self, indices):
                 output, loss = self.loss_gradient(self.samples.batch(indices))
                 self.after_gradients(indices, output, loss, self.callbacks)
             advance(len(indices))
+        if self.processes is not None:
+            add_up_epoch(self, self._total)
         return self._total / len(self.samples)
 
     def after_gradients(
