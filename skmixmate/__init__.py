@@ -4,6 +4,7 @@ __version__ = "0.1.0"
 
 from . import (
     datasets,
+    distributed,
     inspection,
     metrics,
     model_selection,
@@ -43,6 +44,7 @@ __all__ = [
     "SparseSubspaceClustering",
     "__version__",
     "datasets",
+    "distributed",
     "inspection",
     "load",
     "metrics",

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-__all__ = ["Processes", "active_processes", "process_group"]
+__all__ = ["process_group"]
 
 T = TypeVar("T")
 # Of the parameters of `process_group`.
@@ -200,7 +200,8 @@ def process_group(
     Yields
     ------
     Processes
-        With ``rank`` and ``size``.
+        With ``rank``, of this process from zero, ``size``, the number of processes,
+        and ``is_first``.
 
     Raises
     ------
