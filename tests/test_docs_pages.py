@@ -32,7 +32,7 @@ PAGES = {
 }
 # Blocks that need what a test has not: a GPU, a download, minutes.
 NOT_RUN = {
-    "docs/howto/many_gpus.rst": 1,
+    "docs/howto/many_gpus.rst": 2,
     "docs/howto/multiprocessing.rst": 2,
     "docs/howto/progress.rst": 3,
 }
