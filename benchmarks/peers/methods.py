@@ -16,10 +16,8 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.mixture import GaussianMixture
 
-from skmixmate import ImageClustering, MixMateClustering
+from skmixmate import MixMateClustering
 from skmixmate.ready import make_paper_clusterer
-
-from ..common import square
 
 __all__ = ["METHODS"]
 
@@ -106,13 +104,6 @@ def mixmate_paper(X, n_clusters, seed):
     return model.labels_, model.n_parameters_
 
 
-def image_clusterer(X, n_clusters, seed):
-    model = ImageClustering(n_clusters, image_shape=square(X), random_state=seed)
-    labels = model.fit_predict(X)
-    n_components = model.features_["components"].components_.size
-    return labels, model.mixmate_.n_parameters_ + n_components
-
-
 METHODS = {
     "KMeans": k_means,
     "PCA + GaussianMixture": gaussian_mixture,
@@ -126,7 +117,6 @@ METHODS = {
     "DCN (ClustPy)": dcn,
     "MixMate in pixels": mixmate_defaults,
     "MixMate as published": mixmate_paper,
-    "ImageClustering": image_clusterer,
 }
 
 

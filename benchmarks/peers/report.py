@@ -1,7 +1,8 @@
 """Tables and picture of the comparison: ``python -m benchmarks.peers.report``.
 
-Reads ``benchmarks/results/peers/*.json``; writes docs/tables/peers_DATASET.csv for each
-and docs/_static/peers.png, accuracy against seconds.
+Reads ``benchmarks/results/peers/*.json``, and for `skmixmate.ImageClustering` what
+``benchmarks.images`` has stored; writes docs/tables/peers_DATASET.csv for each and
+docs/_static/peers.png, accuracy against seconds.
 """
 
 from ..common import (
@@ -11,31 +12,44 @@ from ..common import (
     make_parser,
     read,
     save_picture,
+    with_spread,
     write_table,
 )
 
 
 def tabulate(dataset: str, methods: dict) -> None:
     """One row a method; a reason where there are no scores."""
-    header = ["method", *SCORES.values(), "seconds"]
+    header = ["method", *SCORES.values(), "seeds", "seconds"]
     header += ["peak memory (MiB)", "parameters"]
     rows = []
     for name, result in methods.items():
         if "reason" in result:
-            rows.append([name, result["reason"], *[""] * 5])
+            rows.append([name, result["reason"], *[""] * 6])
             continue
         mean = result["scores"]["mean"]
+        n_seeds = sum("scores" in trial for trial in result["trials"])
+        scores = [f"{mean[key]:.3f}" for key in SCORES]
+        if n_seeds > 1:
+            scores = with_spread(result["scores"])
         n_parameters = result["n_parameters"]
         rows.append(
             [
                 name,
-                *(f"{mean[key]:.3f}" for key in SCORES),
+                *scores,
+                n_seeds,
                 result["mean_seconds"],
                 result["peak_memory_mib"],
                 "" if n_parameters is None else f"{n_parameters:,}",
             ]
         )
     write_table(f"peers_{dataset}", header, rows)
+
+
+def with_images(dataset: str) -> dict:
+    """The row of `skmixmate.ImageClustering`."""
+    result = read(f"images/{dataset}")
+    n_parameters = result["trials"][0]["n_parameters"]
+    return {"ImageClustering": result | {"n_parameters": n_parameters}}
 
 
 def draw(results: dict) -> None:
@@ -80,7 +94,7 @@ def main():
     results = {}
     for dataset in DATASETS:
         if stored := read(f"peers/{dataset}"):
-            results[dataset] = stored["methods"]
+            results[dataset] = stored["methods"] | with_images(dataset)
             tabulate(dataset, results[dataset])
     draw(results)
 
