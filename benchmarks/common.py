@@ -106,7 +106,7 @@ def mean_and_std(scores: list[dict]) -> dict:
     """Mean and standard deviation of each score over trials."""
     return {
         statistic: {
-            key: round(float(function([score[key] for score in scores])), 4)
+            key: round(float(function([score[key] for score in scores])), 6)
             for key in scores[0]
         }
         for statistic, function in (("mean", np.mean), ("std", np.std))
