@@ -41,7 +41,8 @@ def main():
     parser.add_argument("what", choices=["rows"])
     arguments = parse(parser)
     rows = measure(arguments.threads)
-    store("scale/rows", {"machine": machine(), "rows": rows})
+    command = f"python -m benchmarks.scale rows --threads {arguments.threads}"
+    store("scale/rows", {"command": command, "machine": machine(), "rows": rows})
 
 
 if __name__ == "__main__":
