@@ -222,12 +222,13 @@ def blending(affinity, labels, n_clusters: int) -> float:
     float
         The mean strength of the next four merges, by which there were fewer clusters
         than ``n_clusters``, divided by that of the last four before. Near one there is
-        no such number of clusters, only a continuum. NaN of two clusters or less, or if
-        there is nothing to merge.
+        no such number of clusters, only a continuum. NaN of three clusters or less, or
+        if there are less than two merges to compare.
     """
     cuts = _cuts(affinity, np.unique(labels, return_inverse=True)[1])
     n_compared = min(_N_COMPARED, len(cuts) - n_clusters, n_clusters - 2)
-    if n_compared < 1:
+    # A single merge on either side says little.
+    if n_compared < 2:
         return math.nan
     merges = _merges(cuts, n_clusters - n_compared, 0.5)
     strengths = np.array([strength for *_, strength in merges])

@@ -68,21 +68,21 @@ def test_blending_compares_merges_on_either_side():
 
 
 def test_blending_by_hand():
-    affinity, _ = chain_of_blocks([2, 2, 2], within=1.0, between=0.25)
-    halves = np.arange(6)
-    # The weight of all edges of a sample, in a block at the end and in the middle one.
+    affinity, _ = chain_of_blocks([2, 2, 2, 2], within=1.0, between=0.25)
+    # The weight of all edges of a sample, in a block at the end and in the others.
     end, middle = 1.0 + 2 * 0.25, 1.0 + 4 * 0.25
-    # The pair in the middle merges last, after those at the ends, whose weights are
-    # less. One merge is compared with one, since two clusters are the fewest.
+    # The pairs in the middle merge last, after those at the ends, whose weights are
+    # less. Then each end merges with its neighbour. Two merges are compared with two,
+    # since two clusters are the fewest.
     last = 1.0 / middle
     following = 4 * 0.25 / np.sqrt(2 * end * 2 * middle)
-    assert blending(affinity, halves, 3) == pytest.approx(following / last)
+    assert blending(affinity, np.arange(8), 4) == pytest.approx(following / last)
 
 
 def test_blending_needs_merges():
     affinity, labels = chain_of_blocks([4, 4, 4])
     assert np.isnan(blending(affinity, labels, 3))
-    assert np.isnan(blending(affinity, np.arange(12), 2))
+    assert np.isnan(blending(affinity, np.arange(12), 3))
     assert np.isnan(blending(np.zeros((12, 12)), np.arange(12), 4))
 
 
