@@ -67,7 +67,7 @@ def draw(results: dict) -> None:
         measured.sort(key=lambda pair: pair[1]["scores"]["mean"]["acc"])
         lower = {True: -1.0, False: -1.0}
         for name, result in measured:
-            is_ours = "mixmate" in name.lower() or name.startswith("make_")
+            is_ours = "MixMate" in name or name == "ImageClustering"
             point = (result["mean_seconds"], result["scores"]["mean"]["acc"])
             ax.semilogx(*point, "o", color="C3" if is_ours else "0.5")
             # Ours to the left, peers to the right, and above a name that is close, so
