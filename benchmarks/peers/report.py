@@ -57,7 +57,7 @@ def draw(results: dict) -> None:
     figure, axes = make_axes(
         1,
         len(results),
-        (5.2 * len(results), 4),
+        (5.2 * len(results), 5.6),
         squeeze=False,
         sharex=True,
         sharey=True,
@@ -72,7 +72,7 @@ def draw(results: dict) -> None:
             ax.semilogx(*point, "o", color="C3" if is_ours else "0.5")
             # Ours to the left, peers to the right, and above a name that is close, so
             # that fewer overlap.
-            is_close = point[1] - lower[is_ours] < 0.03
+            is_close = point[1] - lower[is_ours] < 0.02
             lower[is_ours] = point[1]
             ax.annotate(
                 name,
