@@ -116,8 +116,7 @@ class Checkpoints:
 
     def _compare(self, path: Path, there: dict[str, str]) -> None:
         differences = [
-            f"{name} is {_shown(there.get(name))} there and "
-            f"{_shown(self.identity.get(name))} here"
+            _difference(name, _shown(there.get(name)), _shown(self.identity.get(name)))
             for name in sorted(there.keys() | self.identity.keys())
             if _digest_of(there.get(name)) != _digest_of(self.identity.get(name))
         ]
@@ -181,6 +180,12 @@ def _digest_of(fingerprint: str | None) -> str:
 
 def _shown(fingerprint: str | None) -> str:
     return "nothing" if fingerprint is None else fingerprint.rpartition(" #")[0]
+
+
+def _difference(name: str, there: str, here: str) -> str:
+    if there == here:
+        return f"{name} is {here} in both, but not the same"
+    return f"{name} is {there} there and {here} here"
 
 
 def _way_out(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Features of all samples of a fit, a batch at a time."""
 
 import math
+import os
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -117,6 +118,7 @@ class _Features:
         if math.prod(shape) * np.dtype(np.float32).itemsize > _LARGEST_BYTES:
             # Without a name, and gone when nobody looks any more.
             with tempfile.TemporaryFile() as file:
+                _reserve(file, math.prod(shape) * np.dtype(np.float16).itemsize)
                 self.Z = np.memmap(file, np.float16, "w+", shape=shape)
         else:
             self.Z = np.empty(shape, dtype)
@@ -134,3 +136,19 @@ class _Features:
     def result(self) -> Found:
         trust = None if self.trust is None else torch.from_numpy(self.trust)
         return Found(self.Z, self.norms, trust)
+
+
+def _reserve(file, n_bytes: int) -> None:
+    """Room for so many bytes on the disk: a map of a file without it kills Python."""
+    if not hasattr(os, "posix_fallocate"):  # On Windows a file has its room at once.
+        return
+    try:
+        os.posix_fallocate(file.fileno(), 0, n_bytes)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"The features of X need {n_bytes:,} bytes in a temporary file, for which "
+            f"{tempfile.gettempdir()!r} has no room ({error.strerror}); let the "
+            "environment variable TMPDIR name a folder that has, or fit to fewer "
+            "samples",
+        ) from error

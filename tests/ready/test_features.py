@@ -1,5 +1,7 @@
 """Features of many samples: in batches, and in a file if need be."""
 
+import errno
+
 import numpy as np
 import pytest
 import torch
@@ -67,6 +69,17 @@ def test_very_many_are_in_a_file_in_half_precision(X, monkeypatch):
     assert found.Z.dtype == np.float16
     assert_allclose(found.Z, expected.Z, atol=1e-3)
     assert_array_equal(found.norms, expected.norms)
+
+
+def test_a_disk_without_room_for_features_is_told(X, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(features_module, "_LARGEST_BYTES", 0)
+    monkeypatch.setattr(features_module.os, "posix_fallocate", refuse, raising=False)
+    with pytest.raises(OSError, match=r"features of X need .* TMPDIR") as caught:
+        EmbeddingClustering(10, random_state=0).fit(X)
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_a_fit_to_features_in_a_file(X, monkeypatch):
