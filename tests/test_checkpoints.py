@@ -299,7 +299,7 @@ def test_another_mask_and_another_estimator(tmp_path):
     mask = ~np.isnan(X_WITH_GAPS)
     new(MODELS[1], tmp_path).fit(X, mask=mask)
     mask[0, 0] = ~mask[0, 0]
-    with pytest.raises(ValueError, match=r"mask is \(300, 8\) of bool there"):
+    with pytest.raises(ValueError, match=r"mask is \(300, 8\) of bool in both"):
         new(MODELS[1], tmp_path).fit(X, mask=mask)
     with pytest.raises(
         ValueError, match="estimator is 'MixMateClustering' there and 'Sp"
