@@ -58,7 +58,12 @@ def main():
                 rows.append(row)
     store(
         f"scale/order_{arguments.dataset}",
-        {"machine": machine(), "dataset": arguments.dataset, "rows": rows},
+        {
+            "command": f"python -m benchmarks.scale.order {arguments.dataset} "
+            f"--seeds {arguments.seeds} --threads {arguments.threads}",
+            "machine": machine(),
+            "rows": rows,
+        },
     )
 
 
