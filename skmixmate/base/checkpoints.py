@@ -11,6 +11,7 @@ from ..modules import UnfoldedEncoder
 from ..persistence.checkpoints import Checkpoints, digest, fingerprint
 from ..training import Callback, Trainer, is_last_epoch
 from ..utils.progress import say
+from ..utils.random import drawn_seed, private_random_state
 from ..utils.validation import Input
 from .training import FittedAttributes, load_optimizer_state, optimizer_state
 
@@ -45,7 +46,7 @@ def checkpoints_of(
     identity["X"] = described(data.X)
     identity["mask"] = described(data.mask)
     identity["the fit before"] = _described_fit(earlier)
-    seed = int(np.random.RandomState().randint(2**31 - 1))
+    seed = drawn_seed(private_random_state(None))
     checkpoints = Checkpoints(folder, identity, seed)
     checkpoints.check(n_runs)
     return checkpoints

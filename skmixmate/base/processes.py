@@ -10,6 +10,7 @@ import numpy as np
 from ..distributed import Processes
 from ..modules import UnfoldedEncoder
 from ..persistence.checkpoints import Checkpoints
+from ..utils.random import drawn_seed, private_random_state
 from ..utils.validation import Input
 from .checkpoints import arrays_of, described, network_of
 from .parameters import NetworkParameters
@@ -23,7 +24,6 @@ __all__ = [
 ]
 
 P = TypeVar("P", bound=NetworkParameters)
-_LARGEST_SEED = 2**31 - 1
 # What may be another in each process.
 _FREE = {"checkpoint_dir", "device", "verbose"}
 
@@ -73,8 +73,7 @@ def with_shared_draws(parameters: P, processes: Processes) -> P:
     """The same with the ``random_state`` of the first process."""
     asked = parameters.random_state
     if asked is None:
-        draw = np.random.RandomState().randint
-        seed = processes.from_first(lambda: int(draw(_LARGEST_SEED)))
+        seed = processes.from_first(lambda: drawn_seed(private_random_state(None)))
         return replace(parameters, random_state=seed)
     if isinstance(asked, np.random.RandomState):
         asked.set_state(processes.from_first(asked.get_state))

@@ -18,7 +18,7 @@ from ..training import Callback, Samples
 from ..utils.device import plain_arithmetic
 from ..utils.parallel import n_at_once, side_by_side
 from ..utils.progress import say, step
-from ..utils.random import RandomState
+from ..utils.random import RandomState, drawn_seed
 from ..utils.validation import Input, shared_tensor
 from .checkpoints import RunCheckpoint
 from .parameters import NetworkParameters
@@ -26,8 +26,6 @@ from .processes import CheckpointsOfFirst
 from .training import FittedAttributes, Run
 
 __all__ = ["FitInRuns"]
-
-_LARGEST_SEED = 2**31 - 1
 
 
 class FitInRuns(ABC):
@@ -161,8 +159,10 @@ class FitInRuns(ABC):
         """
         if self.n_runs == 1:
             return [self.random_state]
-        seeds = self.random_state.randint(_LARGEST_SEED, size=self.n_runs)
-        states = [np.random.RandomState(seed) for seed in seeds]
+        states = [
+            np.random.RandomState(drawn_seed(self.random_state))
+            for _ in range(self.n_runs)
+        ]
         asked: RandomState = self.parameters.random_state
         if isinstance(asked, Integral):
             states[0] = np.random.RandomState(int(asked))

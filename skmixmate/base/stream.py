@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ..initializers import has_one_start
 from ..utils.progress import step
-from ..utils.random import private_random_state
+from ..utils.random import drawn_seed, private_random_state
 from ..utils.validation import Input
 from .fit import NetworkFit
 from .parameters import NetworkParameters
@@ -135,8 +135,8 @@ def learn_batch(
     )
     stream = _stream_of(parameters, earlier)
     # Another one in each call, also from the same seed.
-    seed = private_random_state(parameters.random_state).randint(2**31 - 1)
-    random_state = np.random.RandomState(int(seed) + stream.reservoir.n_seen % 2**31)
+    seed = drawn_seed(private_random_state(parameters.random_state))
+    random_state = np.random.RandomState(seed + stream.reservoir.n_seen % 2**31)
     known = stream.reservoir
     stream = replace(stream, reservoir=known.added(batch, random_state))
     samples, n_new = batch, len(batch.X)

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from ..utils.progress import each, step
+from ..utils.random import drawn_seed
 from .local_gaussians import LocalGaussians
 
 __all__ = ["fit_local_gaussians"]
@@ -205,7 +206,7 @@ def _refitted_locally(
     places = (Z @ metric).cpu().numpy()
     # Of fewer samples a covariance is that of all.
     n_clusters = max(1, min(n_clusters, int(len(Z) / _N_PRIOR_SAMPLES * 4)))
-    seed = random_state.randint(np.iinfo(np.int32).max)
+    seed = drawn_seed(random_state)
     k_means = KMeans(n_clusters, n_init=1, max_iter=30, random_state=seed)
     with warnings.catch_warnings():
         # Of fewer different samples than clusters, which is no matter.

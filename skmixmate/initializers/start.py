@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..utils.callers import warn_user
 from ..utils.progress import say
-from ..utils.random import seeded_clone
+from ..utils.random import drawn_seed, seeded_clone
 from ..utils.validation import with_nan
 from .dictionaries import (
     InitializationWarning,
@@ -182,7 +182,7 @@ def first_atoms(
     labels = found[0].labels
     if criterion is not None and (len(found) > 1 or found.conductance is not None):
         # With a draw of their own, so that what is kept depends on no other.
-        seed = random_state.randint(np.iinfo(np.int32).max)
+        seed = drawn_seed(random_state)
 
         def after_training(labels, n_epochs):
             value = criterion(atoms_of(labels, np.random.RandomState(seed)), n_epochs)

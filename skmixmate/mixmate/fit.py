@@ -27,7 +27,7 @@ from ..training import (
 )
 from ..utils.callers import warn_user
 from ..utils.progress import each, step
-from ..utils.random import private_random_state
+from ..utils.random import drawn_seed, private_random_state
 from ..utils.validation import Input, missing_entries
 from .network import (
     Criterion,
@@ -340,8 +340,8 @@ def _imputer(
         empty = data.empty_columns
         if not unknown.any() or (empty is not None and empty.cpu()[unknown].all()):
             return imputer
-    seed = private_random_state(parameters.random_state).randint(2**31 - 1)
+    seed = drawn_seed(private_random_state(parameters.random_state))
     # A number, whatever ``random_state`` is: it is kept.
-    imputer = LocalGaussianImputer(parameters.n_clusters, random_state=int(seed))
+    imputer = LocalGaussianImputer(parameters.n_clusters, random_state=seed)
     with step("missing entries", begins="missing entries"):
         return imputer._on(parameters.device)._fit(data)._on("auto")

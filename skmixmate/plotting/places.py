@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from ..inspection import as_seen_by, fitted_mixture
+from ..utils.random import drawn_seed
 from .members import array_of
 from .samples import predicted, rows
 
@@ -29,7 +30,7 @@ def embedded(estimator, X, mask, embedding, random_state) -> tuple[np.ndarray, A
         features = rows(mixture.impute(X, mask=mask))
     if embedding == "features":
         return components(features, " of features")
-    seed = int(random_state.randint(np.iinfo(np.int32).max))
+    seed = drawn_seed(random_state)
     # With a seed it warns of more than one process.
     umap = _import_umap().UMAP(random_state=seed, n_jobs=1)
     return np.asarray(umap.fit_transform(features)), ("UMAP 1", "UMAP 2")

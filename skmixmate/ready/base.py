@@ -23,7 +23,7 @@ from ..utils.parameter_checks import (
     check_path,
 )
 from ..utils.progress import reporting, say, step
-from ..utils.random import RandomState, private_random_state
+from ..utils.random import RandomState, drawn_seed, private_random_state
 from ..utils.validation import (
     Array,
     ArrayLike,
@@ -312,4 +312,4 @@ def _seed(random_state: RandomState) -> int:
     if isinstance(random_state, int | np.integer):
         private_random_state(random_state)  # It may be out of range.
         return int(random_state)
-    return int(private_random_state(random_state).randint(np.iinfo(np.int32).max))
+    return drawn_seed(private_random_state(random_state))

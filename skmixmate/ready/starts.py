@@ -9,6 +9,7 @@ from ..initializers import (
     spectral_labelings,
 )
 from ..utils.progress import say
+from ..utils.random import drawn_seed
 
 __all__ = ["any_sizes", "least_cut", "similar_sizes"]
 
@@ -39,7 +40,7 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
     """
     if n_clusters == 1:
         return Labelings([Labeling(np.zeros(len(X), dtype=np.intp))])
-    seeds = random_state.randint(np.iinfo(np.int32).max, size=2)
+    seeds = drawn_seed(random_state), drawn_seed(random_state)
     neighbors = spectral_labelings(X, n_clusters, seeds[1])
     if neighbors.blending > _CONTINUUM:
         say("classes blend into each other: clusters of similar sizes are sought")
@@ -68,7 +69,7 @@ def least_cut(X, n_clusters, random_state) -> Labelings:
     Labelings
         One, which knows the conductance of others.
     """
-    seed = random_state.randint(np.iinfo(np.int32).max)
+    seed = drawn_seed(random_state)
     found = spectral_labelings(X, n_clusters, seed)
 
     def cut(one: Labeling) -> float:
@@ -89,7 +90,7 @@ def similar_sizes(X, n_clusters, random_state) -> Labelings:
         return any_sizes(X, n_clusters, random_state)
     found = Labelings()
     for _ in range(4):
-        seed = random_state.randint(np.iinfo(np.int32).max)
+        seed = drawn_seed(random_state)
         found.add(
             SparseSubspaceClustering(n_clusters, merge=False, random_state=seed)
             .fit(X)

@@ -7,7 +7,13 @@ import torch
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-__all__ = ["RandomState", "private_random_state", "seeded_clone", "torch_generator"]
+__all__ = [
+    "RandomState",
+    "drawn_seed",
+    "private_random_state",
+    "seeded_clone",
+    "torch_generator",
+]
 
 # Of the parameter ``random_state``.
 RandomState = int | np.random.RandomState | None
@@ -40,11 +46,16 @@ def private_random_state(random_state: RandomState) -> np.random.RandomState:
         ) from error
 
 
+def drawn_seed(random_state: np.random.RandomState) -> int:
+    """Return a draw from ``random_state`` that seeds something else."""
+    return int(random_state.randint(2**31 - 1))
+
+
 def torch_generator(
     random_state: np.random.RandomState, offset: int = 0
 ) -> torch.Generator:
     """Return a CPU generator seeded by a draw from ``random_state`` and an offset."""
-    seed = int(random_state.randint(2**31 - 1)) + offset
+    seed = drawn_seed(random_state) + offset
     return torch.Generator("cpu").manual_seed(seed)
 
 
@@ -58,7 +69,7 @@ def seeded_clone(estimator, random_state: np.random.RandomState, *, only_unset=T
         return copy.deepcopy(estimator)
     estimator = clone(estimator)
     seeds = {
-        name: random_state.randint(np.iinfo(np.int32).max)
+        name: drawn_seed(random_state)
         for name, value in sorted(estimator.get_params().items())
         if name.split("__")[-1] == "random_state" and (value is None or not only_unset)
     }
