@@ -1,8 +1,12 @@
 """Batches from anywhere become one memory map."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_array_equal
 from torch.utils.data import DataLoader, TensorDataset
 
 from skmixmate.datasets import to_memmap
@@ -52,3 +56,36 @@ def test_a_failure_leaves_what_was_there(batches, error, match, tmp_path):
         to_memmap(batches, path)
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_numbers_that_a_dtype_does_not_hold_are_refused(tmp_path):
+    for array, dtype in (([[300, -1]], np.int8), ([[1e300]], np.float32)):
+        with pytest.raises(ValueError, match="does not hold all numbers of batch 0"):
+            to_memmap([np.array(array)], tmp_path / "X.npy", dtype=dtype)
+    kept = to_memmap([np.array([[1e300, np.inf]])], tmp_path / "X.npy")
+    assert_array_equal(kept, [[1e300, np.inf]])
+
+
+def test_masks_and_lists_of_rows_are_refused(tmp_path):
+    masked = np.ma.masked_array(np.ones((2, 3)), mask=np.eye(2, 3))
+    with pytest.raises(TypeError, match="without a mask"):
+        to_memmap([masked], tmp_path / "X.npy")
+    with pytest.raises(TypeError, match="Stack rows"):
+        to_memmap([[np.ones(3), np.zeros(3)]], tmp_path / "X.npy")
+
+
+def test_an_error_of_the_file_is_told_from_one_of_the_batches(tmp_path, monkeypatch):
+    def broken():
+        yield np.ones((2, 3))
+        raise FileNotFoundError("part 2")
+
+    with pytest.raises(FileNotFoundError, match=r"^part 2$"):
+        to_memmap(broken(), tmp_path / "X.npy")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"X\.npy' could not be written"):
+        to_memmap([np.ones((2, 3))], tmp_path / "X.npy")
+    assert not list(tmp_path.iterdir())

@@ -1,10 +1,7 @@
 """Batches from anywhere, written into one file that need not fit in memory."""
 
-import contextlib
 import os
-import struct
-import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,8 +9,7 @@ import numpy as np
 import numpy.typing
 from numpy.lib import format as npy
 
-# Of the file's header, with room for any number of rows: it is written last.
-_HEADER_BYTES = 256
+from ..utils.whole_files import written_whole
 
 
 def to_memmap(
@@ -72,27 +68,23 @@ def to_memmap(
     ((200, 6), dtype('float32'), (200,))
     """
     target = Path(path).resolve()
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    errors: list[OSError] = []
     try:
-        with open(partial, "xb") as file:
-            shape, kept = _write_rows(file, batches, dtype)
+        with written_whole(target) as file:
+            shape, kept = _write_rows(file, _told_of(batches, errors), dtype)
             file.seek(0)
-            file.write(_header(shape, kept))
-            # All of it is on the disk before it takes the place of another.
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
+            _write_header(file, shape, kept)
+    except OSError:
+        if errors:  # Of what batches are read from, not of this file.
+            raise errors[0] from None
+        raise
     return np.load(target, mmap_mode="r")
 
 
 def _write_rows(
     file: IO[bytes], batches: Iterable[Any], dtype: numpy.typing.DTypeLike | None
 ) -> tuple[tuple[int, ...], np.dtype]:
-    """Write rows after the place of the header; their shape and dtype."""
-    file.write(bytes(_HEADER_BYTES))
+    """Write rows after a header with no number of them; their shape and dtype."""
     kept = None if dtype is None else np.dtype(dtype)
     shape: tuple[int, ...] | None = None
     n_samples = 0
@@ -110,7 +102,9 @@ def _write_rows(
                 f"batches must hold numbers that dtype={kept} takes; batch {i} has "
                 f"dtype {array.dtype}. Give a dtype that holds all batches."
             )
-        shape = array.shape[1:]
+        if shape is None:
+            shape = array.shape[1:]
+            _write_header(file, (0, *shape), kept)
         n_samples += len(array)
         with np.errstate(over="ignore", invalid="ignore"):
             rows = np.ascontiguousarray(array, kept)
@@ -125,6 +119,15 @@ def _write_rows(
             "batches hold no samples; an iterator can be gone through once only."
         )
     return (n_samples, *shape), kept
+
+
+def _told_of(batches: Iterable[Any], errors: list[OSError]) -> Iterator[Any]:
+    """Batches, and the error with which they end."""
+    try:
+        yield from batches
+    except OSError as error:
+        errors.append(error)
+        raise
 
 
 def _is_held(array: np.ndarray, rows: np.ndarray) -> bool:
@@ -150,14 +153,11 @@ def _to_array(batch: Any) -> np.ndarray:
     return np.asarray(batch)
 
 
-def _header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
-    """The beginning of a file in version 1.0 of NumPy's format."""
+def _write_header(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Of the same length whatever the number of rows, which is known at the end."""
     told = {
         "descr": npy.dtype_to_descr(dtype),
         "fortran_order": False,
         "shape": tuple(map(int, shape)),
     }
-    magic = npy.magic(1, 0)
-    n_bytes = _HEADER_BYTES - len(magic) - 2
-    text = repr(told).encode("latin1").ljust(n_bytes - 1) + b"\n"
-    return magic + struct.pack("<H", n_bytes) + text
+    npy.write_array_header_1_0(file, told)

@@ -1,25 +1,20 @@
 """Files of JSON and arrays, written whole or not at all."""
 
-import contextlib
 import json
 import math
 import os
-import re
-import uuid
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
 
-__all__ = ["read_archive", "remove_drafts", "write_archive"]
+from ..utils.whole_files import written_whole
+
+__all__ = ["read_archive", "write_archive"]
 
 _TREE = "tree.json"
-# Of what is written and has no name yet.
-_DRAFT = re.compile(r"\.[0-9a-f]{32}\.part")
 # Of a zip file; what is newer than its format allows would be refused.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -52,7 +47,7 @@ def write_archive(
             f"There is no folder {os.fspath(target.parent)!r} to write "
             f"{target.name!r} into; make it first."
         )
-    with _written_whole(target) as file, zipfile.ZipFile(file, "w") as archive:
+    with written_whole(target) as file, zipfile.ZipFile(file, "w") as archive:
         # Not compressed: numbers with noise in them hardly get smaller.
         archive.writestr(zipfile.ZipInfo(_TREE, _EPOCH), json.dumps(tree))
         for i, array in enumerate(arrays):
@@ -94,13 +89,6 @@ def read_archive(path: str | os.PathLike[str]) -> tuple[Any, list[np.ndarray]]:
         ) from error
 
 
-def remove_drafts(folder: Path) -> None:
-    """Remove what writers that were killed have left in a folder."""
-    for path in folder.iterdir():
-        if _DRAFT.fullmatch(path.name):
-            path.unlink(missing_ok=True)
-
-
 def _info(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     info = archive.getinfo(name)
     if info.compress_type != zipfile.ZIP_STORED:
@@ -134,39 +122,3 @@ def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 
 def _member(i: int) -> str:
     return f"arrays/{i}.npy"
-
-
-@contextmanager
-def _written_whole(target: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of ``target`` once it is written."""
-    # Short, and of one writer alone.
-    draft = target.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        try:
-            with draft.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            if target.exists():
-                draft.chmod(target.stat().st_mode)
-            os.replace(draft, target)
-        except OSError as error:
-            kept = "the file that was there stands" if target.exists() else "no file"
-            raise OSError(
-                error.errno,
-                f"{os.fspath(target)!r} could not be written ({kept}): "
-                f"{error.strerror or error}",
-            ) from error
-    finally:
-        draft.unlink(missing_ok=True)
-    _flush_folder(target.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Let a new name reach the disk, where the system knows how."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..utils.estimator import package_version
-from .archive import read_archive, remove_drafts, write_archive
+from ..utils.whole_files import remove_drafts
+from .archive import read_archive, write_archive
 from .encoding import Decoder, Encoder
 
 __all__ = ["CHECKPOINT", "Checkpoints", "digest", "fingerprint"]
