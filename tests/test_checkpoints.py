@@ -2,6 +2,7 @@
 
 import errno
 import multiprocessing
+import os
 import time
 
 import joblib
@@ -20,6 +21,7 @@ from skmixmate import (
     MixMateClustering,
     SparseAutoencoder,
 )
+from skmixmate.base.checkpoints import RunCheckpoint
 from skmixmate.persistence import archive
 from skmixmate.persistence.checkpoints import Checkpoints
 from skmixmate.training import Trainer
@@ -368,13 +370,28 @@ def test_a_full_disk(name, tmp_path, monkeypatch):
 
 
 def test_what_a_killed_writer_leaves_is_removed(tmp_path):
-    draft = tmp_path / f".{'0' * 32}.part"
+    draft, of_another = (tmp_path / f".{digit * 32}.part" for digit in "01")
     other = tmp_path / "notes.part"
-    for path in (draft, other):
+    for path in (draft, of_another, other):
         path.write_bytes(b"half")
+    for path in (draft, other):
+        os.utime(path, (0, time.time() - 7200))
     new(MODELS[3], tmp_path).fit(X)
     assert not draft.exists()
+    # Somebody may be at it.
+    assert of_another.exists()
     assert other.exists()
+
+
+def test_an_interrupt_while_the_end_is_written_keeps_the_model(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunCheckpoint, "finish", interrupted)
+    with pytest.warns(RuntimeWarning, match="interrupted"):
+        found = new(MODELS[1], tmp_path, n_init=1).fit(X)
+    expected = new(MODELS[1], n_init=1).fit(X)
+    assert_array_equal(found.labels_, expected.labels_)
 
 
 @pytest.mark.parametrize(

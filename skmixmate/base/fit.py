@@ -192,14 +192,13 @@ class NetworkFit(FitInRuns):
         # Its callbacks keep a number or two of each sample.
         del trainer
         try:
-            last = self._last_pass(fitted)
+            fitted = replace(fitted, last=self._last_pass(fitted))
+            if checkpoint is not None and not interrupted:
+                checkpoint.finish(fitted)
         except KeyboardInterrupt:
             if self.processes is not None:
                 raise
             return fitted, True
-        fitted = replace(fitted, last=last)
-        if checkpoint is not None and not interrupted:
-            checkpoint.finish(fitted)
         return fitted, interrupted
 
     def _last_pass(self, fitted: Any) -> Any:

@@ -104,7 +104,13 @@ def input_of(X: Tensor, mask: Tensor | None) -> Input:
     empty_columns = None
     if missing is not None and missing.all(dim=0).any():
         empty_columns = missing.all(dim=0)
-    return Input(X, mask, is_tensor=False, empty_columns=empty_columns)
+    return Input(
+        X,
+        mask,
+        is_tensor=False,
+        empty_columns=empty_columns,
+        has_missing=missing is not None,
+    )
 
 
 def joined_inputs(first: Input, second: Input) -> Input:

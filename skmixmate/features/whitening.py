@@ -4,6 +4,7 @@ from typing import Self
 
 import numpy as np
 import scipy.linalg
+import torch
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -120,7 +121,9 @@ class PartialWhitening(
         n_components, power = self._checked_parameters()
         rows = self._drawn_rows(_num_samples(X))
         data = validate_samples(self, X, reset=True, allow_missing=False)
-        X = data.array[rows] if len(data.X) > len(rows) else data.array
+        if len(data.X) > len(rows):  # Of which a copy may be too large.
+            data = data._replace(X=data.X[torch.from_numpy(rows)])
+        X = data.array
         if hasattr(self, "_moments"):  # Of a stream that went before.
             del self._moments
         self.n_samples_seen_ = len(X)

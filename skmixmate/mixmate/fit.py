@@ -28,7 +28,7 @@ from ..training import (
 from ..utils.callers import warn_user
 from ..utils.progress import each, step
 from ..utils.random import drawn_seed, private_random_state
-from ..utils.validation import Input, missing_entries
+from ..utils.validation import Input
 from .network import (
     Criterion,
     FittedMixture,
@@ -333,7 +333,7 @@ def _imputer(
 ) -> LocalGaussianImputer | None:
     """What fills the samples in: a new one, or in a stream that of earlier batches."""
     imputer = None if earlier is None else earlier.imputer_
-    if missing_entries(data.X, data.mask) is None:
+    if not data.has_missing:
         return imputer
     if imputer is not None and not parameters.warm_start:
         unknown = torch.from_numpy(~imputer._require_model()["is_known"])

@@ -28,7 +28,6 @@ from ..utils.validation import (
     Array,
     ArrayLike,
     Input,
-    missing_entries,
     validate_samples,
 )
 from .answers import FittedAnswers
@@ -226,8 +225,7 @@ class ReadyMadeClusterer(FittedAnswers, ClusterMixin, VersionedEstimator):
         self.sample_shape_ = shape
 
     def _fitted_imputer(self, data: Input, seed: int) -> LocalGaussianImputer | None:
-        missing = missing_entries(data.X, data.mask)
-        if missing is None and not self.always_impute:
+        if not (data.has_missing or self.always_impute):
             return None
         n_clusters = _N_TO_IMPUTE if self.n_clusters == "auto" else self.n_clusters
         imputer = LocalGaussianImputer(

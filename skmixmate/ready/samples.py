@@ -55,8 +55,10 @@ def completed(
     imputer: LocalGaussianImputer | None, data: Input
 ) -> tuple[Input, Tensor | None]:
     """Samples filled in, the mean where nothing is observed, and how much was seen."""
+    if imputer is None:
+        return data, None
     missing = missing_entries(data.X, data.mask)
-    if imputer is None or missing is None:
+    if missing is None:
         return data, None
     X, _ = imputer._filled(data)
     # Of nothing, the mean still tells which cluster is the likeliest.

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from typing import IO
 
 __all__ = ["remove_drafts", "written_whole"]
 
+# After which a writer is not at it any more.
+_SECONDS_OF_A_WRITER = 3600
 # Of what is written and has no name yet.
 _DRAFT = re.compile(r"\.[0-9a-f]{32}\.part")
 
@@ -52,7 +55,12 @@ def _flush_folder(folder: Path) -> None:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Remove what writers that were killed have left in a folder."""
+    """Remove what writers that were killed have left in a folder, if it is old.
+
+    What is not may be of a writer that still goes on, as one whose successor has come.
+    """
     for path in folder.iterdir():
         if _DRAFT.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # Another one was sooner.
+                if time.time() - path.stat().st_mtime > _SECONDS_OF_A_WRITER:
+                    path.unlink()
