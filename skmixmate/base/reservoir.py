@@ -52,6 +52,20 @@ class Reservoir:
         """Whether it still holds every sample of the stream."""
         return len(self) == self.n_seen
 
+    def of_size(self, size: int) -> "Reservoir":
+        """The reservoir with another size, if it can have that.
+
+        It cannot grow once it has let samples go, or later ones would be too many.
+        """
+        if size > self.size:
+            return replace(self, size=size) if self.has_all else self
+        if self.keys is None or len(self.keys) <= size:
+            return replace(self, size=size)
+        kept = np.sort(np.argpartition(self.keys, size - 1)[:size])
+        mask = None if self.mask is None else self.mask[kept]
+        X: np.ndarray = self.X[kept]  # type: ignore[index]
+        return replace(self, size=size, X=X, mask=mask, keys=self.keys[kept])
+
     def added(self, data: Input, random_state: np.random.RandomState) -> "Reservoir":
         """The reservoir after a batch; this one stays as it is.
 

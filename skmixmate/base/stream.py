@@ -184,7 +184,9 @@ def _stream_of(parameters: NetworkParameters, earlier: Any | None) -> Stream:
         return Stream(Reservoir(parameters.init_size))
     earlier.check_same_model(parameters)
     if earlier._stream is not None:
-        return earlier._stream
+        stream: Stream = earlier._stream
+        reservoir = stream.reservoir.of_size(parameters.init_size)
+        return replace(stream, reservoir=reservoir)
     # After `fit`, whose samples another start would know nothing of.
     return Stream(Reservoir(parameters.init_size), n_at_start=None)
 

@@ -62,7 +62,8 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
           group_size, n_features).
     init_size : int, default=5000
         Largest number of samples that the first atoms are drawn from, and that
-        `partial_fit` keeps.
+        `partial_fit` keeps. Of a stream it can be lowered, and raised until samples
+        were let go.
     n_init : int, default=1
         Number of runs from different starts; the one with the lowest ``loss_`` is kept.
     learning_rate : float, default=0.003
@@ -274,7 +275,8 @@ class SparseAutoencoder(BaseSparseAutoencoder):
         The first atoms; see `GroupSparseAutoencoder`. Each atom is a group here.
     init_size : int, default=5000
         Largest number of samples that the first atoms are drawn from, and that
-        `partial_fit` keeps.
+        `partial_fit` keeps. Of a stream it can be lowered, and raised until samples
+        were let go.
     n_init : int, default=1
         Number of runs from different starts; the one with the lowest ``loss_`` is kept.
     learning_rate : float, default=0.003

@@ -98,7 +98,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
           of X, as samples are; to go on from a fitted estimator, use ``warm_start``.
     init_size : int, default=5000
         Largest number of samples that the first clusters are found on, and that
-        `partial_fit` keeps.
+        `partial_fit` keeps. Of a stream it can be lowered, and raised until samples
+        were let go.
     n_init : int, default=1
         Number of runs from different starts; the one with the lowest ``criterion_`` is
         kept.

@@ -1,6 +1,7 @@
 """What `partial_fit` makes of a stream: its reservoir, its starts, its labels."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import skmixmate
 from skmixmate import MixMateClustering
 from skmixmate.base import stream
 from skmixmate.metrics import clustering_accuracy
+from skmixmate.mixmate.network import FittedMixture
 
 from .conftest import small_model, with_missing
 
@@ -246,3 +248,45 @@ def test_labels_of_chance_are_not_unlike():
     assert alike.unlikeness() < 0.05
     other = np.array([0, 0, 0, 0, 0, 0, 0, 100])
     assert stream.Stream(reservoir, 10, counts[0], other).unlikeness() > 0.7
+
+
+def test_the_reservoir_takes_another_size(blobs):
+    X, _ = blobs
+    model, _ = learned(streaming_model(init_size=300), X[:400], 4)
+    before = state(model)
+    model.set_params(init_size=100).partial_fit(X[400:450])
+    assert len(state(model)) == 100
+    # Still those with the lowest numbers.
+    new = state(model).keys[np.isin(state(model).keys, before.keys)]
+    assert set(new) <= set(np.sort(before.keys)[:100])
+    model.set_params(init_size=500).partial_fit(X[450:500])
+    assert state(model).size == 100
+    assert len(state(model)) == 100
+    grows, _ = learned(streaming_model(init_size=300), X[:200], 2)
+    grows.set_params(init_size=500).partial_fit(X[200:500])
+    assert len(state(grows)) == 500
+
+
+def test_weights_of_a_stream_count_every_sample_once(blobs):
+    """Those drawn beside a batch were counted when they came."""
+    X, _ = blobs
+    model = streaming_model(fit_weights=True, init_size=1000)
+    counted = np.zeros(5)
+    for batch in np.array_split(X, 5):
+        model.partial_fit(batch)
+        counted = model.cluster_sizes_ / model.cluster_sizes_.sum()
+    # Responsibilities are nearly one or zero, of a model that changed a little.
+    np.testing.assert_allclose(model.weights_, counted, atol=0.02)
+
+
+def test_a_model_in_the_unit_of_another_says_the_same(blobs):
+    X, _ = blobs
+    model = streaming_model().fit(X)
+    fitted = FittedMixture.from_estimator(model)
+    assert fitted.intercept_scaling_ is not None
+    other = replace(fitted, scale_=2.0 * fitted.scale_)
+    # Codes are half as large, and so is what they cost each.
+    moved = streaming_model(alpha=model.alpha / 2.0).fit(X)
+    fitted.in_unit_of(other).store(moved)
+    assert moved.scale_ == 2.0 * model.scale_
+    np.testing.assert_allclose(moved.reconstruct(X), model.reconstruct(X), rtol=1e-6)
