@@ -1,5 +1,6 @@
 """What a fit writes down after epochs, so that another one can go on from there."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,13 @@ from ..utils.random import drawn_seed, private_random_state
 from ..utils.validation import Input
 from .training import FittedAttributes, load_optimizer_state, optimizer_state
 
-__all__ = ["RunCheckpoint", "arrays_of", "checkpoints_of", "described", "network_of"]
+__all__ = [
+    "RunCheckpoint",
+    "arrays_of",
+    "checkpoints_of",
+    "identity_of",
+    "network_of",
+]
 
 # What may be another when a fit goes on.
 _FREE = {"checkpoint_dir", "checkpoint_every", "n_jobs", "verbose"}
@@ -37,19 +44,37 @@ def checkpoints_of(
     OSError, TypeError, ValueError
         If there are some of another fit, or damaged ones, or there can be none.
     """
-    identity = {
-        name: fingerprint(value, name)
-        for name, value in estimator.get_params(deep=False).items()
-        if name not in _FREE
-    }
-    identity["the estimator"] = fingerprint(type(estimator).__name__, "")
-    identity["X"] = described(data.X)
-    identity["mask"] = described(data.mask)
+    identity = identity_of(estimator, data, fingerprint, _FREE)
     identity["the fit before"] = _described_fit(earlier)
     seed = drawn_seed(private_random_state(None))
     checkpoints = Checkpoints(folder, identity, seed)
     checkpoints.check(n_runs)
     return checkpoints
+
+
+def identity_of(
+    estimator, data: Input, describe: Callable[[Any, str], str], free: set[str]
+) -> dict[str, str]:
+    """What makes a fit another than others, by name.
+
+    Parameters
+    ----------
+    estimator : estimator
+    data : Input
+        Its samples.
+    describe : callable
+        From the value and the name of a parameter to words that tell it from others.
+    free : set of str
+        Parameters that may be others.
+    """
+    identity = {
+        name: describe(value, name)
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in free
+    }
+    identity["the estimator"] = describe(type(estimator).__name__, "")
+    identity["X"], identity["mask"] = _described(data.X), _described(data.mask)
+    return identity
 
 
 def _described_fit(earlier: FittedAttributes | None) -> str:
@@ -61,7 +86,7 @@ def _described_fit(earlier: FittedAttributes | None) -> str:
     return f"one of {len(losses['loss'])} epochs #{found.rpartition('#')[2]}"
 
 
-def described(values: Tensor | None) -> str:
+def _described(values: Tensor | None) -> str:
     """Shape, dtype and a digest of as many rows, evenly spaced, as are soon read."""
     if values is None:
         return fingerprint(None, "")

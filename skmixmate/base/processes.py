@@ -1,6 +1,5 @@
 """A fit by many processes: what they agree on, and what the first one does for all."""
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -9,10 +8,10 @@ import numpy as np
 
 from ..distributed import Processes
 from ..modules import UnfoldedEncoder
-from ..persistence.checkpoints import Checkpoints
+from ..persistence.checkpoints import Checkpoints, without_address
 from ..utils.random import drawn_seed, private_random_state
 from ..utils.validation import Input
-from .checkpoints import arrays_of, described, network_of
+from .checkpoints import arrays_of, identity_of, network_of
 from .parameters import NetworkParameters
 
 __all__ = [
@@ -57,15 +56,10 @@ def check_alike(estimator, data: Input, processes: Processes) -> None:
     ValueError
         Naming what differs.
     """
-    values = {
-        # Without addresses, which always differ.
-        name: re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(value))
-        for name, value in estimator.get_params(deep=False).items()
-        if name not in _FREE
-    }
-    values["the estimator"] = type(estimator).__name__
-    values["X"] = described(data.X)
-    values["mask"] = described(data.mask)
+    # Functions of the user's too, which no file could hold.
+    values = identity_of(
+        estimator, data, lambda value, _: without_address(value), _FREE
+    )
     processes.check_same(values)
 
 

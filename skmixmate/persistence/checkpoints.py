@@ -14,7 +14,7 @@ from ..utils.whole_files import remove_drafts
 from .archive import read_archive, write_archive
 from .encoding import Decoder, Encoder
 
-__all__ = ["CHECKPOINT", "Checkpoints", "digest", "fingerprint"]
+__all__ = ["CHECKPOINT", "Checkpoints", "digest", "fingerprint", "without_address"]
 
 # To be raised when files change so that earlier versions cannot read them.
 _FORMAT = 1
@@ -157,11 +157,15 @@ def fingerprint(value: Any, name: str) -> str:
             f"With checkpoint_dir, parameters have to be such as can be saved: {error}"
         ) from error
     content = json.dumps([node, encoder.objects]).encode()
-    # Without addresses, which tell nothing.
-    shown = " ".join(re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(value)).split())
+    shown = " ".join(without_address(value).split())
     if len(shown) > _LONGEST:
         shown = f"{shown[:_LONGEST]}..."
     return f"{shown} #{digest(content, *encoder.arrays)}"
+
+
+def without_address(value: Any) -> str:
+    """The repr of a value less where in memory it is, which tells nothing."""
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(value))
 
 
 def digest(*parts: bytes | np.ndarray) -> str:
