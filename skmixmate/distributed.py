@@ -154,6 +154,10 @@ class Processes:
 
 
 _active: Processes | None = None
+# Of this process so far, and so of all others: contexts have addresses of their own in
+# a store that outlives them, as that of torchrun does, where else a process could go to
+# one that another has left.
+_n_contexts = 0
 
 
 def active_processes() -> Processes | None:
@@ -260,7 +264,7 @@ def process_group(
             stack.enter_context(torch.cuda.device(gpu))
         _begin(
             "cpu:gloo,cuda:nccl" if uses_gpus else "gloo",
-            init_method=init_method,
+            init_method,
             timeout=timedelta(seconds=timeout),
             rank=-1 if rank is None else rank,
             world_size=-1 if world_size is None else world_size,
@@ -275,9 +279,22 @@ def process_group(
             dist.destroy_process_group()
 
 
-def _begin(backend: str, **options) -> None:
+def _begin(
+    backend: str, init_method: str, *, timeout: timedelta, rank: int, world_size: int
+) -> None:
+    global _n_contexts
     try:
-        dist.init_process_group(backend, **options)
+        found = dist.rendezvous(init_method, rank, world_size, timeout=timeout)
+        store, rank, world_size = next(found)
+        store.set_timeout(timeout)
+        _n_contexts += 1
+        dist.init_process_group(
+            backend,
+            store=dist.PrefixStore(f"process_group_{_n_contexts}", store),
+            timeout=timeout,
+            rank=rank,
+            world_size=world_size,
+        )
     except (RuntimeError, ValueError) as error:
         raise type(error)(
             "The processes do not find each other. Start the script by torchrun "

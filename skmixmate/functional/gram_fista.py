@@ -3,10 +3,12 @@
 `gram_encode` computes what `fista` computes with `residual_term`, without touching the
 features again in each iteration. Autograd would keep every step of every iteration and
 add up the gradients of each; here a few products make them, for the samples that have
-one.
+one. On a CPU a few samples at a time go through all iterations, so that their codes
+stay in its cache.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -15,6 +17,11 @@ from torch import Tensor
 from .fista import Encoded, Prox, extrapolate, momenta
 
 __all__ = ["gram_encode"]
+
+# In the codes of the samples that each thread of a CPU encodes at a time. Half and
+# twice as many take about as long, with 3 to 100 dictionaries.
+_TILE_NUMBERS = 2**17
+_LEAST_TILE_SAMPLES = 64
 
 
 def gram_encode(
@@ -114,6 +121,21 @@ class _Problem(NamedTuple):
     step: Tensor
     prox: Prox
 
+    @property
+    def tiles(self) -> list[slice]:
+        """Samples that are encoded together, of which there may be none."""
+        K, P, n_samples = self.C.shape
+        n_tiles = 1
+        if self.C.device.type == "cpu":
+            most = _TILE_NUMBERS * torch.get_num_threads() // (K * P)
+            most = max(most, _LEAST_TILE_SAMPLES)
+            n_tiles = max(-(-n_samples // most), 1)
+        size = -(-n_samples // n_tiles)
+        return [slice(i * size, (i + 1) * size) for i in range(n_tiles)]
+
+    def of(self, tile: slice) -> "_Problem":
+        return self._replace(C=self.C[..., tile].contiguous())
+
     def threshold(self, V: Tensor) -> Tensor:
         """Codes (K, P, b) in units of the step after the proximal step."""
         return self.prox.forward(V.mT, self.step).mT
@@ -143,18 +165,21 @@ class _GramEncoder(torch.autograd.Function):
         C = (D.flatten(0, 1) @ X.T).unflatten(0, D.shape[:2])
         identity = torch.eye(D.shape[1], dtype=D.dtype, device=D.device)
         problem = _Problem(C, gram, identity - step * gram, step, prox)
-        layers = []
-        for layer in problem.layers(n_iter, are_kept=keeps_layers):
-            if keeps_layers:
-                layers.append(layer)
-        Z = step * problem.threshold(layer.V)
-        squared_residuals = torch.baddbmm(C, gram, Z, beta=-2).mul_(Z).sum(1)
-        squared_residuals += X.square().sum(-1)
+        codes = torch.empty_like(C)
+        squared_residuals = X.square().sum(-1).repeat(len(D), 1)
+        kept = []
+        for tile in problem.tiles:
+            part = problem.of(tile)
+            for layer in part.layers(n_iter, are_kept=keeps_layers):
+                if keeps_layers and layer.E is not None:
+                    kept += layer
+            Z = torch.mul(step, part.threshold(layer.V), out=codes[..., tile])
+            products = torch.baddbmm(part.C, gram, Z, beta=-2).mul_(Z)
+            squared_residuals[:, tile] += products.sum(1)
         # Saved like this, they are freed by the backward pass.
-        kept = [one for layer in layers[1:] for one in layer]
         ctx.save_for_backward(D, X, C, gram, problem.A, step, *kept)
         ctx.options = prox, n_iter, keeps_layers
-        return Z.mT, squared_residuals
+        return codes.mT, squared_residuals
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -164,17 +189,20 @@ class _GramEncoder(torch.autograd.Function):
         problem = _Problem(C, gram, A, step, prox)
         gradients = codes_grad.mT, squared_residuals_grad.unsqueeze(1)
         if keeps_layers:
-            later = map(_Layer, kept[::2], kept[1::2])
-            layers = [_Layer(None, C), *later]
-            D_grad = _kept_backward(D, X, problem, layers, gradients)
+            D_grad = _kept_backward(D, X, problem, n_iter, kept, gradients)
         else:
             D_grad = _again_backward(D, X, problem, n_iter, gradients)
         return D_grad, None, None, None, None, None, None
 
 
-def _kept_backward(D, X, problem, layers, gradients) -> Tensor:
+def _kept_backward(D, X, problem, n_iter, kept, gradients) -> Tensor:
     """Gradient of the dictionaries from the layers of all samples."""
-    C_grad, gram_grad = _backward(problem, layers, *gradients)
+    later = map(_Layer, kept[::2], kept[1::2])
+    C_grad, gram_grad = _backward(
+        problem,
+        lambda part: [_Layer(None, part.C), *itertools.islice(later, n_iter - 1)],
+        *gradients,
+    )
     D_grad = (gram_grad + gram_grad.mT) @ D
     D_grad.flatten(0, 1).addmm_(C_grad.flatten(0, 1), X)
     return D_grad
@@ -190,10 +218,9 @@ def _again_backward(D, X, problem, n_iter, gradients) -> Tensor:
     rows = matters.byte().topk(n_most, sorted=False).indices
     index = rows.unsqueeze(1)
     index_of_codes = index.expand(-1, D.shape[1], -1)
-    problem = problem._replace(C=problem.C.gather(2, index_of_codes))
     C_grad, gram_grad = _backward(
-        problem,
-        list(problem.layers(n_iter, are_kept=True)),
+        problem._replace(C=problem.C.gather(2, index_of_codes)),
+        lambda part: list(part.layers(n_iter, are_kept=True)),
         Z_grad.gather(2, index_of_codes),
         value_grad.gather(2, index),
     )
@@ -205,13 +232,30 @@ def _again_backward(D, X, problem, n_iter, gradients) -> Tensor:
 
 
 def _backward(
-    problem: _Problem, layers: list[_Layer], Z_grad: Tensor, value_grad: Tensor
+    problem: _Problem,
+    layers_of: Callable[[_Problem], list[_Layer]],
+    Z_grad: Tensor,
+    value_grad: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of C (K, P, b) and of the Gram matrices (K, P, P).
 
-    ``Z_grad`` is (K, P, b), of the codes, and ``value_grad`` (K, 1, b), of the squared
-    residuals.
+    ``layers_of`` is called with tiles of the problem in turn; ``Z_grad`` is (K, P, b),
+    of the codes, and ``value_grad`` (K, 1, b), of the squared residuals.
     """
+    C_grad = torch.empty_like(problem.C)
+    gram_grad = torch.zeros_like(problem.gram)
+    for tile in problem.tiles:
+        part = problem.of(tile)
+        C_grad[..., tile], part_gram_grad = _backward_of_tile(
+            part, layers_of(part), Z_grad[..., tile], value_grad[..., tile]
+        )
+        gram_grad += part_gram_grad
+    return C_grad, gram_grad
+
+
+def _backward_of_tile(
+    problem: _Problem, layers: list[_Layer], Z_grad: Tensor, value_grad: Tensor
+) -> tuple[Tensor, Tensor]:
     step = problem.step
     Z = step * problem.threshold(layers[-1].V)
     weighted = value_grad * Z

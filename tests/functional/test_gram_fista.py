@@ -67,6 +67,26 @@ def test_every_shape(seed, few_matter, **sizes):
 
 
 @few_or_many
+@pytest.mark.parametrize("n_iter", [1, 2, 5])
+@pytest.mark.parametrize("n_samples", [0, 1, 3, 4, 10])
+def test_tiles_of_three_samples(n_samples, n_iter, few_matter, monkeypatch):
+    monkeypatch.setattr(gram_fista, "_TILE_NUMBERS", 0)
+    monkeypatch.setattr(gram_fista, "_LEAST_TILE_SAMPLES", 3)
+    of_these = problem(n_iter, n_samples=n_samples)
+    sizes = []
+    plain_layers = gram_fista._Problem.layers
+
+    def layers(self, *arguments, **options):
+        sizes.append(self.C.shape[2])
+        return plain_layers(self, *arguments, **options)
+
+    monkeypatch.setattr(gram_fista._Problem, "layers", layers)
+    assert_fast_is_plain(*of_these, L1(), n_iter, few_matter)
+    assert max(sizes) <= 3
+    assert sum(sizes[: -(-n_samples // 3)]) == n_samples
+
+
+@few_or_many
 def test_samples_without_weight_have_no_part_in_the_gradient(few_matter):
     X, D, gram, step = problem(0)
     chosen = torch.tensor([1, 2, 7])
