@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pickle
+import time
 import traceback
 
 import numpy as np
@@ -61,14 +62,28 @@ def in_group(folder, function, n_processes=2, timeout=60.0, **options):
 
     An exception is returned as it is; None of a process that has died.
     """
+
+    def within(rank):
+        with process_group(
+            "gloo",
+            init_method=f"file://{folder}/store",
+            rank=rank,
+            world_size=n_processes,
+            timeout=timeout,
+            **options,
+        ):
+            result = function(rank)
+        assert active_processes() is None
+        return result
+
+    return in_forks(folder, within, n_processes)
+
+
+def in_forks(folder, function, n_processes):
     folder.mkdir(exist_ok=True)
     fork = multiprocessing.get_context("fork")
     processes = [
-        fork.Process(
-            target=in_a_fork,
-            args=(folder, function, rank, n_processes),
-            kwargs={"timeout": timeout, **options},
-        )
+        fork.Process(target=in_a_fork, args=(folder, function, rank))
         for rank in range(n_processes)
     ]
     for process in processes:
@@ -90,15 +105,10 @@ def in_group(folder, function, n_processes=2, timeout=60.0, **options):
     return results
 
 
-def in_a_fork(folder, function, rank, n_processes, **options):
+def in_a_fork(folder, function, rank):
     torch.set_num_threads(1)
     try:
-        where = f"file://{folder}/store"
-        with process_group(
-            "gloo", init_method=where, rank=rank, world_size=n_processes, **options
-        ):
-            result = function(rank)
-        assert active_processes() is None
+        result = function(rank)
     except Exception as error:
         traceback.print_exc()
         result = error
@@ -368,6 +378,25 @@ def test_a_context_is_entered_once(tmp_path):
     (found,) = in_group(tmp_path, twice, n_processes=1)
     assert isinstance(found, RuntimeError)
     assert "has a process group already" in str(found)
+
+
+def test_contexts_one_after_another(tmp_path, monkeypatch):
+    """By the store of torchrun, which keeps what processes of an earlier one wrote."""
+    store = torch.distributed.TCPStore("localhost", 0, is_master=True)
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", str(store.port))
+
+    def twice(rank):
+        ranks = []
+        for _ in range(2):
+            with process_group("gloo", rank=rank, world_size=2, timeout=5.0) as group:
+                ranks.append(group.from_first(lambda: group.size))
+            # The others come to the next one first.
+            time.sleep(0.5 * (1 - rank))
+        return ranks
+
+    assert in_forks(tmp_path, twice, 2) == [[2, 2], [2, 2]]
 
 
 def test_a_process_that_does_not_come(tmp_path):
