@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
@@ -18,6 +18,7 @@ from skmixmate import (
     MixMateClustering,
     SparseAutoencoder,
 )
+from skmixmate.base import parts
 from skmixmate.base.fit import NetworkFit
 from skmixmate.model_selection import cluster_stability
 from skmixmate.utils.parallel import side_by_side
@@ -209,3 +210,91 @@ def test_stability_in_processes(clusterer):
     expected = cluster_stability(clusterer, X, n_repeats=3, random_state=0)
     found = cluster_stability(clusterer, X, n_repeats=3, random_state=0, n_jobs=2)
     assert_array_equal(found, expected)
+
+
+METHODS_OF_ALL = ("predict", "transform", "score_samples")
+METHODS = {
+    MixMateClustering: (*METHODS_OF_ALL, "predict_proba"),
+    GroupSparseAutoencoder: METHODS_OF_ALL,
+    EmbeddingClustering: (
+        *(*METHODS_OF_ALL, "predict_proba"),
+        *("outlier_scores", "compute_features"),
+    ),
+}
+MODELS_WITH_PARTS = [MODELS[1], MODELS[2], EmbeddingClustering(3)]
+
+
+@pytest.fixture
+def parts_of_40(monkeypatch):
+    monkeypatch.setattr(parts, "_LEAST_ROWS", 40)
+
+
+def fitted_once(model, **parameters):
+    return clone(model).set_params(random_state=0, **parameters).fit(X_WITH_GAPS)
+
+
+@pytest.mark.parametrize("model", MODELS_WITH_PARTS, ids=lambda m: type(m).__name__)
+def test_parts_of_new_samples_in_threads(model, parts_of_40, capsys, tmp_path):
+    alone = fitted_once(model)
+    at_once = fitted_once(model).set_params(n_jobs=2, verbose=1)
+    for name in METHODS[type(model)]:
+        expected = getattr(alone, name)(X_WITH_GAPS)
+        capsys.readouterr()
+        with joblib.parallel_config("threading"):
+            found = getattr(at_once, name)(X_WITH_GAPS)
+            assert "160 samples in 4 parts, 2 at once" in capsys.readouterr().out
+            out = np.lib.format.open_memmap(
+                tmp_path / name, "w+", expected.dtype, expected.shape
+            )
+            assert getattr(at_once, name)(X_WITH_GAPS, out=out) is out
+        assert found.dtype == expected.dtype
+        assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+        assert_array_equal(out, found)
+    # Not for all of them.
+    assert at_once.n_jobs == 2
+    assert at_once.verbose == 1
+
+
+def test_parts_of_a_file_in_processes(parts_of_40, tmp_path):
+    np.save(tmp_path / "X.npy", X)
+    samples = np.load(tmp_path / "X.npy", mmap_mode="r")
+    mask = ~np.isnan(X_WITH_GAPS)
+    model = fitted_once(MODELS[1])
+    expected = model.predict_proba(X, mask)
+    found = model.set_params(n_jobs=2).predict_proba(samples, mask)
+    assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_parts_give_a_frame_where_one_is_asked_for(parts_of_40):
+    pytest.importorskip("pandas")
+    model = fitted_once(MODELS[1]).set_output(transform="pandas")
+    expected = model.transform(X)
+    with joblib.parallel_config("threading", n_jobs=2):
+        found = model.transform(X)
+    assert list(found.columns) == list(expected.columns)
+    assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [X[:79], torch.from_numpy(X), X.tolist()],
+    ids=["few", "a tensor", "no array"],
+)
+def test_what_is_not_taken_in_parts(samples, parts_of_40, monkeypatch):
+    monkeypatch.setattr(parts, "side_by_side", None)
+    model = fitted_once(MODELS[1])
+    expected = model.predict(samples)
+    assert_array_equal(model.set_params(n_jobs=2).predict(samples), expected)
+
+
+def test_errors_of_parts(parts_of_40):
+    model = fitted_once(MODELS[1], n_jobs=2)
+    with joblib.parallel_config("threading"):
+        with pytest.raises(ValueError, match="6 features"):
+            model.predict(X[:, :5])
+        with pytest.raises(ValueError, match="mask must have the shape"):
+            model.predict(X, np.ones((160, 5), dtype=bool))
+        with pytest.raises(ValueError, match="out must have the shape"):
+            model.predict(X, out=np.empty(159, dtype=int))
+    with pytest.raises(ValueError, match="n_jobs must"):
+        model.set_params(n_jobs=0).predict(X)

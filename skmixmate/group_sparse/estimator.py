@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor
 
 from ..base.estimator import NetworkEstimatorMixin
+from ..base.parts import in_parts
 from ..utils.device import plain_arithmetic
 from ..utils.estimator import VersionedEstimator
 from ..utils.validation import Array, ArrayLike, with_nan
@@ -34,6 +35,7 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, VersionedEstimator):
     _fit_type = AutoencoderFit
     _size_names: tuple[str, str | None]
 
+    @in_parts
     def transform(
         self,
         X: ArrayLike,
@@ -96,6 +98,7 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, VersionedEstimator):
             )
         return codes @ D * self.scale_
 
+    @in_parts
     def predict(
         self,
         X: ArrayLike,
@@ -125,6 +128,7 @@ class BaseSparseAutoencoder(NetworkEstimatorMixin, VersionedEstimator):
             X, mask, lambda output: strongest_groups(output, self.group_size_), out
         )
 
+    @in_parts
     def score_samples(
         self,
         X: ArrayLike,

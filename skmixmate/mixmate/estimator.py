@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ..base.estimator import NetworkEstimatorMixin
+from ..base.parts import in_parts
 from ..base.samples import like_input
 from ..modules import DictionaryMixture, MixtureOutput
 from ..penalties import Penalty
@@ -148,7 +149,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         Number of runs of ``n_init`` that go on at once, in processes of joblib; None is
         one, or what `joblib.parallel_config` says, and -1 as many as there are cores.
         Each has its share of PyTorch's threads. On a GPU, and with callbacks, runs
-        follow one another.
+        follow one another. Of new samples, where an array has 20,000 or more, `predict`
+        and what else takes ``out`` does as many parts at once.
     checkpoint_dir : str or path-like, default=None
         Folder in which `fit` writes down how far it is, a file for each run of
         ``n_init``. A fit with the same parameters and samples goes on from there, with
@@ -336,6 +338,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         self.device = device
         self.verbose = verbose
 
+    @in_parts
     def predict(
         self,
         X: ArrayLike,
@@ -362,6 +365,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         """
         return self._from_energies(X, mask, lambda E: E.argmin(dim=1), out)
 
+    @in_parts
     def predict_proba(
         self,
         X: ArrayLike,
@@ -389,6 +393,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         data = self._validate(X, mask)
         return like_input(data, self._probabilities(data, out))
 
+    @in_parts
     def transform(
         self,
         X: ArrayLike,
@@ -428,6 +433,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
 
         return self._compute(data, probabilities, out, with_codes=False)
 
+    @in_parts
     def score_samples(
         self,
         X: ArrayLike,

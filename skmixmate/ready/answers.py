@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ..base.parts import in_parts
 from ..base.samples import like_input, mean_score
 from ..mixmate import NeighborVoting
 from ..utils.device import plain_arithmetic
@@ -29,6 +30,7 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     ``features_``, ``imputer_``, ``voting_``, ``sample_shape_`` and ``_oddness``.
     """
 
+    @in_parts
     def predict(
         self,
         X: ArrayLike,
@@ -67,6 +69,7 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             out,
         )
 
+    @in_parts
     def predict_proba(
         self,
         X: ArrayLike,
@@ -101,6 +104,7 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             X, mask, lambda found: voting._predict_proba(found.Z, found.trust), out
         )
 
+    @in_parts
     def transform(
         self,
         X: ArrayLike,
@@ -133,6 +137,7 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         voting = self._voter()
         return self._answers(X, mask, lambda found: voting.transform(found.Z), out)
 
+    @in_parts
     def score_samples(
         self,
         X: ArrayLike,
@@ -165,6 +170,7 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         voting = self._voter()
         return self._answers(X, mask, lambda found: voting.score_samples(found.Z), out)
 
+    @in_parts
     def outlier_scores(
         self,
         X: ArrayLike,
@@ -246,6 +252,7 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         return mean_score(self.score_samples(X, mask), sample_weight)
 
+    @in_parts
     def compute_features(
         self,
         X: ArrayLike,
