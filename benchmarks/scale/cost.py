@@ -1,9 +1,9 @@
 """What an epoch costs, by the shape of the model: ``python -m benchmarks.scale.cost``.
 
 Epochs and labels of `skmixmate.MixMateClustering` on generated samples of several
-shapes, in batches of 256, on one thread. To their times a formula is fitted, nanoseconds
-of each kind of work with non-negative factors, least squares of relative errors; and it
-is held against shapes that it was not fitted to, and against MNIST. Stored as
+shapes, in batches of 256, on one thread. A formula is fitted to their times, factors of
+each kind of work that are not negative, by least squares of relative errors; and it is
+held against shapes that it was not fitted to, and against MNIST. Stored as
 ``benchmarks/results/scale/cost.json``.
 """
 

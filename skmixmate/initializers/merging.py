@@ -70,7 +70,8 @@ class Labelings(list[Labeling]):
 
     ``conductance`` gives that of any labels in the graph of neighbours that these come
     from, if there is one; a cluster without samples counts as one all of whose edges
-    leave it. ``blending`` is the `blending` of parts of that graph, NaN if unknown.
+    leave it. ``blending`` is the `blending` of parts of that graph, NaN where too few
+    samples tell it.
     """
 
     conductance: Callable[[np.ndarray], float] | None = None

@@ -39,6 +39,9 @@ _DENSE_SIZE = 200
 _EIGENVECTOR_RATIOS = (1.5, 1.25)
 _CLUSTER_RATIOS = (4.0, 3.0, 2.0, 1.5)
 _MOST_MORE_CLUSTERS = 40
+# Parts of fewer samples on average are tied to all others by some of their neighbours,
+# so that their merges tell nothing.
+_LEAST_OF_PART = 50
 # Other draws of k-means may cut where it matters.
 _N_DRAWS = 2
 # By how much the others have to be better: a criterion knows classes of about one size,
@@ -265,7 +268,7 @@ def spectral_partitions(
     for number in each("clusters of eigenvectors", numbers * _N_DRAWS):
         parts = clusters(number, number)
         add(merged_clusters(affinity, parts, n_clusters, exponent), _HANDICAP)
-        if number >= 2 * n_clusters:
+        if 2 * n_clusters <= number <= n_samples // _LEAST_OF_PART:
             blendings.append(blending(affinity, parts, n_clusters))
     if blendings:
         found.blending = float(np.mean(blendings))

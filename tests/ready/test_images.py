@@ -104,6 +104,11 @@ def test_sizes_are_left_open_unless_classes_blend(is_continuum, monkeypatch):
     monkeypatch.setattr(starts, "similar_sizes", lambda *_: sought.append(1))
     starts.any_sizes(X, 6, np.random.RandomState(0))
     assert len(sought) == is_continuum
+    # Parts of fewer than fifty samples blend whatever there is.
+    few = X[rng.permutation(len(X))[:590]]
+    assert np.isnan(spectral_labelings(few, 6, 0).blending)
+    starts.any_sizes(few, 6, np.random.RandomState(0))
+    assert len(sought) == is_continuum
 
 
 def test_classes_of_similar_sizes():
