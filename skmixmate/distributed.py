@@ -154,10 +154,6 @@ class Processes:
 
 
 _active: Processes | None = None
-# Of this process so far, and so of all others: contexts have addresses of their own in
-# a store that outlives them, as that of torchrun does, where else a process could go to
-# one that another has left.
-_n_contexts = 0
 
 
 def active_processes() -> Processes | None:
@@ -282,15 +278,16 @@ def process_group(
 def _begin(
     backend: str, init_method: str, *, timeout: timedelta, rank: int, world_size: int
 ) -> None:
-    global _n_contexts
     try:
         found = dist.rendezvous(init_method, rank, world_size, timeout=timeout)
         store, rank, world_size = next(found)
         store.set_timeout(timeout)
-        _n_contexts += 1
+        # Addresses of their own for each context, in a store that outlives it, as that
+        # of torchrun does: else a process could go to one that another has left.
+        n_contexts = store.add(f"contexts_of_{rank}", 1)
         dist.init_process_group(
             backend,
-            store=dist.PrefixStore(f"process_group_{_n_contexts}", store),
+            store=dist.PrefixStore(f"process_group_{n_contexts}", store),
             timeout=timeout,
             rank=rank,
             world_size=world_size,

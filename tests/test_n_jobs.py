@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
+from sklearn.exceptions import NotFittedError
 
 from skmixmate import (
     EmbeddingClustering,
@@ -230,7 +231,7 @@ def parts_of_40(monkeypatch):
 
 
 def fitted_once(model, **parameters):
-    return clone(model).set_params(random_state=0, **parameters).fit(X_WITH_GAPS)
+    return clone(model).set_params(random_state=0, **parameters).fit(X)
 
 
 @pytest.mark.parametrize("model", MODELS_WITH_PARTS, ids=lambda m: type(m).__name__)
@@ -238,31 +239,41 @@ def test_parts_of_new_samples_in_threads(model, parts_of_40, capsys, tmp_path):
     alone = fitted_once(model)
     at_once = fitted_once(model).set_params(n_jobs=2, verbose=1)
     for name in METHODS[type(model)]:
-        expected = getattr(alone, name)(X_WITH_GAPS)
+        expected = getattr(alone, name)(X)
         capsys.readouterr()
         with joblib.parallel_config("threading"):
-            found = getattr(at_once, name)(X_WITH_GAPS)
+            found = getattr(at_once, name)(X)
             assert "160 samples in 4 parts, 2 at once" in capsys.readouterr().out
             out = np.lib.format.open_memmap(
                 tmp_path / name, "w+", expected.dtype, expected.shape
             )
-            assert getattr(at_once, name)(X_WITH_GAPS, out=out) is out
+            assert getattr(at_once, name)(X, out=out) is out
         assert found.dtype == expected.dtype
         assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
         assert_array_equal(out, found)
     # Not for all of them.
-    assert at_once.n_jobs == 2
     assert at_once.verbose == 1
 
 
-def test_parts_of_a_file_in_processes(parts_of_40, tmp_path):
+class Shifted(MixMateClustering):
+    """A method that builds on another, in a signature of its own."""
+
+    def __init__(self, n_clusters=3):
+        super().__init__(n_clusters, n_atoms=2, init="data", max_iter=2, random_state=0)
+
+    def predict(self, X):
+        return super().predict(X) + 1
+
+
+def test_methods_of_subclasses_and_parts_of_a_file_in_processes(parts_of_40, tmp_path):
     np.save(tmp_path / "X.npy", X)
     samples = np.load(tmp_path / "X.npy", mmap_mode="r")
-    mask = ~np.isnan(X_WITH_GAPS)
-    model = fitted_once(MODELS[1])
-    expected = model.predict_proba(X, mask)
-    found = model.set_params(n_jobs=2).predict_proba(samples, mask)
-    assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    model = Shifted().fit(X)
+    expected = model.predict(X)
+    with joblib.parallel_config(n_jobs=2):
+        # Its n_jobs is None.
+        assert_array_equal(model.predict(samples), expected)
+    assert expected.min() == 1
 
 
 def test_parts_give_a_frame_where_one_is_asked_for(parts_of_40):
@@ -275,16 +286,47 @@ def test_parts_give_a_frame_where_one_is_asked_for(parts_of_40):
     assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_parts_are_of_bounded_size(parts_of_40, monkeypatch):
+    sizes = []
+    of_part = parts._of_part
+
+    def counted(estimator, module, name, X):
+        sizes.append(len(X))
+        return of_part(estimator, module, name, X)
+
+    monkeypatch.setattr(parts, "_MOST_ROWS", 30)
+    monkeypatch.setattr(parts, "_of_part", counted)
+    model = fitted_once(MODELS[1])
+    with joblib.parallel_config("threading", n_jobs=2):
+        model.predict(X)
+    assert sum(sizes) == len(X)
+    assert max(sizes) <= 30
+
+
 @pytest.mark.parametrize(
     "samples",
-    [X[:79], torch.from_numpy(X), X.tolist()],
-    ids=["few", "a tensor", "no array"],
+    ["few", "missing", "mask", "a tensor", "no array", "a map changed in memory"],
 )
-def test_what_is_not_taken_in_parts(samples, parts_of_40, monkeypatch):
+def test_what_is_not_taken_in_parts(samples, parts_of_40, monkeypatch, tmp_path):
     monkeypatch.setattr(parts, "side_by_side", None)
     model = fitted_once(MODELS[1])
-    expected = model.predict(samples)
-    assert_array_equal(model.set_params(n_jobs=2).predict(samples), expected)
+    mask = None
+    if samples == "few":
+        new = X[:79]
+    elif samples == "missing":
+        new = X_WITH_GAPS
+    elif samples == "mask":
+        new, mask = X, ~np.isnan(X_WITH_GAPS)
+    elif samples == "a tensor":
+        new = torch.from_numpy(X)
+    elif samples == "no array":
+        new = X.tolist()
+    else:
+        np.save(tmp_path / "X.npy", X)
+        new = np.load(tmp_path / "X.npy", mmap_mode="c")[:150]
+        new[:] = X[::-1][:150]
+    expected = model.predict(new, mask)
+    assert_array_equal(model.set_params(n_jobs=2).predict(new, mask), expected)
 
 
 def test_errors_of_parts(parts_of_40):
@@ -292,8 +334,8 @@ def test_errors_of_parts(parts_of_40):
     with joblib.parallel_config("threading"):
         with pytest.raises(ValueError, match="6 features"):
             model.predict(X[:, :5])
-        with pytest.raises(ValueError, match="mask must have the shape"):
-            model.predict(X, np.ones((160, 5), dtype=bool))
+        with pytest.raises(NotFittedError):
+            clone(model).predict(X)
         with pytest.raises(ValueError, match="out must have the shape"):
             model.predict(X, out=np.empty(159, dtype=int))
     with pytest.raises(ValueError, match="n_jobs must"):

@@ -118,6 +118,9 @@ class NetworkFit(FitInRuns):
         """What chooses the number of atoms on the raw samples X; see `first_atoms`."""
         return None
 
+    def take_sizes(self, are_of_one_size: bool) -> None:
+        """Hear whether clusters are to be of about one size; see `first_atoms`."""
+
     def callbacks(self, n_new: int | None = None) -> list[Callback]:
         """What training needs beside the callbacks of all.
 
@@ -265,6 +268,7 @@ class NetworkFit(FitInRuns):
                 group_size=self.parameters.penalty.group_size,
                 criterion=self.start_criterion(X),
                 choose_n_atoms=self.chooser_of_n_atoms(X),
+                take_sizes=self.take_sizes,
                 **self.start_shape(),
             )
         module = self.network_from_points(points, self.random_state)

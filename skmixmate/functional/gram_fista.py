@@ -168,7 +168,8 @@ class _GramEncoder(torch.autograd.Function):
         codes = torch.empty_like(C)
         squared_residuals = X.square().sum(-1).repeat(len(D), 1)
         kept = []
-        for tile in problem.tiles:
+        tiles = problem.tiles
+        for tile in tiles:
             part = problem.of(tile)
             for layer in part.layers(n_iter, are_kept=keeps_layers):
                 if keeps_layers and layer.E is not None:
@@ -178,28 +179,30 @@ class _GramEncoder(torch.autograd.Function):
             squared_residuals[:, tile] += products.sum(1)
         # Saved like this, they are freed by the backward pass.
         ctx.save_for_backward(D, X, C, gram, problem.A, step, *kept)
-        ctx.options = prox, n_iter, keeps_layers
+        ctx.options = prox, n_iter, tiles if keeps_layers else None
         return codes.mT, squared_residuals
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, codes_grad, squared_residuals_grad):
         D, X, C, gram, A, step, *kept = ctx.saved_tensors
-        prox, n_iter, keeps_layers = ctx.options
+        # Those of the layers: threads may be others by now.
+        prox, n_iter, tiles = ctx.options
         problem = _Problem(C, gram, A, step, prox)
         gradients = codes_grad.mT, squared_residuals_grad.unsqueeze(1)
-        if keeps_layers:
-            D_grad = _kept_backward(D, X, problem, n_iter, kept, gradients)
+        if tiles is not None:
+            D_grad = _kept_backward(D, X, problem, n_iter, tiles, kept, gradients)
         else:
             D_grad = _again_backward(D, X, problem, n_iter, gradients)
         return D_grad, None, None, None, None, None, None
 
 
-def _kept_backward(D, X, problem, n_iter, kept, gradients) -> Tensor:
+def _kept_backward(D, X, problem, n_iter, tiles, kept, gradients) -> Tensor:
     """Gradient of the dictionaries from the layers of all samples."""
     later = map(_Layer, kept[::2], kept[1::2])
     C_grad, gram_grad = _backward(
         problem,
+        tiles,
         lambda part: [_Layer(None, part.C), *itertools.islice(later, n_iter - 1)],
         *gradients,
     )
@@ -218,8 +221,10 @@ def _again_backward(D, X, problem, n_iter, gradients) -> Tensor:
     rows = matters.byte().topk(n_most, sorted=False).indices
     index = rows.unsqueeze(1)
     index_of_codes = index.expand(-1, D.shape[1], -1)
+    problem = problem._replace(C=problem.C.gather(2, index_of_codes))
     C_grad, gram_grad = _backward(
-        problem._replace(C=problem.C.gather(2, index_of_codes)),
+        problem,
+        problem.tiles,
         lambda part: list(part.layers(n_iter, are_kept=True)),
         Z_grad.gather(2, index_of_codes),
         value_grad.gather(2, index),
@@ -233,6 +238,7 @@ def _again_backward(D, X, problem, n_iter, gradients) -> Tensor:
 
 def _backward(
     problem: _Problem,
+    tiles: list[slice],
     layers_of: Callable[[_Problem], list[_Layer]],
     Z_grad: Tensor,
     value_grad: Tensor,
@@ -244,7 +250,7 @@ def _backward(
     """
     C_grad = torch.empty_like(problem.C)
     gram_grad = torch.zeros_like(problem.gram)
-    for tile in problem.tiles:
+    for tile in tiles:
         part = problem.of(tile)
         C_grad[..., tile], part_gram_grad = _backward_of_tile(
             part, layers_of(part), Z_grad[..., tile], value_grad[..., tile]

@@ -71,11 +71,13 @@ class Labelings(list[Labeling]):
     ``conductance`` gives that of any labels in the graph of neighbours that these come
     from, if there is one; a cluster without samples counts as one all of whose edges
     leave it. ``blending`` is the `blending` of parts of that graph, NaN where too few
-    samples tell it.
+    samples tell it. ``are_of_one_size`` says that clusters are to be of about one size,
+    so that a model of them need not be larger where there are more samples.
     """
 
     conductance: Callable[[np.ndarray], float] | None = None
     blending: float = math.nan
+    are_of_one_size = False
 
     def add(
         self, labels: np.ndarray, handicap: float = 1.0, conductance: float = math.nan
@@ -87,7 +89,7 @@ class Labelings(list[Labeling]):
     def relabeled(self, function: Callable[[np.ndarray], np.ndarray]) -> Self:
         """The same with a function of the labels in their place."""
         result = type(self)(one._replace(labels=function(one.labels)) for one in self)
-        result.conductance, result.blending = self.conductance, self.blending
+        vars(result).update(vars(self))
         return result
 
     def best(self, criterion: Callable[[np.ndarray, int], float]) -> Choice:

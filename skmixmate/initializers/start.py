@@ -91,6 +91,7 @@ def first_atoms(
     sizes: Callable[[np.ndarray], np.ndarray] | None = None,
     criterion: Callable[[np.ndarray, int], float] | None = None,
     choose_n_atoms: Callable[[Callable, Callable], int] | None = None,
+    take_sizes: Callable[[bool], None] | None = None,
     warn: bool = True,
 ) -> np.ndarray:
     """Turn ``init`` into the first atoms, in the space of X.
@@ -118,7 +119,7 @@ def first_atoms(
         idle places, as those of ``dictionaries_`` are; then ``n_atoms`` is no bound.
     sizes : callable, default=None
         From the number of members of each cluster, (n_clusters,), and the mean number
-        of atoms to that of each cluster; None gives the mean to all.
+        of atoms to that of each cluster, or of all; None gives the mean to all.
     criterion : callable, default=None
         From atoms, as they are returned, and a number of epochs to a number, that after
         so much training; the lowest one chooses among several labellings. Where atoms
@@ -129,6 +130,9 @@ def first_atoms(
         From a function of a mean number of atoms that gives the first atoms, as they
         are returned, and one that gives the conductance of labels of X in their graph,
         to the number. Called if there is such a graph; None takes ``n_atoms``.
+    take_sizes : callable, default=None
+        Gets, before ``sizes`` is called, whether ``init`` says that clusters are to be
+        of about one size.
     warn : bool, default=True
         Whether to warn of clusters with fewer members than atoms.
 
@@ -168,6 +172,8 @@ def first_atoms(
         return _checked_atoms(found, shape, group_size, may_be_idle) + origin
     if not isinstance(found, Labelings):
         found = Labelings([Labeling(found)])
+    if take_sizes is not None:
+        take_sizes(found.are_of_one_size)
 
     def atoms_of(labels, random_state, n_atoms=n_atoms, *, warn=False):
         counts = np.bincount(labels[labels >= 0], minlength=n_clusters)

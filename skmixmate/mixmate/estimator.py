@@ -149,8 +149,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         Number of runs of ``n_init`` that go on at once, in processes of joblib; None is
         one, or what `joblib.parallel_config` says, and -1 as many as there are cores.
         Each has its share of PyTorch's threads. On a GPU, and with callbacks, runs
-        follow one another. Of new samples, where an array has 20,000 or more, `predict`
-        and what else takes ``out`` does as many parts at once.
+        follow one another. Of an array of 20,000 new samples or more that misses
+        nothing, `predict` and what else takes ``out`` does as many parts at once.
     checkpoint_dir : str or path-like, default=None
         Folder in which `fit` writes down how far it is, a file for each run of
         ``n_init``. A fit with the same parameters and samples goes on from there, with

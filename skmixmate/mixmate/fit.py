@@ -64,7 +64,9 @@ class MixtureFit(NetworkFit):
     # says.
     _n_given_atoms: int | None = None
     _n_chosen_atoms: int | None = None
-    decided = ("_n_given_atoms", "_n_chosen_atoms")
+    # What the first start says of sizes; None before.
+    _are_of_one_size: bool | None = None
+    decided = ("_n_given_atoms", "_n_chosen_atoms", "_are_of_one_size")
 
     def __init__(
         self,
@@ -87,16 +89,36 @@ class MixtureFit(NetworkFit):
 
     @property
     def first_start_decides(self) -> bool:
-        """See `FitInRuns.first_start_decides`: the number of atoms, if it is free.
+        """See `FitInRuns.first_start_decides`.
 
-        It stands for all runs: they are compared.
+        Of the number of atoms, and whether it is the same in all dictionaries. It
+        stands for all runs: they are compared.
         """
+        may_be_of_one_size = self.adapts_n_atoms and callable(self.parameters.init)
+        return self.which_run == 0 and (
+            self._chooses_n_atoms
+            or (may_be_of_one_size and self._are_of_one_size is None)
+        )
+
+    @property
+    def _chooses_n_atoms(self) -> bool:
+        """Whether the number of atoms is free, and this start is to choose it."""
         return (
             self.which_run == 0
             and self.parameters.n_atoms is None
             and self._n_chosen_atoms is None
             and self.n_atoms != self.parameters.penalty.group_size
         )
+
+    @property
+    def adapts_n_atoms(self) -> bool:
+        """Whether dictionaries are the larger, the more samples a cluster has."""
+        return self.parameters.adapt_n_atoms and not self._are_of_one_size
+
+    def take_sizes(self, are_of_one_size: bool) -> None:
+        """See `NetworkFit.take_sizes`."""
+        if self._are_of_one_size is None:
+            self._are_of_one_size = are_of_one_size
 
     def leave_data(self) -> None:
         """See `FitInRuns.leave_data`; without the imputer, which is as large."""
@@ -138,7 +160,7 @@ class MixtureFit(NetworkFit):
             "n_atoms": self.n_atoms,
             "is_auto": is_auto,
             "may_be_idle": True,
-            "sizes": self._start_sizes if self.parameters.adapt_n_atoms else None,
+            "sizes": self._start_sizes,
             # A rule's number, not the user's: nothing to tell of few members.
             "warn": not is_auto,
         }
@@ -176,12 +198,14 @@ class MixtureFit(NetworkFit):
             largest=_LARGEST_RATIO * n_atoms,
         )
 
-    def _start_sizes(self, counts: np.ndarray, n_atoms: int) -> np.ndarray:
+    def _start_sizes(self, counts: np.ndarray, n_atoms: int) -> np.ndarray | int:
+        if not self.adapts_n_atoms:
+            return n_atoms
         return self._sizes(torch.from_numpy(counts), n_atoms).numpy()
 
     def reseeding(self) -> DictionarySizes:
         """See `NetworkFit.reseeding`."""
-        sizes = self._sizes if self.parameters.adapt_n_atoms else None
+        sizes = self._sizes if self.adapts_n_atoms else None
         return DictionarySizes(sizes, multiple=self.parameters.penalty.group_size)
 
     def start_criterion(self, X: np.ndarray) -> Callable[[np.ndarray, int], float]:
@@ -203,7 +227,7 @@ class MixtureFit(NetworkFit):
         directions to learn. Dictionaries of many atoms explain the noise of all of
         them, and forget in a few epochs what the start knew.
         """
-        if not self.first_start_decides:
+        if not self._chooses_n_atoms:
             return None
         few, many = self.parameters.penalty.group_size, self.n_atoms
         train = self._trial(X)
@@ -244,9 +268,7 @@ class MixtureFit(NetworkFit):
                 ).run()
             if trainer.interrupted:
                 raise KeyboardInterrupt
-            found = Criterion(
-                trainer.module, adapts_n_atoms=self.parameters.adapt_n_atoms
-            )
+            found = Criterion(trainer.module, adapts_n_atoms=self.adapts_n_atoms)
             labels = []
             outputs = batched_outputs(trainer.module, samples, with_codes=False)
             for _, output in outputs:
@@ -308,7 +330,7 @@ class MixtureFit(NetworkFit):
             module,
             samples,
             self.data.empty_rows,
-            adapts_n_atoms=self.parameters.adapt_n_atoms,
+            adapts_n_atoms=self.adapts_n_atoms,
             processes=self.processes,
         )
 

@@ -26,8 +26,9 @@ __all__ = ["FittedAnswers"]
 class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Labels, probabilities, energies, scores and features, batch by batch.
 
-    Subclasses have ``_rows``, the parameter ``verbose``, and the fitted attributes
-    ``features_``, ``imputer_``, ``voting_``, ``sample_shape_`` and ``_oddness``.
+    Subclasses have ``_rows``, the parameters ``n_jobs``, ``device`` and ``verbose``,
+    and the fitted attributes ``features_``, ``imputer_``, ``voting_``,
+    ``sample_shape_`` and ``_oddness``.
     """
 
     @in_parts

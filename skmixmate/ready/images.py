@@ -262,7 +262,6 @@ class ImageClustering(ReadyMadeClusterer):
         return MixMateClustering(
             n_clusters,
             init=starts.similar_sizes if self.similar_sizes else starts.any_sizes,
-            adapt_n_atoms=not self.similar_sizes,
             n_init=self.n_init,
             random_state=seed,
             **self._on_the_way(),

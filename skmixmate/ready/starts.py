@@ -84,11 +84,13 @@ def least_cut(X, n_clusters, random_state) -> Labelings:
 def similar_sizes(X, n_clusters, random_state) -> Labelings:
     """Labellings by sparse subspaces, which cut up clusters that are large.
 
-    Parameters and return value are those of `any_sizes`.
+    Parameters and return value are those of `any_sizes`. Dictionaries then have as many
+    atoms whatever the number of samples.
     """
     if n_clusters == 1:
         return any_sizes(X, n_clusters, random_state)
     found = Labelings()
+    found.are_of_one_size = True
     for _ in range(4):
         seed = drawn_seed(random_state)
         found.add(

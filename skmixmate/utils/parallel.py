@@ -35,8 +35,8 @@ def side_by_side(
     function : callable
         Of a module, so that other processes find it.
     arguments : iterable of tuple
-        Taken one after another, as tasks begin. joblib hands large arrays among them
-        over without copies.
+        Taken one after another, as tasks begin. joblib hands memory maps among them
+        over without copies, and other large arrays by files.
     n_at_once : int
         As `n_at_once` gives it.
 

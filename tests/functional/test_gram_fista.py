@@ -87,6 +87,19 @@ def test_tiles_of_three_samples(n_samples, n_iter, few_matter, monkeypatch):
 
 
 @few_or_many
+def test_other_threads_before_the_backward_pass(few_matter, monkeypatch):
+    monkeypatch.setattr(gram_fista, "_TILE_NUMBERS", 0)
+    X, D, gram, step = problem(0)
+    gradients = []
+    for size in (3, 4):
+        monkeypatch.setattr(gram_fista, "_LEAST_TILE_SAMPLES", 3)
+        codes, _ = fast(X, D, gram, step, L1(), 5, few_matter)
+        monkeypatch.setattr(gram_fista, "_LEAST_TILE_SAMPLES", size)
+        gradients.append(torch.autograd.grad(codes.square().sum(), D)[0])
+    torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-10)
+
+
+@few_or_many
 def test_samples_without_weight_have_no_part_in_the_gradient(few_matter):
     X, D, gram, step = problem(0)
     chosen = torch.tensor([1, 2, 7])

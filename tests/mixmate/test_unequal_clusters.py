@@ -2,9 +2,12 @@
 
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
@@ -12,6 +15,7 @@ from sklearn.mixture import GaussianMixture
 from skmixmate import MixMateClustering, SparseSubspaceClustering
 from skmixmate.functional import separation_criterion
 from skmixmate.initializers import InitializationWarning
+from skmixmate.initializers.merging import Labeling, Labelings
 from skmixmate.penalties import GroupL2
 from skmixmate.plotting import DictionaryDisplay
 
@@ -164,6 +168,38 @@ def test_a_fit_moves_atoms_to_clusters_that_grow():
     assert model.dictionary_sizes_[0] > 25 > 15 > model.dictionary_sizes_[2]
     fixed = small_model(init=given, n_atoms=20, adapt_n_atoms=False).fit(X)
     assert_array_equal(fixed.dictionary_sizes_, [20, 20, 20])
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_the_first_start_may_ask_for_dictionaries_of_one_size(n_jobs):
+    X, _ = unequal_blobs((480, 80, 40))
+    model = small_model(n_init=2, n_jobs=n_jobs, init_size=len(X))
+    n_calls = []
+
+    def labels(X, n_clusters, random_state):
+        return KMeans(n_clusters, random_state=0).fit(X).labels_
+
+    def of_one_size(X, n_clusters, random_state):
+        found = Labelings([Labeling(labels(X, n_clusters, random_state))])
+        # What a later start says does not count.
+        found.are_of_one_size = not n_calls
+        n_calls.append(1)
+        return found
+
+    def fitted(init, **parameters):
+        return clone(model).set_params(init=init, **parameters).fit(X)
+
+    with joblib.parallel_config("threading"):
+        found = fitted(of_one_size)
+        expected = fitted(labels, adapt_n_atoms=False)
+        sizes = fitted(labels).dictionary_sizes_
+    assert len(set(sizes)) == 3
+    assert len(set(found.dictionary_sizes_)) == 1
+    assert_array_equal(found.dictionaries_, expected.dictionaries_)
+    assert found.criterion_ == expected.criterion_
+    assert [run.criterion for run in found.runs_] == [
+        run.criterion for run in expected.runs_
+    ]
 
 
 @pytest.mark.filterwarnings("error:.* initial atoms are zero")
