@@ -390,7 +390,7 @@ def test_contexts_one_after_another(tmp_path, monkeypatch):
     def twice(rank):
         ranks = []
         for _ in range(2):
-            with process_group("gloo", rank=rank, world_size=2, timeout=5.0) as group:
+            with process_group("gloo", rank=rank, world_size=2, timeout=60.0) as group:
                 ranks.append(group.from_first(lambda: group.size))
             # The others come to the next one first.
             time.sleep(0.5 * (1 - rank))

@@ -4,12 +4,12 @@ import copy
 import functools
 import importlib
 import inspect
-import itertools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar, cast
 
 import numpy as np
 import torch
+from sklearn.utils import gen_even_slices
 from sklearn.utils.validation import check_is_fitted
 
 from ..distributed import active_processes
@@ -58,8 +58,7 @@ def in_parts(method: Callable[P, R]) -> Callable[P, R]:
         one.verbose = 0
         fewest = -(-len(X) // _MOST_ROWS)
         n_parts = max(fewest, min(_PARTS_OF_EACH * n_jobs, len(X) // _LEAST_ROWS))
-        ends = np.linspace(0, len(X), n_parts + 1).astype(int).tolist()
-        rows = [slice(*pair) for pair in itertools.pairwise(ends)]
+        rows = list(gen_even_slices(len(X), n_parts))
         arguments = (
             (one, plain.__module__, plain.__qualname__, X[part]) for part in rows
         )
@@ -102,8 +101,8 @@ def _has_missing(X: np.ndarray) -> bool:
     """Whether there is a NaN; what is no number is left to the check of the method."""
     if X.dtype.kind != "f":
         return X.dtype.kind not in "iub"
-    starts = range(0, len(X), _LEAST_ROWS)
-    return any(np.isnan(X[start : start + _LEAST_ROWS]).any() for start in starts)
+    parts = gen_even_slices(len(X), len(X) // _LEAST_ROWS)
+    return any(np.isnan(X[rows]).any() for rows in parts)
 
 
 def _of_part(estimator, module: str, name: str, X: np.ndarray) -> np.ndarray:

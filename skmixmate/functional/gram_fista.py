@@ -18,8 +18,8 @@ from .fista import Encoded, Prox, extrapolate, momenta
 
 __all__ = ["gram_encode"]
 
-# In the codes of the samples that each thread of a CPU encodes at a time. Half and
-# twice as many take about as long, with 3 to 100 dictionaries.
+# In the codes of the samples that each thread of a CPU encodes at a time, as
+# benchmarks/speed/tiles.py compares.
 _TILE_NUMBERS = 2**17
 _LEAST_TILE_SAMPLES = 64
 

@@ -187,9 +187,10 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
     criterion_ : float
         What runs are ranked by, the lower, the better: the mean lowest energy of the
         training samples, squared and divided by that under the second best cluster,
-        see `skmixmate.functional.separation_criterion`; with ``adapt_n_atoms=False``
-        the former alone. Comparable between fits to the same samples whose parameters
-        differ in ``init`` and ``random_state`` alone.
+        see `skmixmate.functional.separation_criterion`; with dictionaries of one size,
+        as ``adapt_n_atoms=False`` makes them, the former alone. Comparable between fits
+        to the same samples whose parameters differ in ``init`` and ``random_state``
+        alone.
     history_ : dict of str to ndarray
         One entry an epoch: "loss", "seconds" and "n_reseeded_atoms". After
         `partial_fit`, all epochs since the start that the model is from.

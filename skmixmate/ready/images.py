@@ -78,8 +78,8 @@ class ImageClustering(ReadyMadeClusterer):
         twice the smallest. Then partitions with larger and smaller clusters are not
         tried, and all dictionaries have one size. It helps where classes blend into
         each other, as in Fashion-MNIST, and fails where one class is much larger.
-        Without it such partitions are not tried where the neighbour graph has no gap
-        between clusters.
+        Without it, the same is done where the neighbour graph has no gap between
+        clusters, and where it has one, sizes are found.
     always_impute : bool, default=False
         Whether to learn to fill in missing pixels where `fit` has none, so that others
         may miss some later.
