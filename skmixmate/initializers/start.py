@@ -4,10 +4,10 @@ import reprlib
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.cluster import KMeans
 from torch import Tensor
 
 from ..utils.callers import warn_user
+from ..utils.k_means import fitted_k_means
 from ..utils.progress import say
 from ..utils.random import drawn_seed, seeded_clone
 from ..utils.validation import with_nan
@@ -35,7 +35,7 @@ def _ssc(X, n_clusters, n_atoms, random_state):
 
 
 def _k_means(X, n_clusters, n_atoms, random_state):
-    return KMeans(n_clusters, n_init=10, random_state=random_state).fit(X).labels_
+    return fitted_k_means(X, n_clusters, random_state, n_init=10).labels_
 
 
 def _data(X, n_clusters, n_atoms, random_state):

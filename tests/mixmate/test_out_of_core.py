@@ -18,8 +18,8 @@ from skmixmate.training import samples as training_samples
 # Bytes a row, of which labels take 8 in the end and 8 in training, and what batches and
 # allocators take more or less.
 MOST_BYTES_A_ROW, SLACK = 64, 2**25
-# What glibc's allocator keeps of memory that was freed depends on threads and luck, tens
-# of MB of it; told so, it gives everything back, and what is in use is what is measured.
+# What glibc's allocator keeps of memory that was freed, tens of MB, depends on threads
+# and luck; told so, it gives all of it back, and what is measured is in use.
 GIVING_BACK = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_TRIM_THRESHOLD_": "131072",
