@@ -32,8 +32,10 @@ _CLOSE, _ALIKE = 1.04, 0.6
 # clusters of images and of those that were found in noise of many features, as the
 # tests do. In few features noise has less.
 _LARGEST_CONDUCTANCE = 0.3
-# Merges on either side of a number of clusters that are compared.
-_N_COMPARED = 4
+# Merges that are compared, in shares of a number of clusters: the last ones down to it,
+# and those well below it, since small classes may have no part of their own, and as
+# many large ones are in two parts then.
+_LAST_FROM, _BELOW_FROM, _BELOW_TO = 1.4, 0.8, 0.6
 
 
 class Labeling(NamedTuple):
@@ -223,20 +225,24 @@ def blending(affinity, labels, n_clusters: int) -> float:
     Returns
     -------
     float
-        The mean strength of the next four merges, by which there were fewer clusters
-        than ``n_clusters``, divided by that of the last four before. Near one there is
-        no such number of clusters, only a continuum. NaN of three clusters or less, or
-        if there are less than two merges to compare.
+        The mean strength of the merges by which from 0.8 to 0.6 times ``n_clusters``
+        clusters become one less, divided by that of those that begin at 1.4 times
+        ``n_clusters`` and leave ``n_clusters``. Near one there are no clusters, only a
+        continuum. NaN of four clusters or less, or of too few parts.
     """
     cuts = _cuts(affinity, np.unique(labels, return_inverse=True)[1])
-    n_compared = min(_N_COMPARED, len(cuts) - n_clusters, n_clusters - 2)
-    # A single merge on either side says little.
-    if n_compared < 2:
+    most, high, low = (
+        round(share * n_clusters) for share in (_LAST_FROM, _BELOW_FROM, _BELOW_TO)
+    )
+    # The last two clusters can only become one, and a single merge says little.
+    if len(cuts) < most or low < 3 or high == low:
         return math.nan
-    merges = _merges(cuts, n_clusters - n_compared, 0.5)
-    strengths = np.array([strength for *_, strength in merges])
-    before, after = strengths[-2 * n_compared :].reshape(2, -1).mean(axis=1)
-    return float(after / before) if before > 0.0 else math.nan
+    strengths = [strength for *_, strength in _merges(cuts, low - 1, 0.5)]
+    # By the number of clusters that each begins with.
+    of_number = dict(zip(range(len(cuts), low - 1, -1), strengths, strict=True))
+    last = np.mean([of_number[n] for n in range(n_clusters + 1, most + 1)])
+    below = np.mean([of_number[n] for n in range(low, high + 1)])
+    return float(below / last) if last > 0.0 else math.nan
 
 
 def _merges(

@@ -16,7 +16,7 @@ __all__ = ["any_sizes", "least_cut", "similar_sizes"]
 # Blending of the parts of a graph from which on the sizes of merged clusters say
 # nothing: above that of digits in any numbers, below that of most draws of
 # Fashion-MNIST.
-_CONTINUUM = 0.65
+_CONTINUUM = 0.5
 # By how much partitions into clusters of any size have to cut less than those into
 # clusters of about one size.
 _HANDICAP = 1.25

@@ -67,23 +67,33 @@ def test_blending_compares_merges_on_either_side():
     assert blending(ring, np.arange(96) // 4, 8) > 0.6
 
 
+def test_clusters_without_parts_of_their_own_blend_into_nothing():
+    # Two more clusters are asked for than there are blocks, as where small classes are
+    # lost among the neighbours of large ones: two blocks are in two parts.
+    affinity, labels = chain_of_blocks([20] * 6, between=0.05)
+    quarters = 4 * labels + np.arange(len(labels)) % 4
+    assert 0.0 < blending(affinity, quarters, 8) < 0.3
+
+
 def test_blending_by_hand():
     affinity, _ = chain_of_blocks([2, 2, 2, 2], within=1.0, between=0.25)
     # The weight of all edges of a sample, in a block at the end and in the others.
     end, middle = 1.0 + 2 * 0.25, 1.0 + 4 * 0.25
-    # The pairs in the middle merge last, after those at the ends, whose weights are
-    # less. Then each end merges with its neighbour. Two merges are compared with two,
-    # since two clusters are the fewest.
-    last = 1.0 / middle
-    following = 4 * 0.25 / np.sqrt(2 * end * 2 * middle)
-    assert blending(affinity, np.arange(8), 4) == pytest.approx(following / last)
+    # From eight parts, those at the ends merge first, whose weights are less, then
+    # the pairs in the middle; that leaves four. Then each end merges with its
+    # neighbour. Of five clusters, the merges of seven and six parts are compared with
+    # those of four and three.
+    last = np.mean([1.0 / end, 1.0 / middle])
+    below = 4 * 0.25 / np.sqrt(2 * end * 2 * middle)
+    assert blending(affinity, np.arange(8), 5) == pytest.approx(below / last)
 
 
 def test_blending_needs_merges():
     affinity, labels = chain_of_blocks([4, 4, 4])
     assert np.isnan(blending(affinity, labels, 3))
-    assert np.isnan(blending(affinity, np.arange(12), 3))
-    assert np.isnan(blending(np.zeros((12, 12)), np.arange(12), 4))
+    assert np.isnan(blending(affinity, np.arange(12), 4))
+    assert np.isnan(blending(affinity, np.arange(12) // 2, 5))
+    assert np.isnan(blending(np.zeros((12, 12)), np.arange(12), 5))
 
 
 def test_conductance_by_hand():
