@@ -149,6 +149,22 @@ def run_python(code: str) -> str:
     return result.stdout
 
 
+def test_fits_load_no_compiler():
+    """It takes more than a second, and 140 MB, of every process."""
+    run_python(
+        """
+        import sys
+        import numpy as np
+        from skmixmate import GroupSparseAutoencoder, ImageClustering
+
+        X = np.random.RandomState(0).uniform(size=(60, 64))
+        ImageClustering(2, image_shape=(8, 8), random_state=0).fit(X)
+        GroupSparseAutoencoder(2, 2, max_iter=1, random_state=0).fit(X)
+        assert "torch._dynamo" not in sys.modules
+        """
+    )
+
+
 def test_importing_has_no_side_effects():
     run_python(
         """

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..distributed import Processes
 from ..modules import UnfoldedEncoder
-from ..training import Callback, Samples, Trainer
+from ..training import Adam, Callback, Samples, Trainer
 from ..utils.validation import Input
 from .parameters import NetworkParameters
 
@@ -78,7 +78,7 @@ def new_trainer(
         learning_rate = torch.tensor(
             float(learning_rate), dtype=torch.float32, device=samples.device
         )
-    optimizer = torch.optim.Adam(
+    optimizer = Adam(
         [p for p in module.parameters() if p.requires_grad],
         lr=learning_rate,
         eps=parameters.epsilon,

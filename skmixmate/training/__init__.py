@@ -1,5 +1,6 @@
 """One training loop for every network of the package."""
 
+from .adam import Adam
 from .callbacks import (
     SCHEDULES,
     BackwardChoice,
@@ -16,6 +17,7 @@ from .trainer import Trainer
 
 __all__ = [
     "SCHEDULES",
+    "Adam",
     "BackwardChoice",
     "Callback",
     "DeadAtomReseeding",

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..functional import AdamNumbers, adam_by_kernel, adam_is_fused
 from ..modules import UnfoldedEncoder
+from .adam import Adam
 
 __all__ = ["fused_update"]
 
@@ -44,7 +45,7 @@ def fused_update(
 def _numbers(optimizer: torch.optim.Optimizer, module: nn.Module) -> AdamNumbers | None:
     """What the kernel takes of an optimiser, None if that is not all."""
     if (
-        type(optimizer) is not torch.optim.Adam
+        type(optimizer) not in (Adam, torch.optim.Adam)
         or not isinstance(module, UnfoldedEncoder)
         or type(module).normalize_ is not UnfoldedEncoder.normalize_
         or len(optimizer.param_groups) != 1
