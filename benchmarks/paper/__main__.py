@@ -22,6 +22,7 @@ from ..common import (
     mean_and_std,
     parse,
     peak_memory_mib,
+    read,
     store,
 )
 from .recipe import PARAMETERS, QUICK, make_mixmate, observed_pixels
@@ -50,6 +51,9 @@ def main():
     parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("dataset", choices=PARAMETERS)
     parser.add_argument("--trials", type=int, default=5, help="seeds from 0")
+    parser.add_argument(
+        "--go-on", action="store_true", help="with the stored trials as the first ones"
+    )
     parser.add_argument("--epochs", type=int, help="50, or 12 with --quick")
     parser.add_argument("--missing", action="store_true", help="incomplete images")
     parser.add_argument("--consensus", action="store_true", help="SSC with rounds")
@@ -91,15 +95,16 @@ def main():
         changes["center_atoms"] = False
     if arguments.quick:
         training |= QUICK
-    trials = []
-    for seed in range(arguments.trials):
+    stored = read(f"paper/{name}") if arguments.go_on else None
+    trials = stored["trials"] if stored else []
+    for seed in range(len(trials), arguments.trials):
         mask = observed_pixels(X.shape, seed) if arguments.missing else None
         trial = run_trial(arguments.dataset, X, y, mask, seed, epochs, **changes)
         trials.append(trial)
         print(trial, flush=True)
         result = {
             "command": f"python -m benchmarks.paper {arguments.dataset} "
-            f"--trials {arguments.trials} --epochs {epochs} "
+            f"--trials {len(trials)} --epochs {epochs} "
             f"--threads {arguments.threads}" + "".join(f" --{flag}" for flag in flags),
             "n_samples": len(X),
             "epochs": epochs,
