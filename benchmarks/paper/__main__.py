@@ -95,13 +95,17 @@ def main():
         changes["center_atoms"] = False
     if arguments.quick:
         training |= QUICK
-    stored = read(f"paper/{name}") if arguments.go_on else None
-    trials = stored["trials"] if stored else []
+    result = (read(f"paper/{name}") if arguments.go_on else None) or {"trials": []}
+    trials = result["trials"]
+    if trials and result["epochs"] != epochs:
+        parser.error(f"stored trials have {result['epochs']} epochs, not {epochs}")
+    peaks = [result["peak_memory_mib"]] if trials else []
     for seed in range(len(trials), arguments.trials):
         mask = observed_pixels(X.shape, seed) if arguments.missing else None
         trial = run_trial(arguments.dataset, X, y, mask, seed, epochs, **changes)
         trials.append(trial)
         print(trial, flush=True)
+        peaks.append(round(peak_memory_mib()))
         result = {
             "command": f"python -m benchmarks.paper {arguments.dataset} "
             f"--trials {len(trials)} --epochs {epochs} "
@@ -111,8 +115,9 @@ def main():
             "init": mean_and_std([trial["init"] for trial in trials]),
             "train": mean_and_std([trial["train"] for trial in trials]),
             "n_parameters": trials[0]["n_parameters"],
-            "peak_memory_mib": round(peak_memory_mib()),
+            "peak_memory_mib": max(peaks),
             "trials": trials,
+            # Of the last trials, if others were there before.
             "machine": machine(),
         }
         store(f"paper/{name}", result)

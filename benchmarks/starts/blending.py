@@ -3,9 +3,9 @@
 `skmixmate.initializers.blending` of the features of images, of which
 `skmixmate.ImageClustering` leaves sizes open up to a bound: draws of the image sets in
 equal and unequal numbers, generated images, and Gaussian noise. The bound was made on
-seeds 100 to 111 of some of the former; seeds here begin at 10. Beside it the accuracy of the first
-labels that the model chooses among, if sizes are open and if they are not: of the best
-of them, so that the choice does not count. Stored as
+seeds 100 to 111 of some of the former; seeds here begin at 10. Beside it the accuracy
+of the first labels that the model chooses among, if sizes are open and if they are not:
+of the best of them, so that the choice does not count. Stored as
 ``benchmarks/results/starts/blending.json``. Labels are used for scoring alone.
 """
 

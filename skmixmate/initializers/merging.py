@@ -228,14 +228,16 @@ def blending(affinity, labels, n_clusters: int) -> float:
         The mean strength of the merges by which from 0.8 to 0.6 times ``n_clusters``
         clusters become one less, divided by that of those that begin at 1.4 times
         ``n_clusters`` and leave ``n_clusters``. Near one there are no clusters, only a
-        continuum. NaN of four clusters or less, or of too few parts.
+        continuum of many dimensions; of a surface or a curve it may be a half, as edges
+        between large parts of it are few. NaN of three clusters or less, of too few
+        parts, and of parts without edges between them.
     """
     cuts = _cuts(affinity, np.unique(labels, return_inverse=True)[1])
     most, high, low = (
         round(share * n_clusters) for share in (_LAST_FROM, _BELOW_FROM, _BELOW_TO)
     )
-    # The last two clusters can only become one, and a single merge says little.
-    if len(cuts) < most or low < 3 or high == low:
+    low = max(low, 3)  # Two clusters can only become one.
+    if len(cuts) < most or high < low:
         return math.nan
     strengths = [strength for *_, strength in _merges(cuts, low - 1, 0.5)]
     # By the number of clusters that each begins with.

@@ -40,7 +40,14 @@ class Trials:
         return value if math.isfinite(value) else math.inf
 
     def run(self, points: np.ndarray, n_epochs: int) -> tuple[float, np.ndarray]:
-        """The criterion and the labels of X after some epochs from points."""
+        """Train some epochs from points (K, P, M) in the space of X.
+
+        Returns
+        -------
+        criterion : float
+        labels : ndarray of shape (n_samples,)
+            Of X.
+        """
         fit = self.fit
         with warnings.catch_warnings():
             # What is wrong with the start that is chosen shows again.

@@ -79,7 +79,7 @@ class ImageClustering(ReadyMadeClusterer):
         tried, and all dictionaries have one size. It helps where classes blend into
         each other, as in Fashion-MNIST, and fails where one class is much larger.
         Without it, the same is done where the neighbour graph has no gap between
-        clusters, and where it has one, sizes are found.
+        clusters (told of four to forty), and where it has one, sizes are found.
     always_impute : bool, default=False
         Whether to learn to fill in missing pixels where `fit` has none, so that others
         may miss some later.

@@ -8,11 +8,11 @@ __all__ = ["Adam"]
 
 
 class Adam(torch.optim.Adam):
-    """`torch.optim.Adam` in eager mode.
+    """`torch.optim.Adam` in eager mode, not differentiable itself.
 
-    Two of its methods are wrapped for ``torch.compile``, and load all of
-    ``torch._dynamo`` when they are first called: more than a second and 140 MB in every
-    process that fits, for what is not used here. These are the methods inside the
+    Its methods are wrapped for ``torch.compile``, and load all of ``torch._dynamo``
+    when they are first called: more than a second and 140 MB in every process that
+    fits, for what is not used here. The two that a fit calls are those inside the
     wrappers, with the same results to the bit.
 
     Examples

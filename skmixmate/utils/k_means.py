@@ -17,17 +17,20 @@ def fitted_k_means(
     """Return a fitted `sklearn.cluster.KMeans`, the same whatever the threads.
 
     scikit-learn and PyTorch bring an OpenMP runtime each, and threads of one that wait
-    spin while those of the other work. Of a few thousand samples k-means then takes
-    several times as long by two threads as by one.
+    spin while those of the other work. Of a few thousand samples, as starts are found
+    from, k-means then takes several times as long by two threads as by one.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        Some thousands of samples at most.
     n_clusters : int
     random_state : int, RandomState instance or None
     **options
         Other parameters of `sklearn.cluster.KMeans`.
+
+    Returns
+    -------
+    KMeans
 
     Warns
     -----

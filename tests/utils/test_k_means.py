@@ -7,6 +7,7 @@ from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from skmixmate.utils import k_means
 from skmixmate.utils.k_means import fitted_k_means
 
 
@@ -36,6 +37,8 @@ def test_one_thread_works_and_others_are_as_they_were(monkeypatch):
         return fit(self, *arguments)
 
     monkeypatch.setattr(KMeans, "fit", watched)
+    # Other tests may have loaded libraries with threads of their own since.
+    k_means._controller.cache_clear()
     with threadpool_limits(limits=2, user_api="openmp"):
         fitted_k_means(X, 4, 0, n_init=1)
         assert set(openmp_threads()) <= {2}
