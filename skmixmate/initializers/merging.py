@@ -23,8 +23,9 @@ __all__ = [
 # Two labellings are one if each cluster has this share of its samples in common with
 # its counterpart: a tenth of a cluster on either side may be drawn otherwise.
 _THE_SAME = 0.8
-# With which finalists are compared; see `Labelings.best`.
-_EFFORT = 4
+# How many of each handicap are compared once more, and with which effort; see
+# `Labelings.best`.
+_N_FINALISTS, _EFFORT = 2, 4
 # Finalists whose criterion is no more than so many times the lowest may be right too,
 # and are another partition if their adjusted Rand index is no more than this.
 _CLOSE, _ALIKE = 1.04, 0.6
@@ -98,23 +99,28 @@ class Labelings(list[Labeling]):
         """Choose the labels with the lowest criterion, a function of labels and effort.
 
         All are compared with an effort of one, an epoch of training perhaps, and the
-        best of each handicap with one of four: a criterion is blurred at first, and a
-        handicap asks for a difference.
+        two best of each handicap with one of four: a criterion is blurred at first, and
+        a handicap asks for a difference.
         """
-        finalists: dict[float, tuple[float, int]] = {}
-        if len(self) > 1:
-            for i, one in enumerate(each("partition", self)):
-                found = criterion(one.labels, 1), i
-                finalists[one.handicap] = min(found, finalists.get(one.handicap, found))
-        places = [i for _, i in finalists.values()] or [0]
-        if len(places) == 1:
-            return Choice(self[places[0]].labels, self[places[0]].conductance)
+        if len(self) == 1:
+            return Choice(self[0].labels, self[0].conductance)
+        of_handicap: dict[float, list[tuple[float, int]]] = {}
+        for i, one in enumerate(each("partition", self)):
+            found = criterion(one.labels, 1), i
+            of_handicap.setdefault(one.handicap, []).append(found)
+        groups = [
+            [i for _, i in sorted(found)[:_N_FINALISTS]]
+            for found in of_handicap.values()
+        ]
         values = {
-            i: criterion(self[i].labels, _EFFORT) for i in each("finalist", places)
+            i: criterion(self[i].labels, _EFFORT)
+            for i in each("finalist", [i for group in groups for i in group])
         }
-        chosen = min(places, key=lambda i: self[i].handicap * values[i])
+        # What is of one kind is no rival: it may differ by chance.
+        best = [min(group, key=values.__getitem__) for group in groups]
+        chosen = min(best, key=lambda i: self[i].handicap * values[i])
         close = _CLOSE * min(values.values())
-        rivals = [self[i].labels for i in places if values[i] <= close]
+        rivals = [self[i].labels for i in best if values[i] <= close]
         return Choice(self[chosen].labels, self[chosen].conductance, rivals)
 
     def least_cut(self) -> Choice:

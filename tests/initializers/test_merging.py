@@ -160,16 +160,35 @@ def test_a_handicap_asks_for_a_difference(value, chosen):
 def test_finalists_are_compared_with_more_effort():
     random_state = np.random.RandomState(0)
     found, efforts = Labelings(), []
-    for handicap in (1.0, 1.0, 1.05, 1.05):
+    for handicap in (1.0, 1.0, 1.0, 1.05, 1.05):
         found.add(random_state.randint(3, size=40), handicap)
 
     def criterion(labels, effort):
         number = [np.array_equal(labels, one.labels) for one in found].index(True)
         efforts.append((number, effort))
-        return [4.0, 3.0, 1.0, 2.0][number] * effort
+        at_first, in_the_end = [4.0, 3.0, 3.5, 1.0, 2.0], [9.0, 8.0, 5.0, 7.0, 6.0]
+        return (at_first if effort == 1 else in_the_end)[number]
 
-    np.testing.assert_array_equal(found.best(criterion).labels, found[2].labels)
-    assert efforts == [(0, 1), (1, 1), (2, 1), (3, 1), (1, 4), (2, 4)]
+    # Two of each handicap: that with the lowest in the end was not so at first.
+    choice = found.best(criterion)
+    np.testing.assert_array_equal(choice.labels, found[2].labels)
+    first = [(number, 1) for number in range(5)]
+    assert efforts == [*first, (1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_rivals_are_of_another_kind():
+    random_state = np.random.RandomState(0)
+    found = Labelings()
+    for handicap in (1.0, 1.0, 1.05):
+        found.add(random_state.randint(3, size=40), handicap)
+    # The second of one kind is as good by chance, that of another is worse.
+    values = {one.labels.tobytes(): 1.0 for one in found}
+    values[found[2].labels.tobytes()] = 1.2
+    choice = found.best(lambda labels, effort: values[labels.tobytes()])
+    assert not choice.is_doubtful()
+    values[found[2].labels.tobytes()] = 1.01
+    choice = found.best(lambda labels, effort: values[labels.tobytes()])
+    assert choice.is_doubtful()
 
 
 @pytest.mark.parametrize("sizes", [(300, 300, 300), (700, 120, 80), (900, 40, 40)])
