@@ -65,15 +65,15 @@ def draw(results: dict) -> None:
     for ax, (dataset, methods) in zip(axes[0], results.items(), strict=True):
         measured = [(n, r) for n, r in methods.items() if "reason" not in r]
         measured.sort(key=lambda pair: pair[1]["scores"]["mean"]["acc"])
-        lower = {True: -1.0, False: -1.0}
+        lower = -1.0
         for name, result in measured:
             is_ours = "MixMate" in name or name == "ImageClustering"
             point = (result["mean_seconds"], result["scores"]["mean"]["acc"])
             ax.semilogx(*point, "o", color="C3" if is_ours else "0.5")
             # Ours to the left, peers to the right, and above a name that is close, so
             # that fewer overlap.
-            is_close = point[1] - lower[is_ours] < 0.02
-            lower[is_ours] = point[1]
+            is_close = point[1] - lower < 0.02
+            lower = point[1]
             ax.annotate(
                 name,
                 point,

@@ -81,7 +81,8 @@ def draw(results: dict) -> None:
     names = sorted(sets, key=lambda name: sets[name][0])
     if not names:
         return
-    figure, axes = make_axes(1, 1, (8.0, 4.6), squeeze=False)
+    # Room for the names of all.
+    figure, axes = make_axes(1, 1, (2.4 + 0.7 * len(names), 4.6), squeeze=False)
     ax = axes[0, 0]
     for method, label in METHODS.items():
         is_ours = method in ("ImageClustering", "MixMate in pixels")
@@ -98,9 +99,10 @@ def draw(results: dict) -> None:
             label=label,
         )
     # The data on a line of their own, or names of neighbours run into each other.
+    short = [name.replace("fashion_mnist", "fashion") for name in names]
     labels = [
-        "\n".join([*name.split("_", 1), f"{sets[name][0]:.0f}:1"]).replace("_", " ")
-        for name in names
+        "\n".join([*title.split("_", 1), f"{sets[name][0]:.0f}:1"]).replace("_", " ")
+        for name, title in zip(names, short, strict=True)
     ]
     ax.set_xticks(range(len(names)), labels, fontsize="small")
     ax.set_ylabel("ACC")
