@@ -92,6 +92,9 @@ def main():
     parser.add_argument("dataset", choices=DATASETS)
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds")
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument(
+        "--go-on", action="store_true", help="with the stored seeds as the first ones"
+    )
     parser.add_argument("--limit", type=int, default=1800, help="seconds a fit")
     parser.add_argument(
         "--method",
@@ -109,16 +112,15 @@ def main():
         return
 
     name = f"peers/{dataset}"
-    stored = (arguments.method and read(name)) or {"methods": {}}
+    keeps = arguments.method or arguments.go_on
+    stored = (keeps and read(name)) or {"methods": {}}
     methods = stored["methods"]
     first = arguments.first_seed
     for method in arguments.method or METHODS:
-        methods[method] = summary(
-            [
-                run_apart(dataset, method, seed, threads, arguments.limit)
-                for seed in range(first, first + arguments.seeds)
-            ]
-        )
+        trials = methods.get(method, {}).get("trials", []) if arguments.go_on else []
+        for seed in range(first + len(trials), first + arguments.seeds):
+            trials.append(run_apart(dataset, method, seed, threads, arguments.limit))
+        methods[method] = summary(trials)
         shown = methods[method].get("reason") or (
             methods[method]["scores"]["mean"],
             methods[method]["mean_seconds"],
