@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from ..utils.k_means import fitted_k_means
+from ..utils.device import one_openmp_thread
 from ..utils.progress import each, step
 from ..utils.random import drawn_seed
 from .local_gaussians import LocalGaussians
@@ -207,11 +208,11 @@ def _refitted_locally(
     # Of fewer samples a covariance is that of all.
     n_clusters = max(1, min(n_clusters, int(len(Z) / _N_PRIOR_SAMPLES * 4)))
     seed = drawn_seed(random_state)
-    with warnings.catch_warnings():
+    k_means = KMeans(n_clusters, n_init=1, max_iter=30, random_state=seed)
+    with warnings.catch_warnings(), one_openmp_thread():
         # Of fewer different samples than clusters, which is no matter.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        k_means = fitted_k_means(places, n_clusters, seed, n_init=1, max_iter=30)
-    labels = torch.from_numpy(k_means.labels_).to(Z.device)
+        labels = torch.from_numpy(k_means.fit_predict(places)).to(Z.device)
     centers = torch.from_numpy(k_means.cluster_centers_).to(Z)
     model = replace(model, metric=metric, references=Z, centers=centers)
     deviations = Z - model.local_means(Z, torch.arange(len(Z), device=Z.device))

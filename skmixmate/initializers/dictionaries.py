@@ -1,11 +1,12 @@
 """The first atoms: members of the clusters that labels tell."""
 
 import numpy as np
+from sklearn.cluster import KMeans
 from sklearn.metrics.pairwise import euclidean_distances
 from torch import Tensor
 
 from ..utils.callers import warn_user
-from ..utils.k_means import fitted_k_means
+from ..utils.device import one_openmp_thread
 from ..utils.random import private_random_state
 
 __all__ = ["InitializationWarning", "dictionaries_from_labels", "with_n_clusters"]
@@ -198,5 +199,7 @@ def _split_largest(labels, new, X, random_state) -> None:
         return
     halves = np.arange(len(members)) % 2
     if len(np.unique(X[members], axis=0)) > 1:
-        halves = fitted_k_means(X[members], 2, random_state, n_init=1).labels_
+        k_means = KMeans(2, n_init=1, random_state=random_state)
+        with one_openmp_thread():
+            halves = k_means.fit_predict(X[members])
     labels[members[halves == 1]] = new

@@ -234,7 +234,7 @@ def blending(affinity, labels, n_clusters: int) -> float:
         The mean strength of the merges by which from 0.8 to 0.6 times ``n_clusters``
         clusters become one less, divided by that of those that begin at 1.4 times
         ``n_clusters`` and leave ``n_clusters``. Near one there are no clusters, only a
-        continuum of many dimensions; of a surface or a curve it may be a half, as edges
+        continuum of many dimensions; of a surface or a curve it is less, as edges
         between large parts of it are few. NaN of three clusters or less, of too few
         parts, and of parts without edges between them.
     """

@@ -8,9 +8,10 @@ import numpy as np
 import scipy.linalg
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from ..utils.k_means import fitted_k_means
+from ..utils.device import one_openmp_thread
 from ..utils.progress import each, step
 from ..utils.random import private_random_state
 from .copies import DistinctSamples, distinct_samples
@@ -288,8 +289,9 @@ def clusters_of_eigenvectors(
     embedding = eigenvectors * np.clip(eigenvalues, 0.0, 1.0) ** diffusion_time
     norms = np.linalg.norm(embedding, axis=1, keepdims=True)
     embedding /= np.maximum(norms, np.finfo(embedding.dtype).tiny)
-    k_means = fitted_k_means(embedding, n_clusters, random_state, n_init=n_init)
-    return k_means.labels_.astype(np.intp)
+    k_means = KMeans(n_clusters, n_init=n_init, random_state=random_state)
+    with one_openmp_thread():
+        return k_means.fit_predict(embedding).astype(np.intp)
 
 
 def leading_eigenvectors(affinity, n_components, regularization, random_state):

@@ -4,10 +4,11 @@ import reprlib
 from collections.abc import Callable
 
 import numpy as np
+from sklearn.cluster import KMeans
 from torch import Tensor
 
 from ..utils.callers import warn_user
-from ..utils.k_means import fitted_k_means
+from ..utils.device import one_openmp_thread
 from ..utils.progress import say
 from ..utils.random import drawn_seed, seeded_clone
 from ..utils.validation import with_nan
@@ -35,7 +36,9 @@ def _ssc(X, n_clusters, n_atoms, random_state):
 
 
 def _k_means(X, n_clusters, n_atoms, random_state):
-    return fitted_k_means(X, n_clusters, random_state, n_init=10).labels_
+    k_means = KMeans(n_clusters, n_init=10, random_state=random_state)
+    with one_openmp_thread():
+        return k_means.fit_predict(X)
 
 
 def _data(X, n_clusters, n_atoms, random_state):

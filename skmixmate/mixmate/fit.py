@@ -1,6 +1,7 @@
 """What the steps of a fit are for a mixture of dictionaries."""
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,7 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from ..base.fit import NetworkFit
-from ..base.samples import scaled_samples
+from ..base.samples import batched_outputs, scaled_points, scaled_samples
+from ..base.training import new_trainer
 from ..functional import dictionary_sizes
 from ..imputation import LocalGaussianImputer
 from ..initializers import has_one_start
@@ -28,6 +30,7 @@ from ..utils.progress import each, step
 from ..utils.random import drawn_seed, private_random_state
 from ..utils.validation import Input
 from .network import (
+    Criterion,
     FittedMixture,
     LastPass,
     MixtureParameters,
@@ -35,7 +38,6 @@ from .network import (
     last_pass,
 )
 from .resolution import resolved_samples
-from .trials import Trials
 
 __all__ = ["MixtureFit"]
 
@@ -208,7 +210,13 @@ class MixtureFit(NetworkFit):
 
     def start_criterion(self, X: np.ndarray) -> Callable[[np.ndarray, int], float]:
         """See `NetworkFit.start_criterion`: that of runs, after some epochs on X."""
-        return Trials(self, X).criterion
+        train = self._trial(X)
+
+        def criterion(points: np.ndarray, n_epochs: int) -> float:
+            value = train(points, n_epochs)[0]
+            return value if math.isfinite(value) else math.inf
+
+        return criterion
 
     def chooser_of_n_atoms(
         self, X: np.ndarray
@@ -222,14 +230,14 @@ class MixtureFit(NetworkFit):
         if not self._chooses_n_atoms:
             return None
         few, many = self.parameters.penalty.group_size, self.n_atoms
-        trials = Trials(self, X)
+        train = self._trial(X)
 
         def choose(
             points: Callable[[int], np.ndarray],
             conductance: Callable[[np.ndarray], float],
         ) -> int:
             few_cut, many_cut = (
-                conductance(trials.run(points(n), _N_TRIAL_EPOCHS)[1])
+                conductance(train(points(n), _N_TRIAL_EPOCHS)[1])
                 for n in each("number of atoms", (few, many))
             )
             is_better = few_cut < _FEW_ATOMS_GAIN * many_cut
@@ -238,21 +246,52 @@ class MixtureFit(NetworkFit):
 
         return choose
 
+    def _trial(
+        self, X: np.ndarray
+    ) -> Callable[[np.ndarray, int], tuple[float, np.ndarray]]:
+        """The criterion and the labels of X after some epochs from points."""
+        samples = self.samples.of(torch.from_numpy(X)).replaced(dtype=torch.float32)
+
+        def train(points: np.ndarray, n_epochs: int) -> tuple[float, np.ndarray]:
+            with warnings.catch_warnings():
+                # What is wrong with the start that is chosen shows again.
+                warnings.simplefilter("ignore")
+                atoms = scaled_points(points, self.samples, np.random.RandomState(0))
+                atoms = atoms.to(self.samples.device, torch.float32)
+                trainer = new_trainer(
+                    self.parameters,
+                    self._trainable(atoms, None),
+                    samples,
+                    torch.Generator().manual_seed(0),
+                    [self.new_ending(), *self.callbacks()],
+                    max_iter=n_epochs,
+                ).run()
+            if trainer.interrupted:
+                raise KeyboardInterrupt
+            found = Criterion(trainer.module, adapts_n_atoms=self.adapts_n_atoms)
+            labels = []
+            outputs = batched_outputs(trainer.module, samples, with_codes=False)
+            for _, output in outputs:
+                found.add(output)
+                labels.append(output.energies.argmin(1).cpu())
+            return found.value(), torch.cat(labels).numpy()
+
+        return train
+
     def network(self, atoms: Tensor) -> DictionaryMixture:
         """See `NetworkFit.network`."""
         is_atom = (atoms != 0.0).any(-1)
         if has_one_start(self.parameters.init) or bool(is_atom.all()):
             self._n_given_atoms = self._mean_of(is_atom.sum(-1))
-        return self.trainable(atoms)
+        return self._trainable(atoms, None)
 
     def earlier_network(self) -> DictionaryMixture:
         """See `NetworkFit.earlier_network`."""
         module = self.earlier.network(self.parameters)  # type: ignore[union-attr]
         module = module.float()
-        return self.trainable(module.dictionaries, module.log_weights.exp())
+        return self._trainable(module.dictionaries, module.log_weights.exp())
 
-    def trainable(self, D: Tensor, weights: Tensor | None = None) -> DictionaryMixture:
-        """A network to train, of dictionaries in the space of scaled samples."""
+    def _trainable(self, D: Tensor, weights: Tensor | None) -> DictionaryMixture:
         return build_network(
             self.parameters, D, weights, min_responsibility=_MIN_RESPONSIBILITY
         )

@@ -4,11 +4,12 @@ import warnings
 
 import numpy as np
 import torch
+from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from ..base.samples import initialization_subset
 from ..training import Samples
-from ..utils.k_means import fitted_k_means
+from ..utils.device import one_openmp_thread
 
 __all__ = ["resolved_samples"]
 
@@ -49,11 +50,11 @@ def resolved_samples(samples: Samples, n_clusters: int) -> Samples:
         intercept_scaling=None, dtype=torch.float64
     )
     X = plain.batch(slice(None)).X.cpu().numpy()
-    with warnings.catch_warnings():
+    k_means = KMeans(n_clusters, n_init=3, random_state=random_state)
+    with warnings.catch_warnings(), one_openmp_thread():
         # Fewer different samples than clusters.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        k_means = fitted_k_means(X, n_clusters, random_state, n_init=3)
-        scatter = k_means.inertia_ / len(X)
+        scatter = k_means.fit(X).inertia_ / len(X)
     # Samples that are all the same have no unit.
     if scatter >= _SMALLEST_SCATTER or not np.ptp(X, axis=0).any():
         return samples

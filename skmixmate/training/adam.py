@@ -11,8 +11,8 @@ class Adam(torch.optim.Adam):
     """`torch.optim.Adam` in eager mode, not differentiable itself.
 
     Its methods are wrapped for ``torch.compile``, and load all of ``torch._dynamo``
-    when they are first called: more than a second and 140 MB in every process that
-    fits, for what is not used here. The two that a fit calls are those inside the
+    when they are first called: hundreds of modules in every process that fits, for
+    what is not used here. The two that a fit calls are those inside the
     wrappers, with the same results to the bit.
 
     Examples

@@ -3,13 +3,15 @@
 import functools
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import ParamSpec, TypeVar
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 __all__ = [
     "fits_in_memory",
+    "one_openmp_thread",
     "plain_arithmetic",
     "resolve_device",
     "to_device",
@@ -63,6 +65,21 @@ def use_one_thread_in_a_fork() -> None:
     """
     if os.getpid() != _IMPORTED_IN:
         torch.set_num_threads(1)
+
+
+def one_openmp_thread() -> AbstractContextManager:
+    """Keep OpenMP to one thread, for scikit-learn's k-means on a start's samples.
+
+    scikit-learn and PyTorch bring a runtime each, and threads of one that wait spin
+    while those of the other work: two threads take longer than one.
+    """
+    return _openmp().limit(limits=1, user_api="openmp")
+
+
+@functools.cache
+def _openmp() -> ThreadpoolController:
+    """Of the libraries that are loaded by then, scikit-learn's among them."""
+    return ThreadpoolController()
 
 
 def plain_arithmetic(function: Callable[P, R]) -> Callable[P, R]:

@@ -8,10 +8,15 @@ from threading import Barrier, Thread
 import numpy as np
 import pytest
 import torch
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skmixmate import MixMateClustering
+from skmixmate.initializers import spectral_labels
+from skmixmate.utils import device as device_module
 from skmixmate.utils.device import (
     fits_in_memory,
+    one_openmp_thread,
     plain_arithmetic,
     resolve_device,
     to_device,
@@ -191,3 +196,44 @@ def test_a_fork_of_a_fitted_process_computes():
             child.join()
     finally:
         torch.set_num_threads(n_threads)
+
+
+def openmp_threads():
+    return {
+        library["num_threads"]
+        for library in threadpool_info()
+        if library["user_api"] == "openmp"
+    }
+
+
+@pytest.fixture
+def two_openmp_threads():
+    # Other tests may have loaded libraries with threads of their own since.
+    device_module._openmp.cache_clear()
+    with threadpool_limits(limits=2, user_api="openmp"):
+        yield
+
+
+def test_openmp_is_kept_to_one_thread_for_a_while(two_openmp_threads):
+    before = openmp_threads()
+    with one_openmp_thread():
+        assert openmp_threads() == {1}
+    assert openmp_threads() == before
+
+
+def test_k_means_of_a_start_has_one_thread(two_openmp_threads, monkeypatch):
+    within = []
+    fit = KMeans.fit
+
+    def watched(self, *arguments):
+        within.append(openmp_threads())
+        return fit(self, *arguments)
+
+    monkeypatch.setattr(KMeans, "fit", watched)
+    X = np.random.RandomState(0).normal(size=(60, 3))
+    X[:20] += 9.0
+    X[20:40] -= 9.0
+    labels = spectral_labels(X, 3, 0)
+    assert len(set(labels)) == 3
+    assert within
+    assert all(threads == {1} for threads in within)
