@@ -225,9 +225,9 @@ def test_k_means_of_a_start_has_one_thread(two_openmp_threads, monkeypatch):
     within = []
     fit = KMeans.fit
 
-    def watched(self, *arguments):
+    def watched(self, *arguments, **options):
         within.append(openmp_threads())
-        return fit(self, *arguments)
+        return fit(self, *arguments, **options)
 
     monkeypatch.setattr(KMeans, "fit", watched)
     X = np.random.RandomState(0).normal(size=(60, 3))
