@@ -21,10 +21,10 @@ __all__ = ["fit_local_gaussians"]
 # feature, so that what is certain is learned first.
 _N_GLOBAL_ROUNDS = 6
 # Rounds of Gaussians about local means.
-_N_LOCAL_ROUNDS = 4
-# Noise is chosen when two have been gone through with the least: on earlier guesses
+_N_LOCAL_ROUNDS = 3
+# Noise is chosen when one has been gone through with the least: on earlier guesses
 # much noise looks best, with which later rounds learn little.
-_NOISE_ROUND = 2
+_NOISE_ROUND = 1
 _N_POWER_ITER = 3
 # Noise that is tried on hidden entries, in variances of a feature.
 _NOISES = (0.002, 0.008, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
@@ -86,17 +86,17 @@ def fit_local_gaussians(
         D = torch.where(seen > 0, known, model.missing_globally(known * seen, seen, D))
     model, shift = _refitted_globally(model, D, model.noise)
     known, D = known - shift, D - shift
-    every = torch.arange(len(D), device=D.device)
     for i in each("local Gaussians, round", range(_N_LOCAL_ROUNDS)):
-        model = _refitted_locally(model, D, n_clusters, random_state)
+        model, means = _refitted_locally(model, D, n_clusters, random_state)
         if i == _NOISE_ROUND:
-            model = _with_best_noise(model, known, seen, D, hidden)
-        D = model.completed_once(known, seen, D, every)
+            model = _with_best_noise(model, means, known, seen, D, hidden)
+        D = model.completed_about(means, known, seen, D)
     with step("deviations of errors"):
         model = _calibrated(model, D, known, seen, hidden)
     rows = hidden.any(1).nonzero().flatten()
-    D[rows] = model.completed_once(known[rows], observed[rows], D[rows], rows)
-    return _refitted_locally(model, D, n_clusters, random_state)
+    means = model.local_means(D[rows] @ model.basis, rows)
+    D[rows] = model.completed_about(means, known[rows], observed[rows], D[rows])
+    return _refitted_locally(model, D, n_clusters, random_state)[0]
 
 
 def _of_moments(X, observed, n_components, n_neighbors, random_state) -> LocalGaussians:
@@ -167,16 +167,22 @@ def _refitted_globally(
 
 
 def _with_best_noise(
-    model: LocalGaussians, known: Tensor, seen: Tensor, D: Tensor, hidden: Tensor
+    model: LocalGaussians,
+    means: Tensor,
+    known: Tensor,
+    seen: Tensor,
+    D: Tensor,
+    hidden: Tensor,
 ) -> LocalGaussians:
     """The noise under which hidden entries are met best, downhill from that it has."""
     rows = hidden.any(1).nonzero().flatten()
     if len(rows) == 0:
         return model
     known, seen, D, hidden = known[rows], seen[rows], D[rows], hidden[rows]
+    means = means[rows]
 
     def error(noise: float) -> float:
-        found = replace(model, noise=noise).completed_once(known, seen, D, rows)
+        found = replace(model, noise=noise).completed_about(means, known, seen, D)
         return float((found - known)[hidden].square().mean())
 
     def downhill(candidates: Iterator[float]) -> float:
@@ -197,8 +203,11 @@ def _with_best_noise(
 
 def _refitted_locally(
     model: LocalGaussians, D: Tensor, n_clusters: int, random_state
-) -> LocalGaussians:
-    """References, clusters and their covariances from completed samples."""
+) -> tuple[LocalGaussians, Tensor]:
+    """References, clusters and their covariances from completed samples.
+
+    And the samples' local means.
+    """
     Z = D @ model.basis
     values, vectors = torch.linalg.eigh(Z.T @ Z / len(Z))
     leading = slice(-min(_N_METRIC_COMPONENTS, len(values)), None)
@@ -215,14 +224,15 @@ def _refitted_locally(
         labels = torch.from_numpy(k_means.fit_predict(places)).to(Z.device)
     centers = torch.from_numpy(k_means.cluster_centers_).to(Z)
     model = replace(model, metric=metric, references=Z, centers=centers)
-    deviations = Z - model.local_means(Z, torch.arange(len(Z), device=Z.device))
+    means = model.local_means(Z, torch.arange(len(Z), device=Z.device))
+    deviations = Z - means
     pooled = deviations.T @ deviations / len(Z)
     covariances = []
     for cluster in range(n_clusters):
         own = deviations[labels == cluster]
         total = own.T @ own + _N_PRIOR_SAMPLES * pooled
         covariances.append(total / (len(own) + _N_PRIOR_SAMPLES))
-    return replace(model, covariances=torch.stack(covariances))
+    return replace(model, covariances=torch.stack(covariances)), means
 
 
 def _calibrated(

@@ -10,14 +10,12 @@ from ..functional import conditional_means, conditional_variances, smoother
 
 __all__ = ["LocalGaussians"]
 
-# Rounds of completing by Gaussians about local means.
-_N_ROUNDS = 2
 # Noise of a first guess.
 _FIRST_NOISE = 0.25
 # Iterations of conjugate gradients, and with how much noise half of them do.
 _N_ITER, _MUCH_NOISE = 8, 0.2
 # Width of the neighbours' weights, in mean squared distances from a sample to them.
-_BANDWIDTH = 0.2
+_BANDWIDTH = 0.4
 # Of a covariance, for standard deviations; what the others add counts as noise.
 _N_FACTORS = 64
 _BATCH_SIZE = 2000
@@ -109,8 +107,7 @@ class LocalGaussians:
         # Much noise at first, with which few iterations reach the end.
         first = replace(self, noise=_FIRST_NOISE)
         D = known + first.missing_globally(known, seen, n_iter=_N_ITER)
-        for _ in range(_N_ROUNDS):
-            D = self.completed_once(known, seen, D)
+        D = self.completed_about(self.local_means(D @ self.basis), known, seen, D)
         is_empty = ~observed.any(1)
         D[is_empty] = 0.0  # Nothing has no neighbours.
         expected = self.mean.expand(X.shape).clone()
@@ -155,17 +152,13 @@ class LocalGaussians:
             )
         return found
 
-    def completed_once(
-        self, known: Tensor, seen: Tensor, D: Tensor, own: Tensor | None = None
+    def completed_about(
+        self, means: Tensor, known: Tensor, seen: Tensor, D: Tensor
     ) -> Tensor:
-        """Samples completed by Gaussians about local means of earlier ones, D.
-
-        ``own`` (B,) are the references that they themselves are, which do not count.
-        """
-        Z = D @ self.basis
-        origins = self.local_means(Z, own) @ self.basis.T
+        """Samples completed by Gaussians about local means, (B, R), of guesses D."""
+        origins = means @ self.basis.T
         completed = torch.empty_like(D)
-        for cluster, members in _members(self._labels(Z)):
+        for cluster, members in _members(self._labels(D @ self.basis)):
             matrix = smoother(self.covariances[cluster], self.noise)
             for rows in members.split(_BATCH_SIZE):
                 origin, visible = origins[rows], seen[rows]
@@ -185,7 +178,10 @@ class LocalGaussians:
         return torch.where(seen > 0, known, completed.clamp(low, high))
 
     def local_means(self, Z: Tensor, own: Tensor | None = None) -> Tensor:
-        """Weighted means of the nearest references, (B, R), in the basis, as is Z."""
+        """Weighted means of the nearest references, (B, R), in the basis, as is Z.
+
+        ``own`` (B,) are the references that the samples are, which do not count.
+        """
         n_neighbors = min(self.n_neighbors, len(self.references) - (own is not None))
         means = torch.zeros_like(Z)
         if n_neighbors < 1:
