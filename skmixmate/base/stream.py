@@ -230,7 +230,7 @@ def _later_start(
         if run is not None:
             raise KeyboardInterrupt
         # Of another scale it would have another penalty.
-        kept: Any = replace(earlier.in_unit_of(new), last=None)
+        kept: Any = replace(earlier.comparable_with(new), last=None)
         kept = fit_type(parameters, data, kept).described(kept)
     if kept.criterion <= new.criterion:
         return kept, False

@@ -217,8 +217,8 @@ class FittedAttributes(ABC):
         """The same with the last pass as that over so many samples like its own."""
         return self
 
-    def in_unit_of(self, other: Self) -> Self:
-        """The same model of samples that are divided by another's scale."""
+    def comparable_with(self, other: Self) -> Self:
+        """The same model, of samples divided by another's scale, and ranked alike."""
         return replace(self, scale_=other.scale_, largest_norm_=other.largest_norm_)
 
     def fixed_parameters(self) -> dict:

@@ -64,7 +64,7 @@ class MixtureFit(NetworkFit):
     # says.
     _n_given_atoms: int | None = None
     _n_chosen_atoms: int | None = None
-    # What the first start says of sizes; None before.
+    # What the first start says of sizes, or said before these samples; else None.
     _are_of_one_size: bool | None = None
     decided = ("_n_given_atoms", "_n_chosen_atoms", "_are_of_one_size")
 
@@ -81,6 +81,8 @@ class MixtureFit(NetworkFit):
             with step("missing entries"):
                 data = self.imputer._on(parameters.device)._completed(data)
         super().__init__(parameters, data, earlier)
+        if earlier is not None:
+            self._are_of_one_size = earlier._are_of_one_size
 
     def begin_run(self, i: int, random_state: np.random.RandomState) -> None:
         """See `FitInRuns.begin_run`."""
@@ -322,6 +324,7 @@ class MixtureFit(NetworkFit):
             n_atoms_=self.n_atoms,
             imputer_=self.imputer,
             converged_=bool(converged),
+            _are_of_one_size=self._are_of_one_size,
         )
 
     def last_pass(self, module: DictionaryMixture, samples: Samples) -> LastPass:

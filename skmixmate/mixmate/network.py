@@ -135,6 +135,8 @@ class FittedMixture(FittedAttributes):
     center_: np.ndarray | None
     intercept_scaling_: float | None
     imputer_: LocalGaussianImputer | None
+    # What the start said of sizes; None if it did not.
+    _are_of_one_size: bool | None = None
 
     @classmethod
     def from_trainer(
@@ -213,14 +215,18 @@ class FittedMixture(FittedAttributes):
         """See `FittedAttributes.standing_for`."""
         return replace(self, last=self.last.standing_for(n_samples))
 
-    def in_unit_of(self, other: Self) -> Self:
-        """See `FittedAttributes.in_unit_of`."""
+    def comparable_with(self, other: Self) -> Self:
+        """See `FittedAttributes.comparable_with`."""
         intercept_scaling = self.intercept_scaling_
         if intercept_scaling is not None:
             # It shrinks with the samples, or clusters would move from the origin.
             intercept_scaling *= self.scale_ / other.scale_
-        same = super().in_unit_of(other)
-        return replace(same, intercept_scaling_=intercept_scaling)
+        return replace(
+            super().comparable_with(other),
+            intercept_scaling_=intercept_scaling,
+            # Where sizes differ, the criterion is another.
+            _are_of_one_size=other._are_of_one_size,
+        )
 
     def fixed_parameters(self) -> dict:
         """See `FittedAttributes.fixed_parameters`."""

@@ -289,6 +289,6 @@ def test_a_model_in_the_unit_of_another_says_the_same(blobs):
     other = replace(fitted, scale_=2.0 * fitted.scale_)
     # Codes are half as large, and so is what they cost each.
     moved = streaming_model(alpha=model.alpha / 2.0).fit(X)
-    fitted.in_unit_of(other).store(moved)
+    fitted.comparable_with(other).store(moved)
     assert moved.scale_ == 2.0 * model.scale_
     np.testing.assert_allclose(moved.reconstruct(X), model.reconstruct(X), rtol=1e-6)

@@ -202,6 +202,48 @@ def test_the_first_start_may_ask_for_dictionaries_of_one_size(n_jobs):
     ]
 
 
+def start_of_one_size(labels_of):
+    """Labels of a function of X as a start that asks for dictionaries of one size."""
+
+    def start(X, n_clusters, random_state):
+        found = Labelings([Labeling(labels_of(X))])
+        found.are_of_one_size = True
+        return found
+
+    return start
+
+
+@pytest.mark.parametrize("goes_on", ["partial_fit", "warm_start"])
+def test_what_goes_on_keeps_dictionaries_of_one_size(goes_on):
+    X, _ = unequal_blobs((480, 80, 40))
+    start = start_of_one_size(KMeans(3, random_state=0).fit_predict)
+    model = small_model(init=start, init_size=len(X), warm_start=True).fit(X)
+    assert len(set(model.dictionary_sizes_)) == 1
+    if goes_on == "partial_fit":
+        model.partial_fit(X)
+    else:
+        model.fit(X)
+    assert len(set(model.dictionary_sizes_)) == 1
+
+
+def test_models_of_a_stream_are_ranked_by_one_criterion():
+    """A later start whose criterion is another one could not win."""
+    X, y = unequal_blobs((480, 80, 40))
+    order = np.random.RandomState(0).permutation(len(X))
+    X, y = X[order], y[order]
+
+    def poor(X, n_clusters, random_state):
+        return random_state.randint(n_clusters, size=len(X))
+
+    # What comes later is told apart at once.
+    good = start_of_one_size(KMeans(3, random_state=0).fit(X).predict)
+    model = small_model(init=poor, init_size=len(X), max_iter=2, tol=0.0)
+    model.partial_fit(X[:200])
+    assert adjusted_rand_score(y, model.predict(X)) < 0.9
+    model.set_params(init=good, max_iter=20).partial_fit(X[200:])
+    assert adjusted_rand_score(y, model.predict(X)) == 1.0
+
+
 @pytest.mark.filterwarnings("error:.* initial atoms are zero")
 @pytest.mark.parametrize("as_rows", [False, True])
 @pytest.mark.parametrize("adapts", [False, True])
