@@ -159,10 +159,11 @@ class NetworkEstimatorMixin(
         goes on as it would have. Whenever about twice as many samples have come as at
         the last start, or fewer, down to 1.2 times as many, if their labels are others
         than before, there is a fit to the reservoir, as in the first call: scale,
-        centre and atoms are found anew. If it explains the reservoir better than the
-        model that there is, it takes its place, with labels that most samples had
-        before. The first atoms are the only start if ``init`` gives them, and so is
-        `fit`, which forgets the reservoir.
+        centre and atoms are found anew. It takes the place of the model that there is,
+        with labels that most samples had before, if it is better: if its loss is lower,
+        or its clusters cut clearly less of the reservoir's graph of neighbours, or cut
+        about as much and ``criterion_`` is lower. The first atoms are the only start if
+        ``init`` gives them, and so is `fit`, which forgets the reservoir.
         """
         if active_processes() is not None:
             raise ValueError(

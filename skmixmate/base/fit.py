@@ -99,6 +99,10 @@ class NetworkFit(FitInRuns):
     def last_pass(self, module: Any, samples: Samples) -> Any:
         """What the network, built as `predict` builds it, says of the samples."""
 
+    def stays_with(self, kept: Any, new: Any) -> bool:
+        """Whether an earlier model of the samples is to be kept, not a new one."""
+        return kept.criterion <= new.criterion
+
     def reseeding(self) -> Callback:
         """What replaces atoms between epochs."""
         return DeadAtomReseeding()
@@ -255,7 +259,7 @@ class NetworkFit(FitInRuns):
         """See `FitInRuns.first_network`."""
         if self.earlier is not None:
             return self.earlier_network()
-        X = initialization_subset(
+        _, X = initialization_subset(
             self.samples, self.parameters.init_size, self.random_state
         )
         # Of few epochs it takes most of the time.

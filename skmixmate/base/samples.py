@@ -210,7 +210,9 @@ def _without_zero_atoms(atoms: np.ndarray, random_state) -> np.ndarray:
     return atoms
 
 
-def initialization_subset(samples: Samples, size: int, random_state) -> np.ndarray:
+def initialization_subset(
+    samples: Samples, size: int, random_state
+) -> tuple[np.ndarray, np.ndarray]:
     """At most ``size`` random raw samples, complete ones if there are enough.
 
     Enough is half of what is asked for; otherwise missing entries are filled with the
@@ -224,7 +226,9 @@ def initialization_subset(samples: Samples, size: int, random_state) -> np.ndarr
 
     Returns
     -------
-    ndarray of shape (n_subset, n_features)
+    rows : ndarray of shape (n_subset,)
+        Which samples they are.
+    X : ndarray of shape (n_subset, n_features)
         Finite.
     """
     # Half as large as the default integers, and shuffled in place.
@@ -241,11 +245,12 @@ def initialization_subset(samples: Samples, size: int, random_state) -> np.ndarr
             order = order[complete[order]]
         else:
             order = order[~empty[order]]
-    X, observed = samples.raw(torch.from_numpy(order[:size]).long())
+    rows = order[:size]
+    X, observed = samples.raw(torch.from_numpy(rows).long())
     if observed is not None:
         means = X.sum(0) / observed.sum(0).clamp(min=1.0)
         X = torch.where(observed > 0, X, means)
-    return X.cpu().numpy()
+    return rows, X.cpu().numpy()
 
 
 def _complete_and_empty_rows(samples: Samples) -> tuple[np.ndarray, np.ndarray]:

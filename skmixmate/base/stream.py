@@ -213,7 +213,7 @@ def _later_start(
     reservoir: Reservoir,
     earlier: Any,
 ) -> tuple[Any, bool]:
-    """A fit to the reservoir, or the earlier model if that explains it better.
+    """A fit to the reservoir, or the earlier model if that is as good or better.
 
     The last pass is that over the reservoir. Tells also whether the model is new.
 
@@ -231,8 +231,10 @@ def _later_start(
             raise KeyboardInterrupt
         # Of another scale it would have another penalty.
         kept: Any = replace(earlier.comparable_with(new), last=None)
-        kept = fit_type(parameters, data, kept).described(kept)
-    if kept.criterion <= new.criterion:
+        fit = fit_type(parameters, data, kept)
+        kept = fit.described(kept)
+        stays = fit.stays_with(kept, new)
+    if stays:
         return kept, False
     order = _matching(kept.last.labels_, new.last.labels_, new.n_labels)
     return new.renumbered(order), True

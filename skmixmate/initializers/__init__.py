@@ -9,6 +9,7 @@ from .merging import (
     merged_clusters,
 )
 from .spectral import (
+    neighbor_conductance,
     spectral_clustering_labels,
     spectral_labelings,
     spectral_labels,
@@ -29,6 +30,7 @@ __all__ = [
     "has_one_start",
     "mean_conductance",
     "merged_clusters",
+    "neighbor_conductance",
     "spectral_clustering_labels",
     "spectral_labelings",
     "spectral_labels",

@@ -3,6 +3,7 @@
 import copy
 import math
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import scipy.linalg
@@ -117,13 +118,41 @@ def spectral_labelings(
     partitions = spectral_partitions(graph, n_clusters, random_state)
     partitions = partitions.relabeled(lambda labels: labels[copy_of])
 
+    partitions.conductance = _conductance_in(graph, rows, n_clusters)
+    return partitions
+
+
+def neighbor_conductance(
+    X, n_clusters: int, *, n_neighbors: int = 10
+) -> Callable[[np.ndarray], float]:
+    """What gives the conductance of clusters in the neighbour graph of samples.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Finite, more samples than clusters.
+    n_clusters : int
+        More than one.
+    n_neighbors : int, default=10
+        See `spectral_labels`.
+
+    Returns
+    -------
+    callable
+        From labels (n_samples,) to their `mean_conductance`; that of a cluster without
+        samples is 1.
+    """
+    rows, _, graph = neighbor_graph(X, n_clusters, n_neighbors)
+    return _conductance_in(graph, rows, n_clusters)
+
+
+def _conductance_in(graph, rows, n_clusters: int) -> Callable[[np.ndarray], float]:
     def conductance(labels: np.ndarray) -> float:
         n_empty = n_clusters - len(np.unique(labels[rows]))
         total = (n_clusters - n_empty) * mean_conductance(graph, labels[rows])
         return (total + n_empty) / n_clusters
 
-    partitions.conductance = conductance
-    return partitions
+    return conductance
 
 
 def neighbor_graph(X, n_clusters: int, n_neighbors: int) -> DistinctSamples:

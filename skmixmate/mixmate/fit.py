@@ -11,11 +11,16 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from ..base.fit import NetworkFit
-from ..base.samples import batched_outputs, scaled_points, scaled_samples
+from ..base.samples import (
+    batched_outputs,
+    initialization_subset,
+    scaled_points,
+    scaled_samples,
+)
 from ..base.training import new_trainer
 from ..functional import dictionary_sizes
 from ..imputation import LocalGaussianImputer
-from ..initializers import has_one_start
+from ..initializers import has_one_start, neighbor_conductance
 from ..modules import DictionaryMixture
 from ..training import (
     BackwardChoice,
@@ -53,6 +58,8 @@ _MIN_RESPONSIBILITY = 1e-5
 # epochs on the samples of the start.
 _FEW_ATOMS_GAIN = 0.9
 _N_TRIAL_EPOCHS = 4
+# By how much less of it one of two models has to cut, or their criterion tells.
+_CLEARLY = 0.1
 
 
 class MixtureFit(NetworkFit):
@@ -209,6 +216,24 @@ class MixtureFit(NetworkFit):
         """See `NetworkFit.reseeding`."""
         sizes = self._sizes if self.adapts_n_atoms else None
         return DictionarySizes(sizes, multiple=self.parameters.penalty.group_size)
+
+    def stays_with(self, kept: FittedMixture, new: FittedMixture) -> bool:
+        """See `NetworkFit.stays_with`: what cuts the neighbour graph clearly less.
+
+        A model that has met one class after the other has many clusters for the first
+        and one for all others, whose large dictionary leaves the rest far behind. The
+        criterion takes that for well separated; it decides where cuts do not.
+        """
+        n_clusters = self.parameters.n_clusters
+        rows, X = initialization_subset(
+            self.samples, self.parameters.init_size, np.random.RandomState(0)
+        )
+        if 1 < n_clusters < len(rows):
+            conductance = neighbor_conductance(X, n_clusters)
+            kept_cut, new_cut = (conductance(f.last.labels_[rows]) for f in (kept, new))
+            if abs(kept_cut - new_cut) > _CLEARLY * max(kept_cut, new_cut):
+                return kept_cut < new_cut
+        return super().stays_with(kept, new)
 
     def start_criterion(self, X: np.ndarray) -> Callable[[np.ndarray, int], float]:
         """See `NetworkFit.start_criterion`: that of runs, after some epochs on X."""

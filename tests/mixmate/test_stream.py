@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
-from sklearn.datasets import make_blobs
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits, make_blobs
 
 import skmixmate
 from skmixmate import MixMateClustering
 from skmixmate.base import stream
+from skmixmate.base.reservoir import input_of
 from skmixmate.metrics import clustering_accuracy
-from skmixmate.mixmate.network import FittedMixture
+from skmixmate.mixmate.fit import MixtureFit
+from skmixmate.mixmate.network import FittedMixture, MixtureParameters
 
 from .conftest import small_model, with_missing
 
@@ -279,6 +282,32 @@ def test_weights_of_a_stream_count_every_sample_once():
     assert_array_equal(np.sort(model.cluster_sizes_), [160, 160, 260])
     # Responsibilities are next to one or zero.
     np.testing.assert_allclose(model.weights_, shares, atol=0.02)
+
+
+def test_a_model_with_one_cluster_for_all_that_is_new_gives_way():
+    """Its criterion is the lower one: what it knew is far from its large cluster."""
+    X, y = load_digits(return_X_y=True)
+    is_known = y < 2
+    clumped = np.full(len(X), 9)
+    k_means = KMeans(9, n_init=1, random_state=0)
+    clumped[is_known] = k_means.fit_predict(X[is_known])
+
+    def fitted(labels):
+        label_of = {row.tobytes(): k for row, k in zip(X, labels, strict=True)}
+
+        def start(X, n_clusters, random_state):
+            return np.array([label_of[row.tobytes()] for row in X])
+
+        model = MixMateClustering(10, init=start, max_iter=20, random_state=0).fit(X)
+        return FittedMixture.from_estimator(model)
+
+    kept, new = fitted(clumped), fitted(y)
+    assert kept.criterion < new.criterion
+    parameters = MixtureParameters.from_estimator(MixMateClustering(10))
+    fit = MixtureFit(parameters, input_of(torch.from_numpy(X), None), kept)
+    assert not fit.stays_with(kept, new)
+    assert fit.stays_with(new, kept)
+    assert fit.stays_with(new, new)
 
 
 def test_a_model_in_the_unit_of_another_says_the_same(blobs):
