@@ -3,7 +3,9 @@
 Epochs of `skmixmate.MixMateClustering` on all images of MNIST in pixels, by one process
 and by two that share each batch, one thread each, by the number of samples of a batch;
 and how many labels agree. Beside it, what sharing without any cost would give: two fits
-at once that know nothing of each other, which share caches and memory all the same.
+at once that know nothing of each other, which share caches and memory all the same;
+and what two processes spend in exchanges, waiting for each other included: without
+them, they would be ``times_as_fast_without_exchanges``.
 They alternate, since other work comes and goes. Stored as
 ``benchmarks/results/scale/processes.json``.
 """
@@ -12,6 +14,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -29,6 +32,14 @@ def work(folder: Path, batch_size: int) -> None:
     """What each of the processes does."""
     X, _ = load("mnist")
     with process_group(timeout=600) as processes:
+        exchange, durations = processes.sum_, []
+
+        def timed_exchange(tensors):
+            started = time.perf_counter()
+            exchange(tensors)
+            durations.append(time.perf_counter() - started)
+
+        processes.sum_ = timed_exchange
         mixmate = MixMateClustering(
             10,
             init="data",
@@ -43,6 +54,7 @@ def work(folder: Path, batch_size: int) -> None:
                 folder / "found.npz",
                 seconds=mixmate.history_["seconds"],
                 labels=mixmate.labels_,
+                exchanges=sum(durations) / N_EPOCHS,
             )
 
 
@@ -98,6 +110,9 @@ def main():
                 "seconds_beside_another": round(seconds_beside, 2),
                 "times_as_fast": round(seconds / seconds_of_two, 2),
                 "times_as_fast_at_best": round(2 * seconds / seconds_beside, 2),
+                "times_as_fast_without_exchanges": round(
+                    seconds / (seconds_of_two - float(two["exchanges"])), 2
+                ),
                 "labels_agree": round(float(agreement), 4),
             }
         )
