@@ -160,10 +160,11 @@ class NetworkEstimatorMixin(
         the last start, or fewer, down to 1.2 times as many, if their labels are others
         than before, there is a fit to the reservoir, as in the first call: scale,
         centre and atoms are found anew. It takes the place of the model that there is,
-        with labels that most samples had before, if it is better: if its loss is lower,
-        or its clusters cut clearly less of the reservoir's graph of neighbours, or cut
-        about as much and ``criterion_`` is lower. The first atoms are the only start if
-        ``init`` gives them, and so is `fit`, which forgets the reservoir.
+        with labels that most samples had before, if it is better: of an autoencoder, if
+        its loss is lower; of a mixture, if its clusters cut clearly less of the
+        reservoir's graph of neighbours, or about as much and ``criterion_`` is lower.
+        The first atoms are the only start if ``init`` gives them, and so is `fit`,
+        which forgets the reservoir.
         """
         if active_processes() is not None:
             raise ValueError(

@@ -213,7 +213,7 @@ def _later_start(
     reservoir: Reservoir,
     earlier: Any,
 ) -> tuple[Any, bool]:
-    """A fit to the reservoir, or the earlier model if that is as good or better.
+    """A fit to the reservoir, or the earlier model if `NetworkFit.stays_with` says so.
 
     The last pass is that over the reservoir. Tells also whether the model is new.
 
@@ -235,7 +235,7 @@ def _later_start(
         kept = fit.described(kept)
         stays = fit.stays_with(kept, new)
     if stays:
-        return kept, False
+        return replace(earlier.in_unit_of(new), last=kept.last), False
     order = _matching(kept.last.labels_, new.last.labels_, new.n_labels)
     return new.renumbered(order), True
 

@@ -217,9 +217,13 @@ class FittedAttributes(ABC):
         """The same with the last pass as that over so many samples like its own."""
         return self
 
-    def comparable_with(self, other: Self) -> Self:
-        """The same model, of samples divided by another's scale, and ranked alike."""
+    def in_unit_of(self, other: Self) -> Self:
+        """The same model of samples that are divided by another's scale."""
         return replace(self, scale_=other.scale_, largest_norm_=other.largest_norm_)
+
+    def comparable_with(self, other: Self) -> Self:
+        """The same model of the samples as another takes them, and ranked as it is."""
+        return self.in_unit_of(other)
 
     def fixed_parameters(self) -> dict:
         """What a fitted model has whatever the estimator's parameters are now."""

@@ -27,6 +27,7 @@ from .merging import (
 __all__ = [
     "clusters_of_eigenvectors",
     "leading_eigenvectors",
+    "neighbor_conductance",
     "neighbor_graph",
     "spectral_clustering_labels",
     "spectral_labelings",

