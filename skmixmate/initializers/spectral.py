@@ -142,6 +142,11 @@ def neighbor_conductance(
     callable
         From labels (n_samples,) to their `mean_conductance`; that of a cluster without
         samples is 1.
+
+    Warns
+    -----
+    InitializationWarning
+        See `spectral_labels`.
     """
     rows, _, graph = neighbor_graph(X, n_clusters, n_neighbors)
     return _conductance_in(graph, rows, n_clusters)
