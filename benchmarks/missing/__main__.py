@@ -62,14 +62,20 @@ def timed(function, *arguments):
     return result, round(time.perf_counter() - started, 1)
 
 
+def run_complete(X, y, seed: int, clusterers) -> dict:
+    """Accuracies and seconds on samples that miss nothing."""
+    scores = {}
+    for name in clusterers:
+        labels, seconds = timed(CLUSTERERS[name], X, seed)
+        scores[f"complete, {name}"] = _scored(y, labels, seconds)
+    return scores
+
+
 def run(X, y, mask: str, seed: int, imputers, clusterers) -> dict:
     """Errors, accuracies and seconds of every method on one mask."""
     missing = MASKS[mask](X, np.random.RandomState(seed))
     holed = np.where(missing, np.nan, X).astype(np.float32)
     trial: dict = {"seed": seed, "missing": round(float(missing.mean()), 3)}
-    for name in clusterers:
-        labels, seconds = timed(CLUSTERERS[name], X, seed)
-        trial[f"complete, {name}"] = _scored(y, labels, seconds)
     for imputer in imputers:
         filled, seconds = timed(IMPUTERS[imputer], holed, seed)
         error = float(np.sqrt(np.square((filled - X)[missing]).mean()))
@@ -111,17 +117,11 @@ def main():
     trials: dict[str, list] = {mask: [] for mask in arguments.masks}
     for seed in range(arguments.seeds):
         rows = random_rows(len(all_X), arguments.samples, seed)
+        X, y = all_X[rows], all_y[rows]
+        complete = run_complete(X, y, seed, arguments.clusterers)
         for mask in arguments.masks:
-            trials[mask].append(
-                run(
-                    all_X[rows],
-                    all_y[rows],
-                    mask,
-                    seed,
-                    arguments.imputers,
-                    arguments.clusterers,
-                )
-            )
+            trial = run(X, y, mask, seed, arguments.imputers, arguments.clusterers)
+            trials[mask].append(trial | complete)
             result = {
                 # Of what was run so far: a run may be cut short.
                 "command": f"python -m benchmarks.missing {arguments.dataset} --masks "
