@@ -8,6 +8,8 @@ from ..initializers import (
     SparseSubspaceClustering,
     spectral_labelings,
 )
+from ..initializers.copies import distinct_rows
+from ..initializers.even import even_labels
 from ..utils.progress import say
 from ..utils.random import drawn_seed
 
@@ -20,6 +22,8 @@ _CONTINUUM = 0.5
 # By how much partitions into clusters of any size have to cut less than those into
 # clusters of about one size.
 _HANDICAP = 1.25
+# Draws of the samples that others are made of, for clusters of about one size.
+_N_GRAPHS = 3
 
 
 def any_sizes(X, n_clusters, random_state) -> Labelings:
@@ -82,20 +86,26 @@ def least_cut(X, n_clusters, random_state) -> Labelings:
 
 
 def similar_sizes(X, n_clusters, random_state) -> Labelings:
-    """Labellings by sparse subspaces, which cut up clusters that are large.
+    """Labels of clusters of about one size, by sparse subspaces.
 
-    Parameters and return value are those of `any_sizes`. Dictionaries then have as many
-    atoms whatever the number of samples.
+    Parameters are those of `any_sizes`. Dictionaries then have as many atoms whatever
+    the number of samples.
+
+    Returns
+    -------
+    Labelings
+        One, by `even_labels`; clusters that are larger than the others are cut up.
     """
     if n_clusters == 1:
         return any_sizes(X, n_clusters, random_state)
-    found = Labelings()
-    found.are_of_one_size = True
-    for _ in range(4):
-        seed = drawn_seed(random_state)
-        found.add(
-            SparseSubspaceClustering(n_clusters, merge=False, random_state=seed)
-            .fit(X)
-            .labels_
+    rows, copy_of = distinct_rows(X, n_clusters)
+    graphs = []
+    for _ in range(_N_GRAPHS):
+        subspaces = SparseSubspaceClustering(
+            n_clusters, merge=False, random_state=drawn_seed(random_state)
         )
+        graphs.append(subspaces.fit(X[rows]).affinity_matrix_)
+    labels = even_labels(graphs, n_clusters, drawn_seed(random_state))
+    found = Labelings([Labeling(labels[copy_of])])
+    found.are_of_one_size = True
     return found
