@@ -21,9 +21,7 @@ _MOST_DRAWS, _LEAST_DRAWS, _CLUSTERS_DRAWN = 60, 6, 600
 _SHARE_KEPT, _LEAST_KEPT = 1 / 18, 5
 
 
-def even_labels(
-    affinities: Sequence, n_clusters: int, random_state=None
-) -> np.ndarray:
+def even_labels(affinities: Sequence, n_clusters: int, random_state=None) -> np.ndarray:
     """Cluster the nodes of graphs into parts of about one size.
 
     Where classes blend into each other, k-means on the eigenvectors of a graph ends in
@@ -115,4 +113,5 @@ def central_partition(partitions: Sequence[np.ndarray]) -> np.ndarray:
         for i, j in zip(*np.triu_indices(n_partitions, 1), strict=True):
             index = adjusted_rand_score(partitions[i], partitions[j])
             agreement[i, j] = agreement[j, i] = index
-    return partitions[int(np.round(agreement.sum(axis=1), 9).argmax())]
+    most = int(np.argmax(np.round(agreement.sum(axis=1), 9)))
+    return partitions[most]

@@ -146,7 +146,8 @@ class ImageClustering(ReadyMadeClusterer):
       several partitions of 5,000 images, by `SparseSubspaceClustering` and by the
       spectrum of the neighbour graph: that with the lowest criterion after a few epochs
       on these, see "Unequal sizes" in the documentation. With
-      ``similar_sizes=True`` it is one of four plain sparse subspace clusterings.
+      ``similar_sizes=True`` it is what the most even of 360 partitions of three graphs
+      of sparse subspaces agree on.
       Batches are of 256 images, fewer of less than 35,840.
     - `NeighborVoting` averages the probabilities of each image and of its ten nearest
       training images by the first 200 components, of which it keeps at most 100,000.
