@@ -113,5 +113,5 @@ def central_partition(partitions: Sequence[np.ndarray]) -> np.ndarray:
         for i, j in zip(*np.triu_indices(n_partitions, 1), strict=True):
             index = adjusted_rand_score(partitions[i], partitions[j])
             agreement[i, j] = agreement[j, i] = index
-    most = int(np.argmax(np.round(agreement.sum(axis=1), 9)))
-    return partitions[most]
+    total: np.ndarray = np.round(agreement.sum(axis=1), 9)
+    return partitions[int(total.argmax())]
