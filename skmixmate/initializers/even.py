@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import entropy
@@ -11,7 +12,7 @@ from ..utils.progress import each, step
 from ..utils.random import private_random_state
 from .spectral import clusters_of_eigenvectors, leading_eigenvectors
 
-__all__ = ["central_partition", "even_labels", "most_even"]
+__all__ = ["Consensus", "central_partition", "even_labels", "evenness", "most_even"]
 
 # Eigenvectors for each cluster, and draws of k-means on either: fewer of many clusters,
 # each of which takes longer.
@@ -21,7 +22,17 @@ _MOST_DRAWS, _LEAST_DRAWS, _CLUSTERS_DRAWN = 60, 6, 600
 _SHARE_KEPT, _LEAST_KEPT = 1 / 18, 5
 
 
-def even_labels(affinities: Sequence, n_clusters: int, random_state=None) -> np.ndarray:
+class Consensus(NamedTuple):
+    """Labels (n_samples,), and how well those agree that they were chosen from.
+
+    ``agreement`` is the mean adjusted Rand index of any two, NaN of a single one.
+    """
+
+    labels: np.ndarray
+    agreement: float
+
+
+def even_labels(affinities: Sequence, n_clusters: int, random_state=None) -> Consensus:
     """Cluster the nodes of graphs into parts of about one size.
 
     Where classes blend into each other, k-means on the eigenvectors of a graph ends in
@@ -38,15 +49,17 @@ def even_labels(affinities: Sequence, n_clusters: int, random_state=None) -> np.
 
     Returns
     -------
-    ndarray of shape (n_samples,)
-        Labels 0 to ``n_clusters - 1``: the `central_partition` of the `most_even` one
-        in 18 of all partitions by single runs of k-means, up to 60 for each graph with
-        half as many eigenvectors more than clusters and 60 with twice as many.
+    Consensus
+        With labels 0 to ``n_clusters - 1``: the `central_partition` of the `most_even`
+        ones of all partitions by single runs of k-means, 60 for each graph with half as
+        many eigenvectors more than clusters and 60 with twice as many. One in 18 is
+        kept, but five at least. Of more than ten clusters there are fewer runs, as each
+        takes longer.
     """
     random_state = private_random_state(random_state)
     n_samples = affinities[0].shape[0]
     if n_clusters == 1 or n_samples <= n_clusters:
-        return np.arange(n_samples) % n_clusters
+        return Consensus(np.arange(n_samples) % n_clusters, math.nan)
     n_draws = max(_LEAST_DRAWS, min(_MOST_DRAWS, _CLUSTERS_DRAWN // n_clusters))
     numbers = [
         min(math.ceil(ratio * n_clusters), n_samples) for ratio in _EIGENVECTOR_RATIOS
@@ -67,6 +80,24 @@ def even_labels(affinities: Sequence, n_clusters: int, random_state=None) -> np.
     return central_partition(most_even(drawn, n_kept))
 
 
+def evenness(labels: np.ndarray, n_clusters: int) -> float:
+    """Entropy of the sizes of clusters, as a share of that of equal ones.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_samples,), int
+        From 0.
+    n_clusters : int
+        More than one.
+
+    Returns
+    -------
+    float
+        One if ``n_clusters`` clusters have as many samples each.
+    """
+    return float(entropy(np.bincount(labels))) / math.log(n_clusters)
+
+
 def most_even(partitions: Sequence[np.ndarray], n_kept: int) -> list[np.ndarray]:
     """The partitions whose clusters differ least in size.
 
@@ -83,13 +114,13 @@ def most_even(partitions: Sequence[np.ndarray], n_kept: int) -> list[np.ndarray]
         Those with the largest entropy of the sizes of their clusters, the largest
         first, and of equals the earlier ones.
     """
-    evenness = [float(entropy(np.bincount(labels))) for labels in partitions]
+    found = [evenness(labels, 2) for labels in partitions]
     # Rounded, so that equals are equals.
-    order = np.argsort(-np.round(evenness, 9), kind="stable")
-    return [partitions[i] for i in order[:n_kept]]
+    order = np.argsort(-np.round(found, 9), kind="stable")
+    return [partitions[i] for i in order[:n_kept].tolist()]
 
 
-def central_partition(partitions: Sequence[np.ndarray]) -> np.ndarray:
+def central_partition(partitions: Sequence[np.ndarray]) -> Consensus:
     """The one of several partitions that agrees most with the others.
 
     Parameters
@@ -98,20 +129,23 @@ def central_partition(partitions: Sequence[np.ndarray]) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (n_samples,)
-        That with the largest mean adjusted Rand index with all others, the first of
-        equals.
+    Consensus
+        The labels with the largest mean adjusted Rand index with all others, the first
+        of equals.
 
     References
     ----------
-    Strehl and Ghosh, "Cluster ensembles" (2002), who take for it, of all partitions,
-    the one with the largest mean mutual information.
+    Strehl and Ghosh, "Cluster ensembles" (2002), who seek, of all partitions, the one
+    with the largest mean normalised mutual information.
     """
     n_partitions = len(partitions)
+    if n_partitions == 1:
+        return Consensus(partitions[0], math.nan)
     agreement = np.zeros((n_partitions, n_partitions))
     with step("agreement of partitions"):
         for i, j in zip(*np.triu_indices(n_partitions, 1), strict=True):
             index = adjusted_rand_score(partitions[i], partitions[j])
             agreement[i, j] = agreement[j, i] = index
-    total: np.ndarray = np.round(agreement.sum(axis=1), 9)
-    return partitions[int(total.argmax())]
+    most = int(np.round(agreement.sum(axis=1), 9).argmax())
+    mean = float(agreement.sum()) / (n_partitions * (n_partitions - 1))
+    return Consensus(partitions[most], mean)

@@ -75,12 +75,15 @@ class Labelings(list[Labeling]):
     from, if there is one; a cluster without samples counts as one all of whose edges
     leave it. ``blending`` is the `blending` of parts of that graph, NaN where too few
     samples tell it. ``are_of_one_size`` says that clusters are to be of about one size,
-    so that a model of them need not be larger where there are more samples.
+    so that a model of them need not be larger where there are more samples, and
+    ``agreement`` how well the partitions agree of which they were taken for that, NaN
+    if unknown.
     """
 
     conductance: Callable[[np.ndarray], float] | None = None
     blending: float = math.nan
     are_of_one_size = False
+    agreement: float = math.nan
 
     def add(
         self, labels: np.ndarray, handicap: float = 1.0, conductance: float = math.nan

@@ -135,6 +135,8 @@ class ReadyMadeClusterer(FittedAnswers, ClusterMixin, VersionedEstimator):
 
         Warns
         -----
+        InitializationWarning
+            If the first clusters are not to be trusted, or blend into each other.
         RuntimeWarning
             If fitting was interrupted; what is kept is the mixture as it was then.
         """

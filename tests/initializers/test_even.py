@@ -7,7 +7,12 @@ from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 from skmixmate.initializers import spectral_clustering_labels
-from skmixmate.initializers.even import central_partition, even_labels, most_even
+from skmixmate.initializers.even import (
+    central_partition,
+    even_labels,
+    evenness,
+    most_even,
+)
 from skmixmate.ready import starts
 
 
@@ -46,19 +51,32 @@ def test_what_agrees_most_with_the_others():
     moved[0] = 1
     far = np.tile([0, 1, 2], 10)
     # The names of clusters do not matter, and the first of equals is taken.
-    assert central_partition([far, moved, y, renamed]) is not far
-    assert_array_equal(central_partition([far, y, moved, renamed]), y)
-    assert_array_equal(central_partition([far, renamed, moved, y]), renamed)
-    assert_array_equal(central_partition([far]), far)
+    assert_array_equal(central_partition([far, y, moved, renamed]).labels, y)
+    labels, agreement = central_partition([far, renamed, moved, y])
+    assert_array_equal(labels, renamed)
+    pairs = [(far, y), (far, moved), (far, y), (moved, y), (moved, y), (y, y)]
+    expected = np.mean([adjusted_rand_score(*pair) for pair in pairs])
+    assert agreement == pytest.approx(expected)
+    alone = central_partition([far])
+    assert_array_equal(alone.labels, far)
+    assert np.isnan(alone.agreement)
+
+
+def test_evenness_by_hand():
+    assert evenness(np.repeat([0, 1, 2], 4), 3) == pytest.approx(1.0)
+    shares = np.array([0.5, 0.25, 0.25])
+    expected = -(shares * np.log(shares)).sum() / np.log(4)
+    assert evenness(np.repeat([0, 1, 3], [4, 2, 2]), 4) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("n_clusters", [2, 5])
 def test_classes_of_one_size_are_found(n_clusters):
     y = np.repeat(np.arange(n_clusters), 40)
     graphs = [graph_of(y), graph_of(y, between=0.05)]
-    labels = even_labels(graphs, n_clusters, 0)
+    labels, agreement = even_labels(graphs, n_clusters, 0)
     assert adjusted_rand_score(y, labels) == 1.0
-    assert_array_equal(labels, even_labels(graphs, n_clusters, 0))
+    assert agreement == 1.0
+    assert_array_equal(labels, even_labels(graphs, n_clusters, 0).labels)
 
 
 def test_sizes_tell_where_classes_blend():
@@ -74,19 +92,20 @@ def test_sizes_tell_where_classes_blend():
     for seed in range(3):
         plain = spectral_clustering_labels(graph, 3, seed)
         assert adjusted_rand_score(y, plain) < 0.5
-        assert adjusted_rand_score(y, even_labels([graph], 3, seed)) == 1.0
+        even = even_labels([graph], 3, seed).labels
+        assert adjusted_rand_score(y, even) == 1.0
 
 
 def test_a_class_that_lies_apart_is_not_cut_up():
     y = np.repeat([0, 1, 2], [160, 20, 20])
-    labels = even_labels([graph_of(y)], 3, 0)
+    labels = even_labels([graph_of(y)], 3, 0).labels
     assert adjusted_rand_score(y, labels) == 1.0
 
 
 def test_as_many_clusters_as_nodes():
     graph = graph_of(np.arange(4))
-    assert_array_equal(even_labels([graph], 4, 0), np.arange(4))
-    assert_array_equal(even_labels([graph], 1, 0), np.zeros(4))
+    assert_array_equal(even_labels([graph], 4, 0).labels, np.arange(4))
+    assert_array_equal(even_labels([graph], 1, 0).labels, np.zeros(4))
 
 
 def test_starts_of_similar_sizes_see_no_copies():
@@ -97,5 +116,6 @@ def test_starts_of_similar_sizes_see_no_copies():
     found = starts.similar_sizes(X[copies], 3, np.random.RandomState(0))
     assert plain.are_of_one_size
     assert found.are_of_one_size
+    assert plain.agreement > 0.8
     assert adjusted_rand_score(y, plain[0].labels) > 0.95
     assert adjusted_rand_score(y[copies], found[0].labels) > 0.95

@@ -1,15 +1,22 @@
 """The clusterer for images: that it is what it says, and what it takes."""
 
 import pickle
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from skmixmate import ImageClustering, ScatteringTransform
-from skmixmate.initializers import spectral_labelings
+from skmixmate.initializers import (
+    InitializationWarning,
+    Labeling,
+    Labelings,
+    spectral_labelings,
+)
 from skmixmate.inspection import atom_averages
 from skmixmate.metrics import balanced_clustering_accuracy, clustering_accuracy
 from skmixmate.ready import make_image_features, starts
@@ -101,14 +108,36 @@ def test_sizes_are_left_open_unless_classes_blend(is_continuum, monkeypatch):
     blending = spectral_labelings(X, 6, 0).blending
     assert blending > 0.75 if is_continuum else blending < 0.3
     sought = []
-    monkeypatch.setattr(starts, "similar_sizes", lambda *_: sought.append(1))
-    starts.any_sizes(X, 6, np.random.RandomState(0))
-    assert len(sought) == is_continuum
+    even = Labelings([Labeling(y)])
+    monkeypatch.setattr(starts, "similar_sizes", lambda *_: sought.append(1) or even)
+    expected = (
+        pytest.warns(InitializationWarning, match="blend into each other")
+        if is_continuum
+        else nullcontext()
+    )
+    monkeypatch.setattr(starts, "_LEAST_EVENNESS", 0.0)
+    for agreement in (0.9, 0.5):
+        even.agreement = agreement
+        with expected:
+            found = starts.any_sizes(X, 6, np.random.RandomState(0))
+        assert (found is even) == (is_continuum and agreement == 0.9)
+    assert len(sought) == 2 * is_continuum
     # Parts of fewer than fifty samples blend whatever there is.
     few = X[rng.permutation(len(X))[:590]]
     assert np.isnan(spectral_labelings(few, 6, 0).blending)
     starts.any_sizes(few, 6, np.random.RandomState(0))
-    assert len(sought) == is_continuum
+    assert len(sought) == 2 * is_continuum
+
+
+def test_sizes_that_are_not_even_are_left_open(monkeypatch):
+    X = np.random.RandomState(0).normal(size=(1250, 12))
+    uneven = Labelings([Labeling(np.repeat([0, 1, 2], [1200, 25, 25]), 1.04)])
+    uneven.blending = 1.0
+    monkeypatch.setattr(starts, "spectral_labelings", lambda *_: uneven)
+    monkeypatch.setattr(starts, "similar_sizes", None)
+    with pytest.warns(InitializationWarning, match="blend into each other"):
+        found = starts.any_sizes(X, 3, np.random.RandomState(0))
+    assert_array_equal(found[-1].labels, uneven[0].labels)
 
 
 def test_classes_of_similar_sizes():
