@@ -1,5 +1,6 @@
 """Clusters of about one size: what the most even draws of k-means agree on."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -143,7 +144,7 @@ def central_partition(partitions: Sequence[np.ndarray]) -> Consensus:
         return Consensus(partitions[0], math.nan)
     agreement = np.zeros((n_partitions, n_partitions))
     with step("agreement of partitions"):
-        for i, j in zip(*np.triu_indices(n_partitions, 1), strict=True):
+        for i, j in itertools.combinations(range(n_partitions), 2):
             index = adjusted_rand_score(partitions[i], partitions[j])
             agreement[i, j] = agreement[j, i] = index
     most = int(np.round(agreement.sum(axis=1), 9).argmax())
