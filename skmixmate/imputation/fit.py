@@ -137,7 +137,7 @@ def _of_moments(X, observed, n_components, n_neighbors, random_state) -> LocalGa
         lowest=lowest,
         highest=highest,
         feature_variances=(variances / unit**2).float(),
-        is_known=observed.any(0),
+        n_observed=observed.sum(0).float(),
         varies=varies,
         basis=basis,
         noise=1.0,

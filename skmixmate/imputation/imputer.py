@@ -287,7 +287,7 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, VersionedEsti
             X[data.empty_rows] = torch.nan
         never = data.empty_columns
         if never is not None:
-            never = never & ~shared_tensor(model["is_known"]).to(never.device)
+            never = never & (shared_tensor(model["n_observed"]) == 0).to(never.device)
             never = never if never.any() else None
         return Input(X, None, data.is_tensor, data.empty_rows, never, shares)
 

@@ -18,6 +18,11 @@ _N_ITER, _MUCH_NOISE = 8, 0.2
 _BANDWIDTH = 0.4
 # Of a covariance, for standard deviations; what the others add counts as noise.
 _N_FACTORS = 64
+# Observed entries of a feature by which the mean variance of all is mixed into its own,
+# and by which that is mixed into what its errors are thought to be.
+_N_PRIOR_OBSERVED, _N_TO_TRUST = 1.0, 200.0
+# Equal entries from which on a feature is thought to be a constant.
+_N_TO_BE_CONSTANT = 20
 _BATCH_SIZE = 2000
 _LARGEST_DEVIATION = 1e12
 
@@ -42,8 +47,8 @@ class LocalGaussians:
         Range of what was observed of each feature; zero where nothing was.
     feature_variances : Tensor of shape (M,)
         Of what was observed of each feature.
-    is_known : Tensor of shape (M,), bool
-        Whether anything was.
+    n_observed : Tensor of shape (M,)
+        Number of samples in which each feature was.
     varies : Tensor of shape (M,), bool
         Whether different numbers were; the others are their mean.
     basis : Tensor of shape (V, R)
@@ -71,7 +76,7 @@ class LocalGaussians:
     lowest: Tensor
     highest: Tensor
     feature_variances: Tensor
-    is_known: Tensor
+    n_observed: Tensor
     varies: Tensor
     basis: Tensor
     noise: float
@@ -101,7 +106,8 @@ class LocalGaussians:
         filled : Tensor of shape (n_samples, M)
             As X where observed.
         std : Tensor of shape (n_samples, M) or None
-            Standard deviations, zero where observed.
+            Standard deviations, zero where observed, and of a feature that had the
+            same value in at least 20 samples and no other.
         """
         known, seen = self.deviations(X, observed)
         # Much noise at first, with which few iterations reach the end.
@@ -117,8 +123,10 @@ class LocalGaussians:
         if not return_std:
             return filled, None
         varying = self.deviations_of_errors(D, seen) * self.error_scales
-        varying[is_empty] = self.feature_variances[self.varies].sqrt()
-        std = torch.zeros_like(X)
+        spread = self._spreads().sqrt().to(X.dtype)
+        varying[is_empty] = spread[self.varies].to(varying)
+        spread[~self.varies & (self.n_observed >= _N_TO_BE_CONSTANT)] = 0.0
+        std = (spread * self.unit).repeat(len(X), 1)
         std[:, self.varies] = (varying * self.unit).to(X.dtype)
         return filled, std.masked_fill_(observed, 0.0)
 
@@ -210,9 +218,22 @@ class LocalGaussians:
             factors, rest = loadings[:, -_N_FACTORS:], loadings[:, :-_N_FACTORS]
             specific = rest.square().sum(1) + self.noise
             for rows in members.split(_BATCH_SIZE // 4):
-                variances = conditional_variances(seen[rows], factors, specific)
-                deviations[rows] = variances.sqrt_()
-        return deviations
+                deviations[rows] = conditional_variances(seen[rows], factors, specific)
+        # What few samples tell of a feature is not to be trusted.
+        n_observed = self.n_observed[self.varies]
+        trust = (n_observed / (n_observed + _N_TO_TRUST)).to(deviations)
+        spreads = self._spreads()[self.varies].to(deviations)
+        return torch.lerp(spreads.expand_as(deviations), deviations, trust).sqrt_()
+
+    def _spreads(self) -> Tensor:
+        """Mean squared deviations from the mean, (M,), that other samples may have.
+
+        Of those that next to no sample has, about that of all features: one that was a
+        constant is not sure to be one, nor is its mean.
+        """
+        total = self.n_observed * self.feature_variances + _N_PRIOR_OBSERVED
+        variances = total / (self.n_observed + _N_PRIOR_OBSERVED)
+        return variances * (1.0 + 1.0 / self.n_observed.clamp(min=1.0))
 
     def _labels(self, Z) -> Tensor:
         return torch.cdist(Z @ self.metric, self.centers).argmin(1)

@@ -389,7 +389,7 @@ def _imputer(
     if not data.has_missing:
         return imputer
     if imputer is not None and not parameters.warm_start:
-        unknown = torch.from_numpy(~imputer._require_model()["is_known"])
+        unknown = torch.from_numpy(imputer._require_model()["n_observed"] == 0)
         empty = data.empty_columns
         if not unknown.any() or (empty is not None and empty.cpu()[unknown].all()):
             return imputer

@@ -285,3 +285,22 @@ def test_what_little_noise_there_is_is_found():
     mean = SimpleImputer().fit_transform(np.where(missing, np.nan, X))
     assert errors[0] < 0.4 * np.sqrt(np.square(mean - X)[missing].mean())
     assert errors[80] == pytest.approx(errors[0], rel=0.15)
+
+
+@pytest.mark.parametrize("n_observed", [0, 1, 100])
+def test_features_that_few_samples_have_are_not_sure(n_observed):
+    X, _ = load_digits(return_X_y=True)
+    covered, deviations = [], []
+    for feature in (20, 28, 43):
+        rng = np.random.RandomState(feature)
+        holed = np.where(rng.uniform(size=X.shape) < 0.1, np.nan, X)
+        hidden = rng.permutation(len(X))[n_observed:]
+        holed[hidden, feature] = np.nan
+        imputer = LocalGaussianImputer(random_state=0).fit(holed)
+        filled, std = imputer.impute(holed, return_std=True)
+        errors = np.abs(filled - X)[hidden, feature]
+        covered.append((errors <= 1.645 * std[hidden, feature]).mean())
+        deviations.append(std[hidden, feature].mean())
+    # Of none there is no knowing; it was sure of zero.
+    assert np.mean(covered) > {0: 0.3, 1: 0.5, 100: 0.85}[n_observed]
+    assert np.mean(deviations) > 0.5 * X.std()
