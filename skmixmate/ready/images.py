@@ -74,12 +74,12 @@ class ImageClustering(ReadyMadeClusterer):
         kept. One chooses its start among several partitions, and a second rarely finds
         other clusters.
     similar_sizes : bool, default=False
-        Whether classes are known to be of about one size, the largest no more than
-        twice the smallest. Then partitions with larger and smaller clusters are not
-        tried, and all dictionaries have one size. It helps where classes blend into
-        each other, as in Fashion-MNIST, and fails where one class is much larger.
-        Without it, the same is done where the neighbour graph has no gap between
-        clusters (told of four to forty), and where it has one, sizes are found.
+        Whether classes are known to be of one size, the largest no more than one and a
+        half times the smallest. Then the most even partitions count, and all
+        dictionaries have one size. It helps where classes blend into each other, as in
+        Fashion-MNIST, and fails where one class is larger, as in USPS. Without it, the
+        same is done where the neighbour graph has no gap between clusters (told of four
+        to forty) and they are of about one size nevertheless; else sizes are found.
     always_impute : bool, default=False
         Whether to learn to fill in missing pixels where `fit` has none, so that others
         may miss some later.

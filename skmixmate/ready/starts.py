@@ -67,7 +67,7 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
             "size, say so by similar_sizes=True.",
             InitializationWarning,
         )
-        if _are_even(neighbors, n_clusters):
+        if _evenness_left_open(neighbors, n_clusters) > _LEAST_EVENNESS:
             even = similar_sizes(X, n_clusters, random_state)
             if even.agreement > _LEAST_AGREEMENT:
                 return even
@@ -78,12 +78,12 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
     return found
 
 
-def _are_even(found: Labelings, n_clusters: int) -> bool:
-    """Whether clusters that were left to be of any size are of about one size."""
-    found_evenness = [
-        evenness(one.labels, n_clusters) for one in found if one.handicap > 1.0
-    ]
-    return len(found_evenness) > 0 and bool(np.mean(found_evenness) > _LEAST_EVENNESS)
+def _evenness_left_open(found: Labelings, n_clusters: int) -> float:
+    """Mean `evenness` of the clusters that were left to be of any size."""
+    left_open = [one.labels for one in found if one.handicap > 1.0]
+    # Where merging finds the same as the first.
+    left_open = left_open or [found[0].labels]
+    return float(np.mean([evenness(labels, n_clusters) for labels in left_open]))
 
 
 def least_cut(X, n_clusters, random_state) -> Labelings:
