@@ -225,10 +225,11 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, VersionedEsti
             As `transform` has it.
         std : ndarray or Tensor of shape (n_samples, n_features)
             With ``return_std``: standard deviations of what was filled in, zero
-            elsewhere, and for features of which `fit` saw no two different numbers.
-            Intervals of 1.645 of them to each side hold nine in ten of the true
-            numbers, on the whole, of samples that miss about as much as those of
-            ``fit``.
+            elsewhere, and for features of which `fit` saw one number twenty times or
+            more and no other. Intervals of 1.645 of them to each side hold nine in ten
+            of the true numbers, on the whole, of samples that miss about as much as
+            those of ``fit``; of features that `fit` saw less than a hundred times they
+            hold fewer.
 
         Raises
         ------

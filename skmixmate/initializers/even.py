@@ -115,8 +115,8 @@ def most_even(partitions: Sequence[np.ndarray], n_kept: int) -> list[np.ndarray]
         Those with the largest entropy of the sizes of their clusters, the largest
         first, and of equals the earlier ones.
     """
+    # In bits: the unit does not matter. Rounded, so that equals are equals.
     found = [evenness(labels, 2) for labels in partitions]
-    # Rounded, so that equals are equals.
     order = np.argsort(-np.round(found, 9), kind="stable")
     return [partitions[i] for i in order[:n_kept].tolist()]
 
