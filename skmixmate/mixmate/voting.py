@@ -21,7 +21,13 @@ from ..utils.estimator import VersionedEstimator
 from ..utils.parameter_checks import check_integer, check_number, check_or_auto
 from ..utils.progress import reporting, step
 from ..utils.random import RandomState, private_random_state, seeded_clone
-from ..utils.validation import Array, ArrayLike, Input, validate_samples
+from ..utils.validation import (
+    Array,
+    ArrayLike,
+    Input,
+    shared_tensor,
+    validate_samples,
+)
 from .estimator import MixMateClustering
 from .voters import Voters
 
@@ -165,7 +171,7 @@ class NeighborVoting(
     def _fit(self, X: ArrayLike, trust: Tensor | None = None) -> Tensor | None:
         """Fit, and return the energies of the samples unless interrupted.
 
-        They count as much as ``trust``, (n_samples,), says.
+        They count as much as ``trust``, (n_samples,), says, 0 of what was not seen.
         """
         self._check_parameters()
         random_state = private_random_state(self.random_state)
@@ -193,7 +199,8 @@ class NeighborVoting(
                         self.n_candidates,
                     )
                 votes = self._vote(voters, temperature, samples, energies, trust)
-                labels = votes.argmax(dim=1).cpu().numpy()
+                shares = _shares(votes, trust)
+                labels = _informed(votes, trust, shares).argmax(dim=1).cpu().numpy()
         except KeyboardInterrupt:
             if not mixmate.__sklearn_is_fitted__():
                 raise
@@ -207,13 +214,18 @@ class NeighborVoting(
                 RuntimeWarning,
             )
             return None
-        self._store(mixmate, voters, temperature, labels)
+        self._store(mixmate, voters, temperature, labels, shares.cpu().numpy())
         return plain
 
     def _store(
-        self, mixmate, voters: Voters | None, temperature: float, labels
+        self,
+        mixmate,
+        voters: Voters | None,
+        temperature: float,
+        labels,
+        shares: np.ndarray | None = None,
     ) -> None:
-        self.mixmate_, self._voters = mixmate, voters
+        self.mixmate_, self._voters, self._shares = mixmate, voters, shares
         self.temperature_, self.labels_ = temperature, labels
 
     def predict(self, X: ArrayLike) -> Array:
@@ -267,6 +279,8 @@ class NeighborVoting(
             votes = self._vote(
                 self._voters, self.temperature_, samples, energies, trust
             )
+            if self._shares is not None:
+                votes = _informed(votes, trust, shared_tensor(self._shares))
         return like_input(data, votes)
 
     def transform(self, X: ArrayLike) -> Array:
@@ -392,6 +406,21 @@ class NeighborVoting(
 def _trusted(energies: Tensor, trust: Tensor | None) -> Tensor:
     """Energies, whose differences count less where less of a sample was seen."""
     return energies if trust is None else energies * trust.to(energies)[:, None]
+
+
+def _shares(votes: Tensor, trust: Tensor | None) -> Tensor:
+    """Share of the samples that each cluster has, of which anything was seen."""
+    seen = votes if trust is None else votes[trust > 0]
+    labels = seen.argmax(dim=1)
+    return torch.bincount(labels, minlength=votes.shape[1]).to(votes) / len(labels)
+
+
+def _informed(votes: Tensor, trust: Tensor | None, shares: Tensor) -> Tensor:
+    """Votes, but of a sample of which nothing was seen what is known of any sample."""
+    if trust is None:
+        return votes
+    unseen = (trust == 0).to(votes.device)[:, None]
+    return torch.where(unseen, shares.to(votes), votes)
 
 
 def _energies(mixmate: MixMateClustering, data: Input) -> Tensor:

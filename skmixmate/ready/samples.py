@@ -12,7 +12,7 @@ from ..utils.validation import Input, mask_array, missing_entries
 
 __all__ = ["Found", "completed", "flat_mask", "normalized", "to_array", "to_numpy"]
 
-# Share of a sample that counts as observed where nothing is.
+# Share that counts as observed of a sample of which anything is.
 _LEAST_TRUST = 0.01
 
 
@@ -54,15 +54,18 @@ def flat_mask(mask, shape: tuple[int, ...] | None):
 def completed(
     imputer: LocalGaussianImputer | None, data: Input
 ) -> tuple[Input, Tensor | None]:
-    """Samples filled in, the mean where nothing is observed, and how much was seen."""
+    """Samples filled in, the mean where nothing is observed, and how much was seen.
+
+    That is zero where nothing was, and nowhere else.
+    """
     if imputer is None:
         return data, None
     missing = missing_entries(data.X, data.mask)
     if missing is None:
         return data, None
     X, _ = imputer._filled(data)
-    # Of nothing, the mean still tells which cluster is the likeliest.
     trust = imputer._observed_shares(missing).clamp(min=_LEAST_TRUST)
+    trust[missing.all(dim=1)] = 0.0
     return Input(X, None, data.is_tensor), trust
 
 

@@ -121,3 +121,20 @@ def test_answers_fill_a_memory_map(X, method, tmp_path):
     assert_array_equal(np.load(tmp_path / "out.npy"), expected.astype(dtype))
     with pytest.raises(ValueError, match="shape"):
         getattr(clusterer, method)(X, out=out[:-1])
+
+
+@pytest.mark.filterwarnings("ignore:.*row.* of X have no observed entry:UserWarning")
+def test_of_samples_of_which_nothing_is_observed_the_sizes_of_clusters_decide():
+    rng = np.random.RandomState(0)
+    y = np.repeat([0, 1, 2], [40, 200, 60])
+    X = 10.0 * np.eye(3, 8)[y] + 0.1 * rng.standard_normal((300, 8))
+    empty = [3, 150, 299]
+    X[empty] = np.nan
+    X[::7, 5] = np.nan
+    clusterer = EmbeddingClustering(3, random_state=0).fit(X)
+    seen = np.delete(clusterer.labels_, empty)
+    shares = np.bincount(seen) / len(seen)
+    assert_array_equal(np.sort(np.bincount(seen)), [39, 59, 199])
+    assert_array_equal(clusterer.labels_[empty], shares.argmax())
+    assert_array_equal(clusterer.predict(X), clusterer.labels_)
+    assert_allclose(clusterer.predict_proba(X)[empty], [shares] * 3, rtol=1e-6)
