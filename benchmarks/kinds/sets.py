@@ -14,7 +14,7 @@ from skmixmate import EmbeddingClustering, ImageClustering, SignalClustering
 
 from ..common import load, random_rows
 
-__all__ = ["SETS", "Draw"]
+__all__ = ["SETS", "Draw", "pairs_of_tones"]
 
 
 class Draw(NamedTuple):
@@ -96,6 +96,13 @@ def waves(
 def tones(seed: int, n_samples: int = 1200, n_times: int = 512) -> Draw:
     """Pairs of tones at any phase in noise, of which a tenth is missing."""
     rng = np.random.RandomState(seed)
+    X, y = pairs_of_tones(rng, n_samples, n_times)
+    _hide(X, n_times // 10, rng)
+    return Draw(X.astype(np.float32), y, SignalClustering)
+
+
+def pairs_of_tones(rng, n_samples: int, n_times: int) -> tuple[np.ndarray, np.ndarray]:
+    """Signals of two tones each at any phase, in noise, and which of four pairs."""
     y = rng.randint(4, size=n_samples)
     pairs = np.array([(0.03, 0.11), (0.05, 0.17), (0.08, 0.23), (0.04, 0.30)])
     X = 0.7 * rng.standard_normal((n_samples, n_times))
@@ -104,8 +111,7 @@ def tones(seed: int, n_samples: int = 1200, n_times: int = 512) -> Draw:
         phase = rng.uniform(2 * np.pi, size=(n_samples, 1))
         turns = (frequency * jitter)[:, None] * np.arange(n_times)
         X += np.sin(2 * np.pi * turns + phase)
-    _hide(X, n_times // 10, rng)
-    return Draw(X.astype(np.float32), y, SignalClustering)
+    return X, y
 
 
 def _hide(X, n_dead: int, rng) -> None:

@@ -5,53 +5,87 @@ package and with what else there is, clusters what each has filled in, and store
 mean squared errors, accuracies, coverage of intervals and seconds as
 ``benchmarks/results/missing/DATASET.json`` after every seed. "pixels" is
 `MixMateClustering`, which for this package takes the incomplete samples themselves, and
-"images" `ImageClustering`, likewise. A seed is that of the draw of images, of
-masks and of the methods. Labels are used for scoring alone.
+"images" `ImageClustering`, likewise, or "signals" `SignalClustering`. A seed is that of
+the draw of samples, of masks and of the methods. Labels are used for scoring alone.
 """
 
 import time
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 
-from skmixmate import ImageClustering, LocalGaussianImputer, MixMateClustering
+from skmixmate import (
+    ImageClustering,
+    LocalGaussianImputer,
+    MixMateClustering,
+    SignalClustering,
+)
 from skmixmate.metrics import clustering_accuracy
 
 from ..common import load, machine, make_parser, parse, random_rows, square, store
+from ..kinds.sets import pairs_of_tones
 from ..peers import methods
 from .imputers import IMPUTERS, MASKS
 
 OURS = "LocalGaussianImputer"
 
 
-def in_pixels(X, seed):
-    return MixMateClustering(10, random_state=seed).fit(X).labels_
+class Draw(NamedTuple):
+    """Complete samples with entries in [0, 1], their classes, and their shape."""
+
+    X: np.ndarray
+    y: np.ndarray
+    shape: tuple[int, ...]
+    n_clusters: int
 
 
-def images(X, seed):
-    model = ImageClustering(10, image_shape=square(X), random_state=seed)
+def in_pixels(X, draw: Draw, seed):
+    return MixMateClustering(draw.n_clusters, random_state=seed).fit(X).labels_
+
+
+def images(X, draw: Draw, seed):
+    model = ImageClustering(draw.n_clusters, image_shape=draw.shape, random_state=seed)
     return model.fit_predict(X)
 
 
-def k_means(X, seed):
-    return methods.k_means(X, 10, seed)[0]
+def signals(X, draw: Draw, seed):
+    return SignalClustering(draw.n_clusters, random_state=seed).fit_predict(X)
 
 
-def umap(X, seed):
-    return methods.umap_gaussian_mixture(X, 10, seed)[0]
+def k_means(X, draw: Draw, seed):
+    return methods.k_means(X, draw.n_clusters, seed)[0]
 
 
-def evoc(X, seed):
-    return methods.evoc(X, 10, seed)[0]
+def umap(X, draw: Draw, seed):
+    return methods.umap_gaussian_mixture(X, draw.n_clusters, seed)[0]
+
+
+def evoc(X, draw: Draw, seed):
+    return methods.evoc(X, draw.n_clusters, seed)[0]
 
 
 CLUSTERERS = {
     "pixels": in_pixels,
     "images": images,
+    "signals": signals,
     "KMeans": k_means,
     "UMAP + GaussianMixture": umap,
     "EVoC": evoc,
 }
+# What takes incomplete samples itself.
+ITSELF = ("pixels", "images", "signals")
+
+
+def drawn(dataset: str, n_samples: int, seed: int) -> Draw:
+    """Some images of a data set, or generated signals: 1,200 of 128 samples each."""
+    if dataset == "signals":
+        X, y = pairs_of_tones(np.random.RandomState(seed), 1200, 128)
+        X = (X - X.min()) / (X.max() - X.min())
+        return Draw(X.astype(np.float32), y, X.shape[1:], 4)
+    X, y = load(dataset)
+    rows = random_rows(len(X), n_samples, seed)
+    return Draw(X[rows], y[rows], square(X), 10)
 
 
 def timed(function, *arguments):
@@ -62,18 +96,19 @@ def timed(function, *arguments):
     return result, round(time.perf_counter() - started, 1)
 
 
-def run_complete(X, y, seed: int, clusterers) -> dict:
+def run_complete(draw: Draw, seed: int, clusterers) -> dict:
     """Accuracies and seconds on samples that miss nothing."""
     scores = {}
     for name in clusterers:
-        labels, seconds = timed(CLUSTERERS[name], X, seed)
-        scores[f"complete, {name}"] = _scored(y, labels, seconds)
+        labels, seconds = timed(CLUSTERERS[name], draw.X, draw, seed)
+        scores[f"complete, {name}"] = _scored(draw.y, labels, seconds)
     return scores
 
 
-def run(X, y, mask: str, seed: int, imputers, clusterers) -> dict:
+def run(draw: Draw, mask: str, seed: int, imputers, clusterers) -> dict:
     """Errors, accuracies and seconds of every method on one mask."""
-    missing = MASKS[mask](X, np.random.RandomState(seed))
+    X = draw.X
+    missing = MASKS[mask](X, draw.shape, np.random.RandomState(seed))
     holed = np.where(missing, np.nan, X).astype(np.float32)
     trial: dict = {"seed": seed, "missing": round(float(missing.mean()), 3)}
     for imputer in imputers:
@@ -86,9 +121,9 @@ def run(X, y, mask: str, seed: int, imputers, clusterers) -> dict:
             covered = np.abs(again - X)[missing] <= 1.645 * std[missing]
             trial[imputer]["coverage"] = round(float(covered.mean()), 3)
         for name in clusterers:
-            itself = imputer == OURS and name in ("pixels", "images")
-            labels, seconds = timed(CLUSTERERS[name], holed if itself else filled, seed)
-            trial[f"{imputer}, {name}"] = _scored(y, labels, seconds)
+            samples = holed if imputer == OURS and name in ITSELF else filled
+            labels, seconds = timed(CLUSTERERS[name], samples, draw, seed)
+            trial[f"{imputer}, {name}"] = _scored(draw.y, labels, seconds)
         print(mask, seed, imputer, trial[imputer], flush=True)
     return trial
 
@@ -99,14 +134,13 @@ def _scored(y, labels, seconds: float) -> dict:
 
 def main():
     parser = make_parser(__spec__.name, __doc__)
-    parser.add_argument("dataset", choices=("digits", "mnist", "usps"))
+    parser.add_argument("dataset", choices=("digits", "mnist", "usps", "signals"))
     parser.add_argument("--masks", nargs="+", choices=MASKS, default=list(MASKS))
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0")
     parser.add_argument("--samples", type=int, default=6000, help="at most so many")
     parser.add_argument("--imputers", nargs="+", choices=IMPUTERS, default=[*IMPUTERS])
     parser.add_argument("--clusterers", nargs="*", choices=CLUSTERERS, default=[])
     arguments = parse(parser, threads=2)
-    all_X, all_y = load(arguments.dataset)
     options = (
         f"--samples {arguments.samples} --threads {arguments.threads} --imputers "
         + " ".join(map(repr, arguments.imputers))
@@ -116,18 +150,17 @@ def main():
     name = f"missing/{arguments.dataset}" + "_clusters" * bool(arguments.clusterers)
     trials: dict[str, list] = {mask: [] for mask in arguments.masks}
     for seed in range(arguments.seeds):
-        rows = random_rows(len(all_X), arguments.samples, seed)
-        X, y = all_X[rows], all_y[rows]
-        complete = run_complete(X, y, seed, arguments.clusterers)
+        draw = drawn(arguments.dataset, arguments.samples, seed)
+        complete = run_complete(draw, seed, arguments.clusterers)
         for mask in arguments.masks:
-            trial = run(X, y, mask, seed, arguments.imputers, arguments.clusterers)
+            trial = run(draw, mask, seed, arguments.imputers, arguments.clusterers)
             trials[mask].append(trial | complete)
             result = {
                 # Of what was run so far: a run may be cut short.
                 "command": f"python -m benchmarks.missing {arguments.dataset} --masks "
                 + " ".join(repr(mask) for mask in trials if trials[mask])
                 + f" --seeds {seed + 1} {options}",
-                "n_samples": len(rows),
+                "n_samples": len(draw.X),
                 "trials": {mask: trials[mask] for mask in trials if trials[mask]},
                 "machine": machine(),
             }

@@ -20,19 +20,20 @@ from ..common import (
 from .imputers import IMPUTERS, MASKS
 
 PICTURED = ("0.5", "0.75", "block")
+SETS = {**DATASETS, "signals": "signals"}
 
 
 def write_errors() -> None:
     """Errors of what is filled in, means over seeds, a row a mask."""
     rows = []
-    for dataset in DATASETS:
+    for dataset in SETS:
         result = read(f"missing/{dataset}")
         if result is None:
             continue
         for mask, trials in result["trials"].items():
             if not trials:
                 continue
-            row = [DATASETS[dataset], mask, len(trials)]
+            row = [SETS[dataset], mask, len(trials)]
             for name in IMPUTERS:
                 found = [trial[name] for trial in trials if name in trial]
                 errors = [one["rmse"] for one in found]
@@ -48,12 +49,12 @@ def write_errors() -> None:
 def write_accuracies() -> None:
     """Accuracy of clusterers on what is filled in, means over seeds."""
     rows = []
-    for dataset in DATASETS:
+    for dataset in SETS:
         result = read(f"missing/{dataset}_clusters")
         for mask, trials in result["trials"].items() if result else ():
             names = [name for name in (trials[0] if trials else ()) if ", " in name]
             for clusterer in dict.fromkeys(name.split(", ")[1] for name in names):
-                row = [DATASETS[dataset], mask, len(trials), clusterer]
+                row = [SETS[dataset], mask, len(trials), clusterer]
                 for before in ("complete", *IMPUTERS):
                     scores = [
                         trial[f"{before}, {clusterer}"]["acc"]
@@ -84,7 +85,7 @@ def draw() -> None:
     titles = ("image", "observed", *shown)
     figure, axes = make_axes(len(PICTURED), len(titles), (6.4, 5.2))
     for i, mask in enumerate(PICTURED):
-        missing = MASKS[mask](X, np.random.RandomState(0))
+        missing = MASKS[mask](X, square(X), np.random.RandomState(0))
         holed = np.where(missing, np.nan, X).astype(np.float32)
         pictures = [X[i], holed[i], *(IMPUTERS[name](holed, 0)[i] for name in shown)]
         for ax, title, picture in zip(axes[i], titles, pictures, strict=True):
