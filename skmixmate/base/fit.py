@@ -10,7 +10,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
-from ..initializers import first_atoms, has_one_start
+from ..initializers import Labelings, first_atoms, has_one_start
 from ..modules import UnfoldedEncoder
 from ..training import (
     Callback,
@@ -122,8 +122,8 @@ class NetworkFit(FitInRuns):
         """What chooses the number of atoms on the raw samples X; see `first_atoms`."""
         return None
 
-    def take_sizes(self, are_of_one_size: bool) -> None:
-        """Hear whether clusters are to be of about one size; see `first_atoms`."""
+    def take_labelings(self, found: Labelings) -> None:
+        """Hear what a start knows beside its labels; see `first_atoms`."""
 
     def callbacks(self, n_new: int | None = None) -> list[Callback]:
         """What training needs beside the callbacks of all.
@@ -272,7 +272,7 @@ class NetworkFit(FitInRuns):
                 group_size=self.parameters.penalty.group_size,
                 criterion=self.start_criterion(X),
                 choose_n_atoms=self.chooser_of_n_atoms(X),
-                take_sizes=self.take_sizes,
+                take_labelings=self.take_labelings,
                 **self.start_shape(),
             )
         module = self.network_from_points(points, self.random_state)

@@ -11,6 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from ..utils.progress import each, step
 from ..utils.random import private_random_state
+from .merging import share_in_common
 from .spectral import clusters_of_eigenvectors, leading_eigenvectors
 
 __all__ = ["Consensus", "central_partition", "even_labels", "evenness", "most_even"]
@@ -26,11 +27,13 @@ _SHARE_KEPT, _LEAST_KEPT = 1 / 18, 5
 class Consensus(NamedTuple):
     """Labels (n_samples,), and how well those agree that they were chosen from.
 
-    ``agreement`` is the mean adjusted Rand index of any two, NaN of a single one.
+    ``rand_index`` is the mean adjusted Rand index of any two, and ``in_common`` their
+    mean `share_in_common`; NaN of a single one.
     """
 
     labels: np.ndarray
-    agreement: float
+    rand_index: float
+    in_common: float
 
 
 def even_labels(affinities: Sequence, n_clusters: int, random_state=None) -> Consensus:
@@ -60,7 +63,7 @@ def even_labels(affinities: Sequence, n_clusters: int, random_state=None) -> Con
     random_state = private_random_state(random_state)
     n_samples = affinities[0].shape[0]
     if n_clusters == 1 or n_samples <= n_clusters:
-        return Consensus(np.arange(n_samples) % n_clusters, math.nan)
+        return Consensus(np.arange(n_samples) % n_clusters, math.nan, math.nan)
     n_draws = max(_LEAST_DRAWS, min(_MOST_DRAWS, _CLUSTERS_DRAWN // n_clusters))
     numbers = [
         min(math.ceil(ratio * n_clusters), n_samples) for ratio in _EIGENVECTOR_RATIOS
@@ -141,12 +144,14 @@ def central_partition(partitions: Sequence[np.ndarray]) -> Consensus:
     """
     n_partitions = len(partitions)
     if n_partitions == 1:
-        return Consensus(partitions[0], math.nan)
-    agreement = np.zeros((n_partitions, n_partitions))
+        return Consensus(partitions[0], math.nan, math.nan)
+    pairs = list(itertools.combinations(range(n_partitions), 2))
+    agreement, in_common = np.zeros((n_partitions, n_partitions)), []
     with step("agreement of partitions"):
-        for i, j in itertools.combinations(range(n_partitions), 2):
+        for i, j in pairs:
             index = adjusted_rand_score(partitions[i], partitions[j])
             agreement[i, j] = agreement[j, i] = index
+            in_common.append(share_in_common(partitions[i], partitions[j]))
     most = int(np.round(agreement.sum(axis=1), 9).argmax())
-    mean = float(agreement.sum()) / (n_partitions * (n_partitions - 1))
-    return Consensus(partitions[most], mean)
+    mean = float(agreement.sum()) / (2 * len(pairs))
+    return Consensus(partitions[most], mean, float(np.mean(in_common)))

@@ -75,15 +75,15 @@ class Labelings(list[Labeling]):
     from, if there is one; a cluster without samples counts as one all of whose edges
     leave it. ``blending`` is the `blending` of parts of that graph, NaN where too few
     samples tell it. ``are_of_one_size`` says that clusters are to be of about one size,
-    so that a model of them need not be larger where there are more samples, and
-    ``agreement`` how well the partitions agree of which they were taken for that, NaN
-    if unknown.
+    so that a model of them need not be larger where there are more samples.
+    ``agreement`` is the share of the samples that two draws of such labels have in
+    common (`share_in_common`), None if unknown: no labels are surer than that.
     """
 
     conductance: Callable[[np.ndarray], float] | None = None
     blending: float = math.nan
     are_of_one_size = False
-    agreement: float = math.nan
+    agreement: float | None = None
 
     def add(
         self, labels: np.ndarray, handicap: float = 1.0, conductance: float = math.nan
@@ -149,6 +149,23 @@ def _smallest_overlap(labels, others) -> float:
     if len(overlaps) != len(overlaps.T):
         return 0.0
     return overlaps[linear_sum_assignment(overlaps, maximize=True)].min()
+
+
+def share_in_common(labels, others) -> float:
+    """Share of the samples in corresponding clusters of two labellings.
+
+    Parameters
+    ----------
+    labels, others : ndarray of shape (n_samples,), int
+
+    Returns
+    -------
+    float
+        The largest by one-to-one correspondences; one if they differ in names alone.
+    """
+    counts = contingency_matrix(labels, others)
+    matched = linear_sum_assignment(counts, maximize=True)
+    return float(counts[matched].sum()) / len(labels)
 
 
 def mean_conductance(affinity, labels) -> float:

@@ -94,7 +94,7 @@ def first_atoms(
     sizes: Callable[[np.ndarray], np.ndarray] | None = None,
     criterion: Callable[[np.ndarray, int], float] | None = None,
     choose_n_atoms: Callable[[Callable, Callable], int] | None = None,
-    take_sizes: Callable[[bool], None] | None = None,
+    take_labelings: Callable[[Labelings], None] | None = None,
     warn: bool = True,
 ) -> np.ndarray:
     """Turn ``init`` into the first atoms, in the space of X.
@@ -133,9 +133,9 @@ def first_atoms(
         From a function of a mean number of atoms that gives the first atoms, as they
         are returned, and one that gives the conductance of labels of X in their graph,
         to the number. Called if there is such a graph; None takes ``n_atoms``.
-    take_sizes : callable, default=None
-        Gets, before ``sizes`` is called, whether ``init`` says that clusters are to be
-        of about one size.
+    take_labelings : callable, default=None
+        Gets, before ``sizes`` is called, the labels that ``init`` gives, with what it
+        says of them.
     warn : bool, default=True
         Whether to warn of clusters with fewer members than atoms.
 
@@ -175,8 +175,8 @@ def first_atoms(
         return _checked_atoms(found, shape, group_size, may_be_idle) + origin
     if not isinstance(found, Labelings):
         found = Labelings([Labeling(found)])
-    if take_sizes is not None:
-        take_sizes(found.are_of_one_size)
+    if take_labelings is not None:
+        take_labelings(found)
 
     def atoms_of(labels, random_state, n_atoms=n_atoms, *, warn=False):
         counts = np.bincount(labels[labels >= 0], minlength=n_clusters)

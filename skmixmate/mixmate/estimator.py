@@ -219,6 +219,10 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
     observed_features_ : ndarray of shape (n_features,), bool, or None
         Which features had an observed entry; None if all. The others are left out of
         the model, until a later batch or a warm start has entries.
+    start_agreement_ : float or None
+        Share of the samples that two draws of a partition like the first one have in
+        common, where ``init`` tells it; how many labels are right can hardly be more.
+        `ImageClustering` knows it where clusters blend into each other.
     imputer_ : LocalGaussianImputer or None
         What fills missing entries in; None if none were missing in ``fit``, or with
         ``missing="mask"``.

@@ -20,7 +20,7 @@ from ..base.samples import (
 from ..base.training import new_trainer
 from ..functional import dictionary_sizes
 from ..imputation import LocalGaussianImputer
-from ..initializers import has_one_start, neighbor_conductance
+from ..initializers import Labelings, has_one_start, neighbor_conductance
 from ..modules import DictionaryMixture
 from ..training import (
     BackwardChoice,
@@ -74,7 +74,9 @@ class MixtureFit(NetworkFit):
     _n_chosen_atoms: int | None = None
     # What the first start says of sizes, or said before these samples; else None.
     _are_of_one_size: bool | None = None
-    decided = ("_n_given_atoms", "_n_chosen_atoms", "_are_of_one_size")
+    # How far the partitions agree that the first start came from; None if unknown.
+    _agreement: float | None = None
+    decided = ("_n_given_atoms", "_n_chosen_atoms", "_are_of_one_size", "_agreement")
 
     def __init__(
         self,
@@ -91,6 +93,7 @@ class MixtureFit(NetworkFit):
         super().__init__(parameters, data, earlier)
         if earlier is not None:
             self._are_of_one_size = earlier._are_of_one_size
+            self._agreement = earlier.start_agreement_
 
     def begin_run(self, i: int, random_state: np.random.RandomState) -> None:
         """See `FitInRuns.begin_run`."""
@@ -125,10 +128,11 @@ class MixtureFit(NetworkFit):
         """Whether dictionaries are the larger, the more samples a cluster has."""
         return self.parameters.adapt_n_atoms and not self._are_of_one_size
 
-    def take_sizes(self, are_of_one_size: bool) -> None:
-        """See `NetworkFit.take_sizes`."""
+    def take_labelings(self, found: Labelings) -> None:
+        """See `NetworkFit.take_labelings`."""
         if self._are_of_one_size is None:
-            self._are_of_one_size = are_of_one_size
+            self._are_of_one_size = found.are_of_one_size
+            self._agreement = found.agreement
 
     def leave_data(self) -> None:
         """See `FitInRuns.leave_data`; without the imputer, which is as large."""
@@ -352,6 +356,7 @@ class MixtureFit(NetworkFit):
             n_atoms_=self.n_atoms,
             imputer_=self.imputer,
             converged_=bool(converged),
+            start_agreement_=self._agreement,
             _are_of_one_size=self._are_of_one_size,
         )
 

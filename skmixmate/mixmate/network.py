@@ -135,6 +135,7 @@ class FittedMixture(FittedAttributes):
     center_: np.ndarray | None
     intercept_scaling_: float | None
     imputer_: LocalGaussianImputer | None
+    start_agreement_: float | None
     # Whether the start asked for dictionaries of one size; None if it said nothing.
     _are_of_one_size: bool | None = None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.optimize import brentq
 from torch import Tensor
 
 from ..functional import nearest_in_groups
@@ -81,11 +82,13 @@ class Voters:
         rows: Tensor,
         n_neighbors: int,
         n_candidates: int,
+        agreement: float | None = None,
     ) -> float:
         """Find the temperature at which neighbours foretell clusters best.
 
         That with the least Brier score of the mean probabilities of a voter's nearest,
-        itself left out, for the cluster that it is in.
+        itself left out, for the cluster that it is in. If the mean of the largest of
+        these probabilities is above ``agreement`` there, that at which it is not.
 
         Parameters
         ----------
@@ -95,6 +98,9 @@ class Voters:
             Samples that are voters, and are foretold.
         n_neighbors, n_candidates : int
             As in `vote`.
+        agreement : float, default=None
+            Share of the samples that two partitions as good as this one have in common.
+            None if unknown.
 
         Returns
         -------
@@ -106,6 +112,8 @@ class Voters:
         Brier, "Verification of forecasts expressed in terms of probability" (1950), for
         a score that no single sample decides. Guo et al., "On calibration of modern
         neural networks" (2017), for one temperature for all, fitted there to labels.
+        Jiang et al., "Assessing generalization of SGD via disagreement" (2022), for
+        what two runs have in common as an estimate of accuracy without labels.
         """
         n_clusters = energies.shape[1]
         if n_neighbors == 0 or n_clusters == 1:
@@ -125,17 +133,34 @@ class Voters:
         opinions = shared_tensor(self.energies)[needed]
         weights = is_asked.to(opinions) / is_asked.sum(1, keepdim=True)
 
-        def brier_score(temperature: float) -> float:
+        def foretold(temperature: float) -> Iterator[tuple[Tensor, Tensor]]:
             probabilities = torch.softmax(-opinions / temperature, dim=1)
-            total = 0.0
             for rows in torch.arange(len(own)).split(_BATCH_TO_FORETELL):
                 votes = probabilities[neighbors[rows]]
-                foretold = torch.einsum("bn,bnk->bk", weights[rows], votes)
+                yield rows, torch.einsum("bn,bnk->bk", weights[rows], votes)
+
+        def brier_score(temperature: float) -> float:
+            total = 0.0
+            for rows, votes in foretold(temperature):
                 hits = torch.nn.functional.one_hot(own[rows], n_clusters)
-                total += float((foretold - hits).square().sum(dtype=torch.float64))
+                total += float((votes - hits).square().sum(dtype=torch.float64))
             return total
 
-        return min(_TEMPERATURES, key=brier_score)
+        def sureness(temperature: float) -> float:
+            total = 0.0
+            for _, votes in foretold(temperature):
+                total += float(votes.amax(dim=1).sum(dtype=torch.float64))
+            return total / len(own)
+
+        best, hottest = min(_TEMPERATURES, key=brier_score), _TEMPERATURES[-1]
+        if agreement is None or sureness(best) <= agreement:
+            return best
+        if sureness(hottest) >= agreement:
+            return hottest
+        # Sureness falls with the temperature, if not quite without an exception.
+        return float(
+            brentq(lambda T: sureness(T) - agreement, best, hottest, xtol=0.01)
+        )
 
     def vote(
         self,

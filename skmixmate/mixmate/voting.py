@@ -50,7 +50,9 @@ class NeighborVoting(
 
     The mixture is too sure of itself, as if the features of a sample were independent
     witnesses. Its energies are divided by a temperature, one for all samples, at which
-    the neighbours of a training sample foretell best which cluster it is in.
+    the neighbours of a training sample foretell best which cluster it is in, and are no
+    surer of it than draws of the start agree, where that is known
+    (``start_agreement_`` of the mixture).
 
     Parameters
     ----------
@@ -197,6 +199,7 @@ class NeighborVoting(
                         torch.from_numpy(np.sort(some)),
                         self.n_neighbors,
                         self.n_candidates,
+                        mixmate.start_agreement_,
                     )
                 votes = self._vote(voters, temperature, samples, energies, trust)
                 shares = _shares(votes, trust)

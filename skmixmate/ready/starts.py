@@ -1,5 +1,7 @@
 """First partitions of features, among which a model chooses."""
 
+import math
+
 import numpy as np
 
 from ..initializers import (
@@ -10,7 +12,12 @@ from ..initializers import (
     spectral_labelings,
 )
 from ..initializers.copies import distinct_rows
-from ..initializers.even import even_labels, evenness
+from ..initializers.even import (
+    Consensus,
+    central_partition,
+    even_labels,
+    evenness,
+)
 from ..utils.callers import warn_user
 from ..utils.random import drawn_seed
 
@@ -37,7 +44,8 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
 
     Those of `similar_sizes` where classes blend into each other, merging leaves them in
     about one size, and partitions into such agree: parts of a graph that are merged
-    make one cluster of several classes then, and no criterion tells.
+    make one cluster of several classes then, and no criterion tells. Where classes
+    blend, it is known how far the labellings agree.
 
     Parameters
     ----------
@@ -58,7 +66,8 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
         return Labelings([Labeling(np.zeros(len(X), dtype=np.intp))])
     seeds = drawn_seed(random_state), drawn_seed(random_state)
     neighbors = spectral_labelings(X, n_clusters, seeds[1])
-    if neighbors.blending > _CONTINUUM:
+    blends = neighbors.blending > _CONTINUUM
+    if blends:
         warn_user(
             "These clusters blend into each other: their neighbour graph has no gap. "
             "Which are found depends on the draw, more than their probabilities tell. "
@@ -68,13 +77,17 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
             InitializationWarning,
         )
         if _evenness_left_open(neighbors, n_clusters) > _LEAST_EVENNESS:
-            even = similar_sizes(X, n_clusters, random_state)
-            if even.agreement > _LEAST_AGREEMENT:
-                return even
+            even = _most_even(X, n_clusters, random_state)
+            if even.rand_index > _LEAST_AGREEMENT:
+                return _of_one_size(even)
     subspaces = SparseSubspaceClustering(n_clusters, random_state=seeds[0])
     found = Labelings([Labeling(subspaces.fit(X).labels_)])
     for one in neighbors:
         found.add(*one)
+    if blends:
+        # The draws that there are; where clusters lie apart, some of them are wrong.
+        partitions = [one.labels for one in found]
+        found.agreement = _known(central_partition(partitions).in_common)
     return found
 
 
@@ -130,6 +143,11 @@ def similar_sizes(X, n_clusters, random_state) -> Labelings:
     """
     if n_clusters == 1:
         return any_sizes(X, n_clusters, random_state)
+    return _of_one_size(_most_even(X, n_clusters, random_state))
+
+
+def _most_even(X, n_clusters: int, random_state) -> Consensus:
+    """The `even_labels` of X by graphs of its distinct rows."""
     rows, copy_of = distinct_rows(X, n_clusters)
     graphs = []
     for _ in range(_N_GRAPHS):
@@ -137,7 +155,15 @@ def similar_sizes(X, n_clusters, random_state) -> Labelings:
             n_clusters, merge=False, random_state=drawn_seed(random_state)
         )
         graphs.append(subspaces.fit(X[rows]).affinity_matrix_)
-    labels, agreement = even_labels(graphs, n_clusters, drawn_seed(random_state))
-    found = Labelings([Labeling(labels[copy_of])])
-    found.are_of_one_size, found.agreement = True, agreement
+    even = even_labels(graphs, n_clusters, drawn_seed(random_state))
+    return even._replace(labels=even.labels[copy_of])
+
+
+def _of_one_size(even: Consensus) -> Labelings:
+    found = Labelings([Labeling(even.labels)])
+    found.are_of_one_size, found.agreement = True, _known(even.in_common)
     return found
+
+
+def _known(share: float) -> float | None:
+    return None if math.isnan(share) else share

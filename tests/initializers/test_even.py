@@ -52,14 +52,17 @@ def test_what_agrees_most_with_the_others():
     far = np.tile([0, 1, 2], 10)
     # The names of clusters do not matter, and the first of equals is taken.
     assert_array_equal(central_partition([far, y, moved, renamed]).labels, y)
-    labels, agreement = central_partition([far, renamed, moved, y])
+    labels, rand_index, in_common = central_partition([far, renamed, moved, y])
     assert_array_equal(labels, renamed)
     pairs = [(far, y), (far, moved), (far, y), (moved, y), (moved, y), (y, y)]
     expected = np.mean([adjusted_rand_score(*pair) for pair in pairs])
-    assert agreement == pytest.approx(expected)
+    assert rand_index == pytest.approx(expected)
+    shares = [12 / 30, 11 / 30, 12 / 30, 29 / 30, 29 / 30, 1.0]
+    assert in_common == pytest.approx(np.mean(shares))
     alone = central_partition([far])
     assert_array_equal(alone.labels, far)
-    assert np.isnan(alone.agreement)
+    assert np.isnan(alone.rand_index)
+    assert np.isnan(alone.in_common)
 
 
 def test_evenness_by_hand():
@@ -73,9 +76,9 @@ def test_evenness_by_hand():
 def test_classes_of_one_size_are_found(n_clusters):
     y = np.repeat(np.arange(n_clusters), 40)
     graphs = [graph_of(y), graph_of(y, between=0.05)]
-    labels, agreement = even_labels(graphs, n_clusters, 0)
+    labels, rand_index, in_common = even_labels(graphs, n_clusters, 0)
     assert adjusted_rand_score(y, labels) == 1.0
-    assert agreement == 1.0
+    assert rand_index == in_common == 1.0
     assert_array_equal(labels, even_labels(graphs, n_clusters, 0).labels)
 
 
@@ -116,6 +119,6 @@ def test_starts_of_similar_sizes_see_no_copies():
     found = starts.similar_sizes(X[copies], 3, np.random.RandomState(0))
     assert plain.are_of_one_size
     assert found.are_of_one_size
-    assert plain.agreement > 0.8
+    assert 0.8 < plain.agreement <= 1.0
     assert adjusted_rand_score(y, plain[0].labels) > 0.95
     assert adjusted_rand_score(y[copies], found[0].labels) > 0.95

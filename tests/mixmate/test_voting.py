@@ -10,10 +10,12 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
 from sklearn import config_context
+from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import NearestNeighbors
 
 from skmixmate import LocalGaussianImputer, MixMateClustering, NeighborVoting
+from skmixmate.initializers import Labeling, Labelings
 from skmixmate.inspection import atom_averages
 from skmixmate.mixmate import voters as voters_module
 from skmixmate.training import Samples
@@ -165,6 +167,30 @@ def test_the_temperature_has_the_least_brier_score(digits, n_candidates):
     assert voting.temperature_ == pytest.approx(
         best, rel=0.01 if n_candidates > 2 else 0.5
     )
+
+
+def test_votes_are_no_surer_than_draws_of_the_start_agree(digits):
+    X = digits[0][:600].astype(np.float64)
+    labels = KMeans(3, n_init=1, random_state=0).fit_predict(X)
+
+    def fitted(agreement):
+        found = Labelings([Labeling(labels)])
+        found.agreement = agreement
+        model = small_model(init=lambda *_: found)
+        return NeighborVoting(model, n_neighbors=4).fit(X)
+
+    plain, sure, doubtful, lost = map(fitted, (None, 1.0, 0.7, 0.01))
+    assert plain.mixmate_.start_agreement_ is None
+    assert doubtful.mixmate_.start_agreement_ == 0.7
+    assert sure.temperature_ == plain.temperature_
+    others = NearestNeighbors(n_neighbors=4).fit(X).kneighbors(return_distance=False)
+    foretold = opinions_of(doubtful, X, doubtful.temperature_)[others].mean(axis=1)
+    assert foretold.max(axis=1).mean() == pytest.approx(0.7, abs=0.005)
+    assert plain.predict_proba(X).max(axis=1).mean() > 0.8
+    assert doubtful.predict_proba(X).max(axis=1).mean() < 0.75
+    assert (doubtful.labels_ == plain.labels_).mean() > 0.97
+    # No temperature is so high.
+    assert lost.temperature_ == 64.0
 
 
 def test_the_temperature_is_the_users_or_the_mixtures(X):

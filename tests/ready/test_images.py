@@ -17,6 +17,7 @@ from skmixmate.initializers import (
     Labelings,
     spectral_labelings,
 )
+from skmixmate.initializers.even import Consensus
 from skmixmate.inspection import atom_averages
 from skmixmate.metrics import balanced_clustering_accuracy, clustering_accuracy
 from skmixmate.ready import make_image_features, starts
@@ -108,19 +109,22 @@ def test_sizes_are_left_open_unless_classes_blend(is_continuum, monkeypatch):
     blending = spectral_labelings(X, 6, 0).blending
     assert blending > 0.75 if is_continuum else blending < 0.3
     sought = []
-    even = Labelings([Labeling(y)])
-    monkeypatch.setattr(starts, "similar_sizes", lambda *_: sought.append(1) or even)
+    even = Consensus(y, 0.0, 0.8)
+    monkeypatch.setattr(starts, "_most_even", lambda *_: sought.append(1) or even)
     expected = (
         pytest.warns(InitializationWarning, match="blend into each other")
         if is_continuum
         else nullcontext()
     )
     monkeypatch.setattr(starts, "_LEAST_EVENNESS", 0.0)
-    for agreement in (0.9, 0.5):
-        even.agreement = agreement
+    for rand_index in (0.9, 0.5):
+        even = even._replace(rand_index=rand_index)
         with expected:
             found = starts.any_sizes(X, 6, np.random.RandomState(0))
-        assert (found is even) == (is_continuum and agreement == 0.9)
+        takes_even = is_continuum and rand_index == 0.9
+        assert found.are_of_one_size == takes_even
+        assert (found.agreement is None) == (not is_continuum)
+        assert (found.agreement == 0.8) == takes_even
     assert len(sought) == 2 * is_continuum
     # Parts of fewer than fifty samples blend whatever there is.
     few = X[rng.permutation(len(X))[:590]]
