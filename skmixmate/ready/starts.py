@@ -1,6 +1,7 @@
 """First partitions of features, among which a model chooses."""
 
 import numpy as np
+import torch
 
 from ..initializers import (
     InitializationWarning,
@@ -12,6 +13,7 @@ from ..initializers import (
 from ..initializers.copies import distinct_rows
 from ..initializers.even import even_labels, evenness
 from ..utils.callers import warn_user
+from ..utils.device import CPU
 from ..utils.random import drawn_seed
 
 __all__ = ["any_sizes", "least_cut", "similar_sizes"]
@@ -32,7 +34,7 @@ _LEAST_EVENNESS, _LEAST_AGREEMENT = 0.88, 0.72
 _N_GRAPHS = 3
 
 
-def any_sizes(X, n_clusters, random_state) -> Labelings:
+def any_sizes(X, n_clusters, random_state, device: torch.device = CPU) -> Labelings:
     """Labellings by sparse subspaces and by neighbours.
 
     Those of `similar_sizes` where classes blend into each other, merging leaves them in
@@ -44,6 +46,8 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
     X : ndarray of shape (n_samples, n_features)
     n_clusters : int
     random_state : RandomState
+    device : torch.device, default=CPU
+        Where what takes long is computed.
 
     Returns
     -------
@@ -57,7 +61,7 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
     if n_clusters == 1:
         return Labelings([Labeling(np.zeros(len(X), dtype=np.intp))])
     seeds = drawn_seed(random_state), drawn_seed(random_state)
-    neighbors = spectral_labelings(X, n_clusters, seeds[1])
+    neighbors = spectral_labelings(X, n_clusters, seeds[1], device=device)
     if neighbors.blending > _CONTINUUM:
         warn_user(
             "These clusters blend into each other: their neighbour graph has no gap. "
@@ -68,10 +72,12 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
             InitializationWarning,
         )
         if _evenness_left_open(neighbors, n_clusters) > _LEAST_EVENNESS:
-            even = similar_sizes(X, n_clusters, random_state)
+            even = similar_sizes(X, n_clusters, random_state, device)
             if even.agreement > _LEAST_AGREEMENT:
                 return even
-    subspaces = SparseSubspaceClustering(n_clusters, random_state=seeds[0])
+    subspaces = SparseSubspaceClustering(
+        n_clusters, random_state=seeds[0], device=device
+    )
     found = Labelings([Labeling(subspaces.fit(X).labels_)])
     for one in neighbors:
         found.add(*one)
@@ -86,7 +92,7 @@ def _evenness_left_open(found: Labelings, n_clusters: int) -> float:
     return float(np.mean([evenness(labels, n_clusters) for labels in left_open]))
 
 
-def least_cut(X, n_clusters, random_state) -> Labelings:
+def least_cut(X, n_clusters, random_state, device: torch.device = CPU) -> Labelings:
     """Labels that cut the neighbour graph least, of clusters of about one size or any.
 
     For features of which dictionaries explain all alike, so that the energies of a
@@ -97,6 +103,8 @@ def least_cut(X, n_clusters, random_state) -> Labelings:
     X : ndarray of shape (n_samples, n_features)
     n_clusters : int
     random_state : RandomState
+    device : torch.device, default=CPU
+        Where what takes long is computed.
 
     Returns
     -------
@@ -104,7 +112,7 @@ def least_cut(X, n_clusters, random_state) -> Labelings:
         One, which knows the conductance of others.
     """
     seed = drawn_seed(random_state)
-    found = spectral_labelings(X, n_clusters, seed)
+    found = spectral_labelings(X, n_clusters, seed, device=device)
 
     def cut(one: Labeling) -> float:
         handicap = _HANDICAP if one.handicap > 1.0 else 1.0
@@ -115,7 +123,7 @@ def least_cut(X, n_clusters, random_state) -> Labelings:
     return best
 
 
-def similar_sizes(X, n_clusters, random_state) -> Labelings:
+def similar_sizes(X, n_clusters, random_state, device: torch.device = CPU) -> Labelings:
     """Labels of clusters of about one size, by sparse subspaces.
 
     Parameters are those of `any_sizes`. Dictionaries then have as many atoms whatever
@@ -129,15 +137,20 @@ def similar_sizes(X, n_clusters, random_state) -> Labelings:
         partitions that it was taken from.
     """
     if n_clusters == 1:
-        return any_sizes(X, n_clusters, random_state)
-    rows, copy_of = distinct_rows(X, n_clusters)
+        return any_sizes(X, n_clusters, random_state, device)
+    rows, copy_of = distinct_rows(X, n_clusters, device)
     graphs = []
     for _ in range(_N_GRAPHS):
         subspaces = SparseSubspaceClustering(
-            n_clusters, merge=False, random_state=drawn_seed(random_state)
+            n_clusters,
+            merge=False,
+            random_state=drawn_seed(random_state),
+            device=device,
         )
         graphs.append(subspaces.fit(X[rows]).affinity_matrix_)
-    labels, agreement = even_labels(graphs, n_clusters, drawn_seed(random_state))
+    labels, agreement = even_labels(
+        graphs, n_clusters, drawn_seed(random_state), device=device
+    )
     found = Labelings([Labeling(labels[copy_of])])
     found.are_of_one_size, found.agreement = True, agreement
     return found
