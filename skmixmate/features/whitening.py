@@ -21,7 +21,7 @@ from ..utils.estimator import VersionedEstimator
 from ..utils.parameter_checks import check_integer, check_number
 from ..utils.progress import step
 from ..utils.random import RandomState, private_random_state
-from ..utils.validation import Array, ArrayLike, validate_samples
+from ..utils.validation import Array, ArrayLike, Input, validate_samples
 
 __all__ = ["PartialWhitening", "half_whitened"]
 
@@ -234,15 +234,19 @@ class PartialWhitening(
         check_is_fitted(self)
         device = resolve_device(self.device)
         data = validate_samples(self, X, reset=False, allow_missing=False)
+        with step("projection"):
+            Z = self._projected(data, device)
+        return Z if data.is_tensor else Z.numpy()
+
+    def _projected(self, data: Input, device: torch.device) -> Tensor:
+        """Samples on the components, where they came from."""
         if is_accelerator(device):
             from .on_device import projected
 
-            Z = projected(data.X, self.components_, device)
-        else:
-            array = data.array
-            product = array @ self.components_.T.astype(array.dtype, copy=False)
-            Z = torch.from_numpy(product).to(data.X.device)
-        return Z if data.is_tensor else Z.numpy()
+            return projected(data.X, self.components_, device)
+        X = data.array
+        Z = X @ self.components_.T.astype(X.dtype, copy=False)
+        return torch.from_numpy(Z).to(data.X.device)
 
     @property
     def _n_features_out(self):

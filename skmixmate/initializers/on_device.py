@@ -88,7 +88,7 @@ class _Rows:
         """Product with ``dense`` (n, m); with other ``entries`` in the same places."""
         return embedding_bag(
             self.columns,
-            dense,
+            dense.contiguous(),
             self.begins,
             mode="sum",
             per_sample_weights=self.entries if entries is None else entries,
@@ -148,7 +148,7 @@ def nearest_neighbors(
     for rows in torch.arange(n_samples, device=device).split(size):
         # Up to the squared norm of the sample itself.
         partial = torch.addmm(squared_norms, samples[rows], samples.T, alpha=-2)
-        partial[torch.arange(len(rows)), rows] = torch.inf
+        partial.scatter_(1, rows.unsqueeze(1), torch.inf)
         near = partial.topk(n_neighbors, largest=False).indices
         # By differences, which lose nothing where samples lie close together.
         between = samples[near] - samples[rows].unsqueeze(1)
