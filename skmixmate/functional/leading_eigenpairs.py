@@ -41,7 +41,7 @@ def leading_eigenpairs(
     """Find the largest eigenvalues of an operator with all eigenvalues in [-1, 1].
 
     By few products with many vectors each, and little else, which is what a GPU is good
-    at. On a CPU, Lanczos' method takes a half to a quarter of the time.
+    at. On a CPU, Lanczos' method takes less time, up to a quarter.
 
     Parameters
     ----------
