@@ -66,5 +66,7 @@ def _exponents(X: Tensor) -> Tensor:
 
 def _scaled_by_two(X: Tensor, exponents: Tensor) -> Tensor:
     """X times powers of two, which may be beyond the largest number of its dtype."""
-    first = exponents // 2
+    # As integers they would be powers in single precision.
+    exponents = exponents.to(X.dtype)
+    first = (exponents / 2).floor()
     return X.ldexp(first).ldexp(exponents - first)

@@ -68,10 +68,15 @@ def test_errors_are_those_of_a_cpu():
             PartialWhitening(3, device="cpu").fit(wrong)
 
 
-@pytest.mark.parametrize("unit", [1.0, 1e-38, 3e-44, 1e38])
-def test_rows_of_unit_norm(unit):
-    Z = (correlated(20, dtype=np.float32) * np.float32(0.1)).clip(-1.0, 1.0)
-    Z = Z * np.float32(unit)
+@pytest.mark.parametrize(
+    ("unit", "dtype"),
+    [
+        *((unit, np.float32) for unit in (1.0, 1e-38, 3e-44, 1e38)),
+        *((unit, np.float64) for unit in (1.0, 1e-300, 1e300)),
+    ],
+)
+def test_rows_of_unit_norm(unit, dtype):
+    Z = (correlated(20, dtype=dtype) * dtype(0.1)).clip(-1.0, 1.0) * dtype(unit)
     Z[3] = 0.0
     expected = whitening._of_unit_norm(Z.copy())
     assert_allclose(on_device.of_unit_norm(torch.tensor(Z)), expected, atol=1e-6)
@@ -85,6 +90,8 @@ def test_images_in_their_unit(dtype):
     if dtype != np.uint8:
         X[::2] -= 100.0
         X[7:9] *= 1e-30
+    if dtype == np.float64:
+        X[10], X[11] = 1e200 * X[10], 1e-290 * X[11]
     expected = images._in_its_unit(X)
     found = images._in_its_unit(torch.tensor(X))
     assert found.dtype == torch.float32
