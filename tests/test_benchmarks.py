@@ -5,9 +5,12 @@ import json
 import re
 import runpy
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from skmixmate.utils.progress import each, in_batches, step
 
 ROOT = Path(__file__).parent.parent
 BENCHMARKS, DOCS = ROOT / "benchmarks", ROOT / "docs"
@@ -123,3 +126,28 @@ def test_a_result_that_no_report_reads_is_quoted_with_its_command():
         if written.startswith("quoted"):
             (path,) = [p / page for p in (ROOT, DOCS) if (p / page).exists()]
             assert command.strip("`") in " ".join(path.read_text().split())
+
+
+def test_seconds_of_the_steps_of_a_clusterer_are_counted_once():
+    timeline = importlib.import_module("benchmarks.gpu.timeline")
+
+    def fit():
+        with step("features"):
+            for _ in in_batches("samples", 2, 1):
+                with step("projection"):
+                    time.sleep(0.01)
+            with step("second moments"):
+                time.sleep(0.01)
+        with step(""), step("start"):
+            for _ in each("partition", [1, 2]):
+                with step("epoch 1/2"):
+                    time.sleep(0.01)
+
+    found = timeline.seconds_of_steps(fit)
+    parts, steps = found["parts_s"], found["steps_s"]
+    assert set(parts) == {*timeline.PARTS, "rest"}
+    assert sum(parts.values()) == pytest.approx(found["total_s"], abs=0.005)
+    assert parts["components"] >= 0.03
+    assert parts["starts"] == steps["start"] >= steps["start > partition > epoch"]
+    assert steps["start > partition > epoch"] >= 0.02
+    assert parts["training"] == parts["vote"] == 0.0

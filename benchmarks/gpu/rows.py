@@ -14,6 +14,7 @@ from skmixmate.training import Samples
 from ..common import load
 from ..paper.recipe import make_mixmate
 from .steps import SCALE, first_atoms, milliseconds, synchronize
+from .timeline import seconds_of_steps
 
 SIDE = 28
 
@@ -126,7 +127,7 @@ def inference_row(images, device, n_images: int, repeats: int) -> dict:
 
 
 def clusterer_row(images, classes, device) -> dict:
-    """Pixels to labels; a first time, and again with what is compiled."""
+    """Pixels to labels; a first time, again with what is compiled, and by steps."""
     row = {"n_images": len(images)}
     for name in ("first_s", "again_s"):
         clusterer = ImageClustering(
@@ -136,6 +137,9 @@ def clusterer_row(images, classes, device) -> dict:
             warnings.simplefilter("ignore", UserWarning)
             row[name], labels = seconds_of(lambda c=clusterer: c.fit_predict(images))
         row["scores"] = clustering_scores(classes, labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        row["steps"] = seconds_of_steps(lambda: clusterer.fit(images))
     return row
 
 

@@ -49,6 +49,11 @@ def rows() -> list[list[str]]:
             *(None, 1e3 * gpu["clusterer"]["again_s"], 4000.0),
         ),
     ]
+    # Of a run after it was divided into steps.
+    parts = gpu["clusterer"].get("steps", {}).get("parts_s", {})
+    measured += [
+        (f"of these: {part}", None, 1e3 * s, None) for part, s in parts.items()
+    ]
     table = [_row(*one) for one in measured if one[2] is not None]
     ratio = masked["ratio"]
     met = "met" if ratio <= 4 else "missed"

@@ -19,6 +19,7 @@ import numpy as np
 from skmixmate.initializers import spectral_labelings
 from skmixmate.metrics import clustering_accuracy
 from skmixmate.ready import make_image_features, starts
+from skmixmate.utils.device import CPU
 
 from ..common import load, machine, make_parser, parse, random_rows, square, store
 from ..kinds.sets import SETS as KINDS
@@ -76,7 +77,7 @@ def measure(name: str, seed: int) -> dict:
     if y is not None:
         with mock.patch.object(starts, "_CONTINUUM", np.inf):
             sizes_open = starts.any_sizes(Z, n_clusters, np.random.RandomState(seed))
-        even = starts._most_even(Z, n_clusters, np.random.RandomState(seed))
+        even = starts._most_even(Z, n_clusters, np.random.RandomState(seed), CPU)
         found |= {
             "agreement": round(even.rand_index, 3),
             "acc_if_open": round(best(y, sizes_open), 3),

@@ -268,6 +268,7 @@ class NetworkFit(FitInRuns):
                 self.parameters.init,
                 X,
                 random_state=self.random_state,
+                device=self.samples.device,
                 center=self.samples.center,
                 group_size=self.parameters.penalty.group_size,
                 criterion=self.start_criterion(X),

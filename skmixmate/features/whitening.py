@@ -1,6 +1,8 @@
 """Principal components about the origin, partly whitened."""
 
-from typing import Self
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 import scipy.linalg
@@ -12,12 +14,14 @@ from sklearn.base import (
 )
 from sklearn.preprocessing import FunctionTransformer, normalize
 from sklearn.utils.validation import _num_samples, check_is_fitted
+from torch import Tensor
 
+from ..utils.device import CPU, is_accelerator, plain_arithmetic, resolve_device
 from ..utils.estimator import VersionedEstimator
 from ..utils.parameter_checks import check_integer, check_number
 from ..utils.progress import step
 from ..utils.random import RandomState, private_random_state
-from ..utils.validation import ArrayLike, validate_samples
+from ..utils.validation import Array, ArrayLike, Input, validate_samples
 
 __all__ = ["PartialWhitening", "half_whitened"]
 
@@ -47,6 +51,9 @@ class PartialWhitening(
         from.
     random_state : int, RandomState instance or None, default=None
         Seeds the draw, if there are more samples than ``subsample``.
+    device : str or torch.device, default="auto"
+        Where `fit` and `transform` compute: "auto" is a CUDA GPU where there is one,
+        else the CPU.
 
     Attributes
     ----------
@@ -92,12 +99,15 @@ class PartialWhitening(
         power: float = 0.5,
         subsample: int = 20_000,
         random_state: RandomState = None,
+        device: str | torch.device = "auto",
     ) -> None:
         self.n_components = n_components
         self.power = power
         self.subsample = subsample
         self.random_state = random_state
+        self.device = device
 
+    @plain_arithmetic
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Compute the components.
 
@@ -119,16 +129,18 @@ class PartialWhitening(
             If a parameter or X is out of range, or all of X is zero or too large.
         """
         n_components, power = self._checked_parameters()
+        device = resolve_device(self.device)
         rows = self._drawn_rows(_num_samples(X))
         data = validate_samples(self, X, reset=True, allow_missing=False)
         if len(data.X) > len(rows):  # Of which a copy may be too large.
             data = data._replace(X=data.X[torch.from_numpy(rows)])
-        X = data.array
         if hasattr(self, "_moments"):  # Of a stream that went before.
             del self._moments
-        self.n_samples_seen_ = len(X)
-        mean_squares, eigenvectors = _largest_moments(X, n_components)
-        self._set_components(mean_squares, eigenvectors, power, X.dtype)
+        self.n_samples_seen_ = len(data.X)
+        X = data.X if is_accelerator(device) else data.array
+        mean_squares, eigenvectors = _largest_moments(X, n_components, device)
+        dtype = np.float32 if data.X.dtype == torch.float32 else np.float64
+        self._set_components(mean_squares, eigenvectors, power, dtype)
         return self
 
     def partial_fit(self, X: ArrayLike, y: object = None) -> Self:
@@ -205,21 +217,36 @@ class PartialWhitening(
             return np.arange(n_samples)
         return np.sort(random_state.permutation(n_samples)[:subsample])
 
-    def transform(self, X: ArrayLike) -> np.ndarray:
+    @plain_arithmetic
+    def transform(self, X: ArrayLike) -> Array:
         """Project samples on the components.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or Tensor of shape (n_samples, n_features)
             Finite and dense.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_components)
+        ndarray or Tensor of shape (n_samples, n_components)
+            A tensor if X is one, on its device.
         """
         check_is_fitted(self)
-        X = validate_samples(self, X, reset=False, allow_missing=False).array
-        return X @ self.components_.T.astype(X.dtype, copy=False)
+        device = resolve_device(self.device)
+        data = validate_samples(self, X, reset=False, allow_missing=False)
+        with step("projection"):
+            Z = self._projected(data, device)
+        return Z if data.is_tensor else Z.numpy()
+
+    def _projected(self, data: Input, device: torch.device) -> Tensor:
+        """Samples on the components, where they came from."""
+        if is_accelerator(device):
+            from .on_device import projected
+
+            return projected(data.X, self.components_, device)
+        X = data.array
+        Z = X @ self.components_.T.astype(X.dtype, copy=False)
+        return torch.from_numpy(Z).to(data.X.device)
 
     @property
     def _n_features_out(self):
@@ -233,13 +260,15 @@ class PartialWhitening(
         return tags
 
 
-def half_whitened(random_state: RandomState) -> list[tuple[str, BaseEstimator]]:
+def half_whitened(
+    random_state: RandomState, device: str | torch.device
+) -> list[tuple[str, BaseEstimator]]:
     """Last steps of features: what all samples share counts less, and all count alike.
 
     500 principal components about the origin, half whitened; then unit norm.
     """
     return [
-        ("components", PartialWhitening(500, random_state=random_state)),
+        ("components", PartialWhitening(500, random_state=random_state, device=device)),
         (
             "normalizer",
             FunctionTransformer(_of_unit_norm, feature_names_out="one-to-one"),
@@ -247,8 +276,12 @@ def half_whitened(random_state: RandomState) -> list[tuple[str, BaseEstimator]]:
     ]
 
 
-def _of_unit_norm(Z) -> np.ndarray:
+def _of_unit_norm(Z: Array) -> Array:
     """Rows of norm one, but for zeros, however small or large they are."""
+    if isinstance(Z, Tensor):
+        from .on_device import of_unit_norm
+
+        return of_unit_norm(Z)
     largest = np.abs(Z).max(axis=1, keepdims=True)
     # Powers of two leave the digits as they are.
     return normalize(np.ldexp(Z, -np.frexp(largest)[1]), copy=False)
@@ -264,15 +297,23 @@ def _gram(X: np.ndarray) -> np.ndarray:
     return total
 
 
-def _largest_moments(X, n_components: int):
+def _largest_moments(X: Array, n_components: int, device: torch.device):
     """Eigenvalues and eigenvectors, as columns, of the mean of ``x x^T``."""
     n_samples, n_features = X.shape
     # The smaller of the two products has the same eigenvalues.
     is_wide = n_features > n_samples
     with np.errstate(over="ignore", invalid="ignore"), step("second moments"):
-        moments = _finite(_gram(X.T if is_wide else X) / n_samples)
-    eigenvalues, eigenvectors = _eigenvectors(moments, n_components, max(X.shape))
+        gram: Callable[[Any], np.ndarray] = _gram
+        if is_accelerator(device):
+            from .on_device import gram as gram_on_device
+
+            gram = partial(gram_on_device, device=device)
+        moments = _finite(gram(X.T if is_wide else X) / n_samples)
+    eigenvalues, eigenvectors = _eigenvectors(
+        moments, n_components, max(X.shape), device
+    )
     if is_wide:
+        X = X.cpu().numpy() if isinstance(X, Tensor) else X
         eigenvectors = X.T @ eigenvectors / np.sqrt(n_samples * eigenvalues)
         eigenvectors = _signed(eigenvectors)
     return eigenvalues, eigenvectors
@@ -287,7 +328,12 @@ def _finite(moments: np.ndarray) -> np.ndarray:
     return moments
 
 
-def _eigenvectors(moments: np.ndarray, n_components: int, n_terms: int):
+def _eigenvectors(
+    moments: np.ndarray,
+    n_components: int,
+    n_terms: int,
+    device: torch.device = CPU,
+):
     """The largest eigenvalues, and eigenvectors as columns; overwrites ``moments``.
 
     ``n_terms`` of the sums that moments, or entries, are made of tells how far rounding
@@ -295,11 +341,17 @@ def _eigenvectors(moments: np.ndarray, n_components: int, n_terms: int):
     """
     size = len(moments)
     with step("eigenvectors", blocks=True):
-        eigenvalues, eigenvectors = scipy.linalg.eigh(
-            moments,
-            subset_by_index=[max(size - n_components, 0), size - 1],
-            overwrite_a=True,
-        )
+        if is_accelerator(device):
+            from .on_device import largest_eigenpairs
+
+            found = largest_eigenpairs(moments, n_components, device)
+        else:
+            found = scipy.linalg.eigh(
+                moments,
+                subset_by_index=[max(size - n_components, 0), size - 1],
+                overwrite_a=True,
+            )
+    eigenvalues, eigenvectors = found
     eigenvalues, eigenvectors = eigenvalues[::-1], eigenvectors[:, ::-1]
     rounding_error = max(n_terms, size) * np.finfo(np.float64).eps * eigenvalues[0]
     is_nonzero = eigenvalues > max(rounding_error, 0.0)

@@ -57,7 +57,7 @@ class GroupSparseAutoencoder(BaseSparseAutoencoder):
         - any object with ``fit_predict``, a Pipeline too: members of its clusters;
         - "data", or "random": samples; "noise": Gaussian noise;
         - a callable ``(X, n_groups, random_state)`` that gives labels, or atoms as an
-          array;
+          array; with a parameter ``device`` it gets the torch device as well;
         - atoms in the unit of X, (n_groups * group_size, n_features) or (n_groups,
           group_size, n_features).
     init_size : int, default=5000

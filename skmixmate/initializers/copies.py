@@ -3,12 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import kneighbors_graph
 
 from ..utils.callers import warn_user
+from ..utils.device import CPU, is_accelerator
 from .dictionaries import InitializationWarning
 
 __all__ = ["DistinctSamples", "distinct_rows", "distinct_samples"]
@@ -35,7 +37,9 @@ class DistinctSamples(NamedTuple):
     graph: sparse.csr_matrix
 
 
-def distinct_samples(X, n_clusters: int, n_neighbors: int = 10) -> DistinctSamples:
+def distinct_samples(
+    X, n_clusters: int, n_neighbors: int = 10, device: torch.device = CPU
+) -> DistinctSamples:
     """Tell samples from their copies, where one in twenty is a copy or more.
 
     Parameters
@@ -49,6 +53,8 @@ def distinct_samples(X, n_clusters: int, n_neighbors: int = 10) -> DistinctSampl
         left, or all.
     n_neighbors : int, default=10
         Number of neighbours in the graph; at most half of the others are used.
+    device : torch.device, default=CPU
+        Where they are searched.
 
     Returns
     -------
@@ -70,7 +76,7 @@ def distinct_samples(X, n_clusters: int, n_neighbors: int = 10) -> DistinctSampl
     X = _near_origin(X[rows].astype(np.float64))
     n_unequal = len(X)
     while True:
-        graph = _neighbor_graph(X, n_neighbors)
+        graph = _neighbor_graph(X, n_neighbors, device)
         groups = _close_groups(X, graph, n_neighbors)
         # Few groups may be clusters that lie far from each other.
         if (np.unique(groups, return_counts=True)[1] > 1).sum() <= 2 * n_clusters:
@@ -89,7 +95,9 @@ def distinct_samples(X, n_clusters: int, n_neighbors: int = 10) -> DistinctSampl
     return DistinctSamples(rows, copy_of, graph)
 
 
-def distinct_rows(X, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
+def distinct_rows(
+    X, n_clusters: int, device: torch.device = CPU
+) -> tuple[np.ndarray, np.ndarray]:
     """As `distinct_samples`, for who needs no graph: in far less time without copies.
 
     Returns
@@ -101,7 +109,7 @@ def distinct_rows(X, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
     largest = len(X) / (2 * n_clusters)
     rows, copy_of = _kept(_equal_rows(X), largest)
     if _may_have_near_copies(X[rows], largest):
-        rows, copy_of, _ = distinct_samples(X, n_clusters)
+        rows, copy_of, _ = distinct_samples(X, n_clusters, device=device)
     return rows, copy_of
 
 
@@ -163,9 +171,15 @@ def _largest_entries(X) -> np.ndarray:
     return np.abs(X).max(axis=1)
 
 
-def _neighbor_graph(X, n_neighbors: int) -> sparse.csr_matrix:
+def _neighbor_graph(
+    X, n_neighbors: int, device: torch.device = CPU
+) -> sparse.csr_matrix:
     # A sample of which all others are neighbours tells nothing.
     n_neighbors = min(n_neighbors, max(1, (len(X) - 1) // 2))
+    if is_accelerator(device):
+        from .on_device import nearest_neighbors
+
+        return nearest_neighbors(X, n_neighbors, device)
     return kneighbors_graph(X, n_neighbors, mode="distance")
 
 

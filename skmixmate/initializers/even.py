@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from scipy.stats import entropy
 from sklearn.metrics import adjusted_rand_score
 
+from ..utils.device import CPU
 from ..utils.progress import each, step
 from ..utils.random import private_random_state
 from .merging import share_in_common
@@ -36,7 +38,13 @@ class Consensus(NamedTuple):
     in_common: float
 
 
-def even_labels(affinities: Sequence, n_clusters: int, random_state=None) -> Consensus:
+def even_labels(
+    affinities: Sequence,
+    n_clusters: int,
+    random_state=None,
+    *,
+    device: torch.device = CPU,
+) -> Consensus:
     """Cluster the nodes of graphs into parts of about one size.
 
     Where classes blend into each other, k-means on the eigenvectors of a graph ends in
@@ -50,6 +58,8 @@ def even_labels(affinities: Sequence, n_clusters: int, random_state=None) -> Con
         Symmetric and nonnegative; graphs of the same samples, by other draws.
     n_clusters : int
     random_state : int, RandomState instance or None, default=None
+    device : torch.device, default=CPU
+        Where what takes long is computed.
 
     Returns
     -------
@@ -72,11 +82,13 @@ def even_labels(affinities: Sequence, n_clusters: int, random_state=None) -> Con
     for affinity in affinities:
         with step("eigenvectors"):
             eigenpairs = leading_eigenvectors(
-                affinity, max(numbers), 0.01, random_state
+                affinity, max(numbers), 0.01, random_state, device
             )
         drawn += [
             clusters_of_eigenvectors(
-                eigenpairs, n_clusters, number, 1.0, random_state, n_init=1
+                *(eigenpairs, n_clusters, number, 1.0, random_state),
+                n_init=1,
+                device=device,
             )
             for number in each("clusters of eigenvectors", numbers * n_draws)
         ]

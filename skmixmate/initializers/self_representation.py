@@ -11,12 +11,14 @@ from sklearn.linear_model import lasso_path
 
 from ..functional import orthogonal_matching_pursuit
 from ..utils.callers import warn_user
+from ..utils.device import CPU, is_accelerator
 from ..utils.progress import in_batches
 
 __all__ = ["lasso_representation", "omp_representation"]
 
-# Samples coded at a time, and atoms with a Gram matrix, which bound the memory.
-_BLOCK_SIZE, _LARGEST_GRAM = 512, 5000
+# Samples coded at a time, on a GPU too, and atoms with a Gram matrix, which bound the
+# memory.
+_BLOCK_SIZE, _GPU_BLOCK_SIZE, _LARGEST_GRAM = 512, 8192, 5000
 # Atoms that may join a working set in a pass; 100 are as fast, 200 slower.
 _N_NEW_ATOMS = 60
 # About ten suffice, however the data and alpha were chosen.
@@ -26,7 +28,9 @@ _MAX_PASSES = 100
 _UNUSED_RANDOM_STATE = np.random.RandomState(0)
 
 
-def omp_representation(X, kept, n_nonzero_coefs: int) -> sparse.csr_array:
+def omp_representation(
+    X, kept, n_nonzero_coefs: int, device: torch.device = CPU
+) -> sparse.csr_array:
     """Code each sample with a few others by orthogonal matching pursuit.
 
     Parameters
@@ -37,6 +41,7 @@ def omp_representation(X, kept, n_nonzero_coefs: int) -> sparse.csr_array:
         Rows that may represent others, sorted.
     n_nonzero_coefs : int
         At most ``min(n_kept - 1, n_features)``.
+    device : torch.device, default=CPU
 
     Returns
     -------
@@ -48,17 +53,20 @@ def omp_representation(X, kept, n_nonzero_coefs: int) -> sparse.csr_array:
     You, Robinson and Vidal, "Scalable sparse subspace clustering by orthogonal matching
     pursuit" (2016).
     """
-    samples, atoms = torch.from_numpy(X), torch.from_numpy(X[kept])
-    own = torch.from_numpy(_position_among(kept, len(X)))
+    samples, atoms, own = (
+        torch.from_numpy(array).to(device)
+        for array in (X, X[kept], _position_among(kept, len(X)))
+    )
     uses_gram = n_nonzero_coefs > 1 and len(kept) <= _LARGEST_GRAM
     gram = atoms @ atoms.T if uses_gram else None
     supports, coefs = [], []
-    for rows in in_batches("matching pursuit", len(X), _BLOCK_SIZE):
+    block_size = _GPU_BLOCK_SIZE if is_accelerator(device) else _BLOCK_SIZE
+    for rows in in_batches("matching pursuit", len(X), block_size):
         support, coef = orthogonal_matching_pursuit(
             samples[rows], atoms, n_nonzero_coefs, own[rows], gram
         )
-        supports.append(kept[support.numpy()])
-        coefs.append(coef.numpy())
+        supports.append(kept[support.cpu().numpy()])
+        coefs.append(coef.cpu().numpy())
     data, indices = np.concatenate(coefs).ravel(), np.concatenate(supports).ravel()
     indptr = np.arange(len(X) + 1) * n_nonzero_coefs
     representation = sparse.csr_array((data, indices, indptr), shape=(len(X), len(X)))

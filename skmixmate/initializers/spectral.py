@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy.linalg
+import torch
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from ..utils.device import one_openmp_thread
+from ..utils.device import CPU, is_accelerator, one_openmp_thread
 from ..utils.progress import each, step
 from ..utils.random import private_random_state
 from .copies import DistinctSamples, distinct_samples
@@ -87,7 +88,12 @@ def spectral_labels(
 
 
 def spectral_labelings(
-    X, n_clusters: int, random_state=None, *, n_neighbors: int = 10
+    X,
+    n_clusters: int,
+    random_state=None,
+    *,
+    n_neighbors: int = 10,
+    device: torch.device = CPU,
 ) -> Labelings:
     """Cluster samples in several ways by the spectrum of their neighbour graph.
 
@@ -99,6 +105,8 @@ def spectral_labelings(
     random_state : int, RandomState instance or None, default=None
     n_neighbors : int, default=10
         See `spectral_labels`.
+    device : torch.device, default=CPU
+        Where what takes long is computed.
 
     Returns
     -------
@@ -115,8 +123,8 @@ def spectral_labelings(
     n_samples = X.shape[0]
     if n_clusters == 1 or n_samples <= n_clusters:
         return Labelings([Labeling(np.arange(n_samples) % n_clusters)])
-    rows, copy_of, graph = neighbor_graph(X, n_clusters, n_neighbors)
-    partitions = spectral_partitions(graph, n_clusters, random_state)
+    rows, copy_of, graph = neighbor_graph(X, n_clusters, n_neighbors, device)
+    partitions = spectral_partitions(graph, n_clusters, random_state, device=device)
     partitions = partitions.relabeled(lambda labels: labels[copy_of])
 
     partitions.conductance = _conductance_in(graph, rows, n_clusters)
@@ -124,7 +132,7 @@ def spectral_labelings(
 
 
 def neighbor_conductance(
-    X, n_clusters: int, *, n_neighbors: int = 10
+    X, n_clusters: int, *, n_neighbors: int = 10, device: torch.device = CPU
 ) -> Callable[[np.ndarray], float]:
     """What gives the conductance of clusters in the neighbour graph of samples.
 
@@ -136,6 +144,8 @@ def neighbor_conductance(
         More than one.
     n_neighbors : int, default=10
         See `spectral_labels`.
+    device : torch.device, default=CPU
+        Where what takes long is computed.
 
     Returns
     -------
@@ -148,7 +158,7 @@ def neighbor_conductance(
     InitializationWarning
         See `spectral_labels`.
     """
-    rows, _, graph = neighbor_graph(X, n_clusters, n_neighbors)
+    rows, _, graph = neighbor_graph(X, n_clusters, n_neighbors, device)
     return _conductance_in(graph, rows, n_clusters)
 
 
@@ -161,10 +171,12 @@ def _conductance_in(graph, rows, n_clusters: int) -> Callable[[np.ndarray], floa
     return conductance
 
 
-def neighbor_graph(X, n_clusters: int, n_neighbors: int) -> DistinctSamples:
+def neighbor_graph(
+    X, n_clusters: int, n_neighbors: int, device: torch.device = CPU
+) -> DistinctSamples:
     """Distinct samples, and who of them is whose neighbour."""
     with step("nearest neighbours"):
-        distinct = distinct_samples(X, n_clusters, n_neighbors)
+        distinct = distinct_samples(X, n_clusters, n_neighbors, device)
     graph = distinct.graph
     graph.data[:] = 1.0
     return distinct._replace(graph=0.5 * (graph + graph.T))
@@ -178,6 +190,7 @@ def spectral_clustering_labels(
     n_components: int | None = None,
     diffusion_time: float = 1.0,
     regularization: float = 0.01,
+    device: torch.device = CPU,
 ) -> np.ndarray:
     """Cluster the nodes of a weighted graph.
 
@@ -195,6 +208,8 @@ def spectral_clustering_labels(
     regularization : float, default=0.01
         Total weight of the edges from each node to all others that are added to the
         graph, which keeps small components from becoming clusters of their own.
+    device : torch.device, default=CPU
+        Where what takes long is computed.
 
     Returns
     -------
@@ -225,15 +240,21 @@ def spectral_clustering_labels(
         n_components = _n_components(n_clusters, 1.5)
     n_components = min(n_components, n_samples)
     eigenpairs = leading_eigenvectors(
-        affinity, n_components, regularization, random_state
+        affinity, n_components, regularization, random_state, device
     )
     return clusters_of_eigenvectors(
-        eigenpairs, n_clusters, n_components, diffusion_time, random_state
+        *(eigenpairs, n_clusters, n_components, diffusion_time, random_state),
+        device=device,
     )
 
 
 def spectral_partitions(
-    affinity, n_clusters: int, random_state=None, *, exponent: float = 0.5
+    affinity,
+    n_clusters: int,
+    random_state=None,
+    *,
+    exponent: float = 0.5,
+    device: torch.device = CPU,
 ) -> Labelings:
     """Cluster the nodes of a weighted graph in several ways.
 
@@ -245,6 +266,8 @@ def spectral_partitions(
     random_state : int, RandomState instance or None, default=None
     exponent : float, default=0.5
         Of `merged_clusters`.
+    device : torch.device, default=CPU
+        Where what takes long is computed.
 
     Returns
     -------
@@ -277,7 +300,7 @@ def spectral_partitions(
     ratios = [_n_components(n_clusters, ratio) for ratio in _EIGENVECTOR_RATIOS]
     most = min(max(ratios + numbers), n_samples)
     with step("eigenvectors"):
-        eigenpairs = leading_eigenvectors(affinity, most, 0.01, random_state)
+        eigenpairs = leading_eigenvectors(affinity, most, 0.01, random_state, device)
     found = Labelings()
 
     def add(labels, handicap=1.0):
@@ -285,7 +308,11 @@ def spectral_partitions(
         if not found or len(np.unique(labels)) == n_clusters:
             found.add(labels, handicap, mean_conductance(affinity, labels))
 
-    add(clusters_of_eigenvectors(eigenpairs, n_clusters, ratios[0], 1.0, random_state))
+    add(
+        clusters_of_eigenvectors(
+            eigenpairs, n_clusters, ratios[0], 1.0, random_state, device=device
+        )
+    )
     # Who takes the first goes on as if there were no others.
     random_state = copy.deepcopy(random_state)
 
@@ -294,7 +321,7 @@ def spectral_partitions(
             # Of fewer different samples than parts: then there are fewer parts.
             warnings.simplefilter("ignore", ConvergenceWarning)
             return clusters_of_eigenvectors(
-                eigenpairs, number, n_components, 1.0, random_state
+                eigenpairs, number, n_components, 1.0, random_state, device=device
             )
 
     for n_components in ratios[1:]:
@@ -317,19 +344,36 @@ def _n_components(n_clusters: int, ratio: float) -> int:
 
 
 def clusters_of_eigenvectors(
-    eigenpairs, n_clusters, n_components, diffusion_time, random_state, *, n_init=10
+    eigenpairs,
+    n_clusters,
+    n_components,
+    diffusion_time,
+    random_state,
+    *,
+    n_init=10,
+    device: torch.device = CPU,
 ) -> np.ndarray:
     """k-means on the leading eigenvectors, weighted by their eigenvalues."""
     eigenvalues, eigenvectors = (array[..., :n_components] for array in eigenpairs)
     embedding = eigenvectors * np.clip(eigenvalues, 0.0, 1.0) ** diffusion_time
     norms = np.linalg.norm(embedding, axis=1, keepdims=True)
     embedding /= np.maximum(norms, np.finfo(embedding.dtype).tiny)
+    if is_accelerator(device):
+        from .on_device import k_means_labels
+
+        return k_means_labels(embedding, n_clusters, n_init, random_state, device)
     k_means = KMeans(n_clusters, n_init=n_init, random_state=random_state)
     with one_openmp_thread():
         return k_means.fit_predict(embedding).astype(np.intp)
 
 
-def leading_eigenvectors(affinity, n_components, regularization, random_state):
+def leading_eigenvectors(
+    affinity,
+    n_components,
+    regularization,
+    random_state,
+    device: torch.device = CPU,
+):
     """Largest eigenpairs of the normalised, regularised affinity, largest first."""
     affinity = sparse.csr_array(affinity, dtype=np.float64)
     n_samples = affinity.shape[0]
@@ -342,7 +386,14 @@ def leading_eigenvectors(affinity, n_components, regularization, random_state):
 
     # Drawn whatever the path taken, so that later draws do not depend on it.
     start = random_state.uniform(-1.0, 1.0, n_samples)
-    if n_samples > max(_DENSE_SIZE, 4 * n_components):
+    is_large = n_samples > max(_DENSE_SIZE, 4 * n_components)
+    if is_large and is_accelerator(device):
+        from .on_device import eigenpairs
+
+        found = eigenpairs(normalized, coupling, start, n_components, device)
+        if found is not None:
+            return found
+    elif is_large:
         operator = LinearOperator(
             (n_samples, n_samples),
             matvec=lambda v: normalized @ v.ravel() + coupling * (coupling @ v.ravel()),

@@ -2,14 +2,16 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Literal, Self
 
 import numpy as np
+import torch
 from scipy import sparse
 from sklearn.base import ClusterMixin
 
 from ..functional import separation_criterion
-from ..utils.device import plain_arithmetic
+from ..utils.device import is_accelerator, plain_arithmetic, resolve_device
 from ..utils.estimator import VersionedEstimator
 from ..utils.parameter_checks import (
     check_bool,
@@ -71,6 +73,9 @@ class SparseSubspaceClustering(ClusterMixin, VersionedEstimator):
         is the plain method.
     random_state : int, RandomState instance or None, default=None
         Seeds the subsets, the eigensolver and k-means.
+    device : str or torch.device, default="auto"
+        "auto" is a CUDA GPU where there is one, else the CPU. The lasso is always
+        computed on the CPU.
 
     Attributes
     ----------
@@ -146,6 +151,7 @@ class SparseSubspaceClustering(ClusterMixin, VersionedEstimator):
         dropout: float | Literal["auto"] = "auto",
         merge: bool = True,
         random_state: RandomState = None,
+        device: str | torch.device = "auto",
     ) -> None:
         self.n_clusters = n_clusters
         self.method = method
@@ -155,6 +161,7 @@ class SparseSubspaceClustering(ClusterMixin, VersionedEstimator):
         self.dropout = dropout
         self.merge = merge
         self.random_state = random_state
+        self.device = device
 
     @plain_arithmetic
     def fit(self, X: ArrayLike, y: object = None) -> Self:
@@ -186,6 +193,7 @@ class SparseSubspaceClustering(ClusterMixin, VersionedEstimator):
             If one in twenty samples or more is a near copy of another.
         """
         n_rounds, dropout = self._check_parameters()
+        device = resolve_device(self.device)
         random_state = private_random_state(self.random_state)
         X = validate_samples(self, X, reset=True, allow_missing=False).array
         if len(X) == 1:
@@ -201,24 +209,34 @@ class SparseSubspaceClustering(ClusterMixin, VersionedEstimator):
         unit /= np.maximum(norms, np.finfo(unit.dtype).tiny)
         signs = _signs(unit)
         # Rounded, as multiples differ in their last digits.
-        rows, copy_of = distinct_rows(np.round(signs * unit, 9), self.n_clusters)
+        rows, copy_of = distinct_rows(
+            np.round(signs * unit, 9), self.n_clusters, device
+        )
         with step("sparse representations"):
-            codes = self._mean_codes(unit[rows], n_rounds, dropout, random_state)
+            codes = self._mean_codes(
+                unit[rows], n_rounds, dropout, random_state, device
+            )
         self.representation_ = _of_all_samples(codes, rows, copy_of, signs)
         self.affinity_matrix_ = _affinity(self.representation_)
         affinity = self.affinity_matrix_[rows][:, rows]
         if self.merge and 1 < self.n_clusters < len(rows):
             found = spectral_partitions(
-                affinity, self.n_clusters, random_state, exponent=_EXPONENT
+                *(affinity, self.n_clusters, random_state),
+                exponent=_EXPONENT,
+                device=device,
             )
             with step("representation by clusters"):
-                labels = _best_represented(unit[rows], codes, found)
+                labels = _best_represented(unit[rows], codes, found, device)
         else:
-            labels = spectral_clustering_labels(affinity, self.n_clusters, random_state)
+            labels = spectral_clustering_labels(
+                affinity, self.n_clusters, random_state, device=device
+            )
         self.labels_ = labels[copy_of]
         return self
 
-    def _mean_codes(self, X, n_rounds, dropout, random_state) -> sparse.csr_array:
+    def _mean_codes(
+        self, X, n_rounds, dropout, random_state, device
+    ) -> sparse.csr_array:
         """Codes of samples of unit norm in terms of each other, the mean of rounds."""
         if dropout is None:
             share_kept = float(np.clip(500 / len(X), 0.2, 0.5))
@@ -229,7 +247,7 @@ class SparseSubspaceClustering(ClusterMixin, VersionedEstimator):
             kept = np.sort(random_state.permutation(len(X))[:n_kept])
             if self.method == "omp":
                 n_nonzero_coefs = min(self.n_nonzero_coefs, n_kept - 1, X.shape[1])
-                total = total + omp_representation(X, kept, n_nonzero_coefs)
+                total = total + omp_representation(X, kept, n_nonzero_coefs, device)
             else:
                 total = total + lasso_representation(X, kept, self.alpha)
         return total / n_rounds
@@ -283,28 +301,46 @@ def _of_all_samples(codes, rows, copy_of, signs) -> sparse.csr_array:
     return sparse.csr_array((data, rows[codes.indices], codes.indptr), shape=shape)
 
 
-def _best_represented(X, codes, found: Labelings) -> np.ndarray:
+def _best_represented(X, codes, found: Labelings, device: torch.device) -> np.ndarray:
     """The labels under which samples of unit norm are told apart best by their codes.
 
     ``codes`` are (n_samples, n_samples), of each sample in terms of the others.
     """
-    codes = codes.tocsc()
+    energies_under: Callable[[np.ndarray], np.ndarray]
+    if is_accelerator(device):
+        from .on_device import ClusterEnergies
+
+        energies_under = ClusterEnergies(X, codes, device)
+    else:
+        energies_under = _energies_on_cpu(X, codes)
 
     @functools.cache  # More effort would make no difference.
     def criterion_of(cluster_of: bytes) -> float:
         labels = np.frombuffer(cluster_of, dtype=np.intp)
-        energies = [
-            np.square(X - codes[:, members] @ X[members]).sum(axis=1)
-            for members in (
-                np.flatnonzero(labels == cluster) for cluster in np.unique(labels)
-            )
-        ]
+        energies = energies_under(labels)
         lowest, second = np.sort(energies, axis=0)[:2].mean(axis=1)
         return separation_criterion(float(lowest), float(second))
 
     return found.best(
         lambda labels, effort: criterion_of(labels.astype(np.intp).tobytes())
     ).labels
+
+
+def _energies_on_cpu(X, codes) -> Callable[[np.ndarray], np.ndarray]:
+    """What gives the energies (n_clusters, n_samples) of X under labels."""
+    codes = codes.tocsc()
+
+    def energies_under(labels: np.ndarray) -> np.ndarray:
+        return np.array(
+            [
+                np.square(X - codes[:, members] @ X[members]).sum(axis=1)
+                for members in (
+                    np.flatnonzero(labels == cluster) for cluster in np.unique(labels)
+                )
+            ]
+        )
+
+    return energies_under
 
 
 def _affinity(representation) -> sparse.csr_array:

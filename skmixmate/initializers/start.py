@@ -1,14 +1,16 @@
 """From ``init`` to the first atoms; nothing else looks at ``init``."""
 
+import inspect
 import reprlib
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
 
 from ..utils.callers import warn_user
-from ..utils.device import one_openmp_thread
+from ..utils.device import CPU, one_openmp_thread
 from ..utils.progress import say
 from ..utils.random import drawn_seed, seeded_clone
 from ..utils.validation import with_nan
@@ -24,24 +26,26 @@ from .ssc import SparseSubspaceClustering
 __all__ = ["INITIALIZERS", "first_atoms", "has_one_start"]
 
 
-def _spectral(X, n_clusters, n_atoms, random_state):
-    return spectral_labelings(X, n_clusters, random_state)
+def _spectral(X, n_clusters, n_atoms, random_state, device):
+    return spectral_labelings(X, n_clusters, random_state, device=device)
 
 
-def _ssc(X, n_clusters, n_atoms, random_state):
+def _ssc(X, n_clusters, n_atoms, random_state, device):
     if n_clusters == 1:
         return np.zeros(len(X), dtype=np.intp)
-    clusterer = SparseSubspaceClustering(n_clusters, random_state=random_state)
+    clusterer = SparseSubspaceClustering(
+        n_clusters, random_state=random_state, device=device
+    )
     return clusterer.fit(X).labels_
 
 
-def _k_means(X, n_clusters, n_atoms, random_state):
+def _k_means(X, n_clusters, n_atoms, random_state, device):
     k_means = KMeans(n_clusters, n_init=10, random_state=random_state)
     with one_openmp_thread():
         return k_means.fit_predict(X)
 
 
-def _data(X, n_clusters, n_atoms, random_state):
+def _data(X, n_clusters, n_atoms, random_state, device):
     """Different samples, whatever cluster they may be of."""
     no_labels = np.zeros(len(X), dtype=np.intp)
     n_rows = n_clusters * n_atoms
@@ -49,15 +53,15 @@ def _data(X, n_clusters, n_atoms, random_state):
     return atoms.reshape(n_clusters, n_atoms, X.shape[1])
 
 
-def _noise(X, n_clusters, n_atoms, random_state):
+def _noise(X, n_clusters, n_atoms, random_state, device):
     """Gaussian noise, as large as the samples are on average."""
     size = np.sqrt(np.square(X, dtype=np.float64).mean())
     return size * random_state.standard_normal((n_clusters, n_atoms, X.shape[1]))
 
 
-# Each takes (X, n_clusters, n_atoms, random_state) and gives a label for each sample,
-# `Labelings` of them, or atoms (n_clusters, n_atoms, n_features). A function and a line
-# make a new name.
+# Each takes (X, n_clusters, n_atoms, random_state, device) and gives a label for each
+# sample, `Labelings` of them, or atoms (n_clusters, n_atoms, n_features). A function
+# and a line make a new name.
 INITIALIZERS: dict[str, Callable] = {
     "spectral": _spectral,
     "ssc": _ssc,
@@ -87,6 +91,7 @@ def first_atoms(
     n_atoms: int,
     random_state: np.random.RandomState,
     *,
+    device: torch.device = CPU,
     center: Tensor | None = None,
     group_size: int = 1,
     is_auto: bool = False,
@@ -110,6 +115,9 @@ def first_atoms(
         Finite.
     n_clusters, n_atoms : int
     random_state : RandomState
+    device : torch.device, default=CPU
+        Where initialisers by name compute what takes long, and callables that have a
+        parameter ``device``.
     center : Tensor of shape (n_features,), default=None
         What samples have in common; initialisers by name see them without.
     group_size : int, default=1
@@ -170,7 +178,7 @@ def first_atoms(
     origin: float | np.ndarray = 0.0
     if isinstance(init, str) and center is not None:
         origin = center.cpu().numpy()
-    found = _found(init, X - origin, n_clusters, n_atoms, random_state)
+    found = _found(init, X - origin, n_clusters, n_atoms, random_state, device)
     if not isinstance(found, Labelings) and _n_dimensions(found) > 1:
         return _checked_atoms(found, shape, group_size, may_be_idle) + origin
     if not isinstance(found, Labelings):
@@ -230,21 +238,29 @@ def _needs_no_clusters(init) -> bool:
     return isinstance(init, str) and init in _NEED_NO_CLUSTERS
 
 
-def _found(init, X, n_clusters, n_atoms, random_state):
+def _found(init, X, n_clusters, n_atoms, random_state, device):
     """What ``init`` gives, labels or atoms."""
     if isinstance(init, str) and init in INITIALIZERS:
-        return INITIALIZERS[init](X, n_clusters, n_atoms, random_state)
+        return INITIALIZERS[init](X, n_clusters, n_atoms, random_state, device)
     if not isinstance(init, str | type):
         if hasattr(init, "fit_predict"):
             return seeded_clone(init, random_state).fit_predict(X)
         if callable(init):
-            return init(X, n_clusters, random_state)
+            options = {"device": device} if _takes_device(init) else {}
+            return init(X, n_clusters, random_state, **options)
     names = ", ".join(map(repr, INITIALIZERS))
     raise ValueError(
         f"init must be one of {names}, an object with fit_predict, a callable (X, "
         "n_clusters, random_state) that gives labels or atoms, or an array of atoms, "
         f"got {reprlib.repr(init)}."
     )
+
+
+def _takes_device(function) -> bool:
+    try:
+        return "device" in inspect.signature(function).parameters
+    except ValueError:  # Of some that are written in C nothing is known.
+        return False
 
 
 def _checked_atoms(atoms, shape, group_size: int, may_be_idle: bool) -> np.ndarray:

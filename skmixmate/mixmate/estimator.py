@@ -92,7 +92,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         - "noise": Gaussian noise as large as the samples;
         - any object with ``fit_predict``, a Pipeline too;
         - a callable ``(X, n_clusters, random_state)`` that gives labels, or first atoms
-          as an array;
+          as an array; with a parameter ``device`` it gets the torch device as well;
         - first atoms, (n_clusters, n_atoms, n_features) or those of the clusters one
           after another in rows; zeros at the end of a cluster are idle places, so that
           dictionaries may differ in size from the start. They are points in the space

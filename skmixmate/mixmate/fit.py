@@ -236,7 +236,9 @@ class MixtureFit(NetworkFit):
             self.samples, self.parameters.init_size, np.random.RandomState(0)
         )
         if 1 < n_clusters < len(rows):
-            conductance = neighbor_conductance(X, n_clusters)
+            conductance = neighbor_conductance(
+                X, n_clusters, device=self.samples.device
+            )
             kept_cut, new_cut = (conductance(f.last.labels_[rows]) for f in (kept, new))
             if abs(kept_cut - new_cut) > _CLEARLY * max(kept_cut, new_cut):
                 return kept_cut < new_cut

@@ -16,8 +16,8 @@ from ..utils.validation import (
     shared_tensor,
     validate_samples,
 )
-from .features import complete_batches
-from .samples import Found, normalized, to_array, to_numpy
+from .features import complete_batches, features_device
+from .samples import Found, normalized, taken, to_numpy
 
 __all__ = ["FittedAnswers"]
 
@@ -299,12 +299,13 @@ class FittedAnswers(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 "X has missing entries, and there were none in fit; fit with some, or "
                 "with always_impute=True, so that there is a model to fill them in."
             )
+        device = features_device(self.features_)
         answers = Output(out, len(data.X), data.X.device)
         with reporting(type(self).__name__, self.verbose):
             for rows, batch, trust in complete_batches(
                 self.features_, self.imputer_, data
             ):
-                raw = self.features_[:-1].transform(to_array(batch))
+                raw = self.features_[:-1].transform(taken(batch, device))
                 found = Found(*normalized(self.features_, raw), trust)
                 # An array, whatever scikit-learn's configuration says.
                 answers.write(rows, shared_tensor(np.asarray(answer(found))))

@@ -126,4 +126,4 @@ class EmbeddingClustering(ReadyMadeClusterer):
         self.verbose = verbose
 
     def _new_features(self, n_features, shape, seed: int) -> Pipeline:
-        return Pipeline(half_whitened(seed))
+        return Pipeline(half_whitened(seed, self.device))

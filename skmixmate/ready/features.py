@@ -12,11 +12,12 @@ from sklearn.pipeline import Pipeline
 from torch import Tensor
 
 from ..imputation import LocalGaussianImputer
+from ..utils.device import CPU, fits_in_memory, is_accelerator, resolve_device
 from ..utils.progress import in_batches
 from ..utils.validation import Input
-from .samples import Found, completed, normalized, to_array, to_numpy
+from .samples import Found, completed, normalized, taken, to_numpy
 
-__all__ = ["complete_batches", "fitted_features"]
+__all__ = ["complete_batches", "features_device", "fitted_features"]
 
 # Samples, and coefficients of theirs, that are held at once.
 _BATCH_SIZE, _BATCH_ENTRIES = 8192, 2**26
@@ -47,8 +48,7 @@ def complete_batches(
     batch : Input
     trust : Tensor of shape (B,) or None
     """
-    widest = max(math.prod(getattr(step, "output_shape_", ())) for step in features)
-    size = max(1, min(_BATCH_SIZE, _BATCH_ENTRIES // widest))
+    size = max(1, min(_BATCH_SIZE, _BATCH_ENTRIES // _widest(features)))
     n_samples = len(data.X) if rows is None else len(rows)
     for batch in in_batches("samples", n_samples, size):
         index = batch if rows is None else rows[batch]
@@ -80,22 +80,55 @@ def fitted_features(
     whitening = features[-2]
     rows = whitening._drawn_rows(len(data.X))
     some, trust_of_some = completed(imputer, _taken(data, rows))
-    coefficients = to_array(some)
-    if len(features) > 2:
-        coefficients = features[:-2].fit_transform(coefficients)
+    device = features_device(features)
+    coefficients = _fitted_coefficients(features[:-2], some, device)
     components = whitening.fit(coefficients).transform(coefficients)
     features[-1].fit(components)
-    found = _Features(len(data.X), components)
-    found.add(rows, *normalized(features, components), trust_of_some)
-    del coefficients, components, some
+    Z, norms = normalized(features, components)
+    found = _Features(len(data.X), Z.shape[1], Z.dtype)
+    found.add(rows, Z, norms, trust_of_some)
+    del coefficients, components, some, Z
     others = np.ones(len(data.X), dtype=bool)
     others[rows] = False
     for index, batch, trust in complete_batches(
         features, imputer, data, np.flatnonzero(others)
     ):
-        components = features[:-1].transform(to_array(batch))
+        components = features[:-1].transform(taken(batch, device))
         found.add(index, *normalized(features, components), trust)
     return found.result()
+
+
+def features_device(features: Pipeline) -> torch.device:
+    """Where features are computed: all but the first steps of whatever kind they are.
+
+    Steps before the components take tensors too, and give tensors for them.
+    """
+    return resolve_device(features[-2].device)
+
+
+def _widest(features: Pipeline) -> int:
+    """Most numbers that a fitted step makes of a sample, as far as steps tell."""
+    return max(math.prod(getattr(step, "output_shape_", ())) for step in features)
+
+
+def _fitted_coefficients(
+    first: Pipeline, some: Input, device: torch.device
+) -> np.ndarray | Tensor:
+    """What components are computed from, by steps that are fitted to it.
+
+    On a GPU if it has room for them.
+    """
+    if not is_accelerator(device):
+        X = taken(some, device)
+        return first.fit_transform(X) if len(first) > 0 else X
+    widest = some.X.shape[1]
+    if len(first) > 0:
+        # They learn shapes alone, which a few samples have.
+        first.fit(taken(_taken(some, slice(2)), CPU))
+        widest = max(widest, _widest(first))
+    n_bytes = len(some.X) * widest * some.dtype.itemsize
+    X = taken(some, device if fits_in_memory(n_bytes, device) else CPU)
+    return first.transform(X) if len(first) > 0 else X
 
 
 def _taken(data: Input, index: slice | np.ndarray) -> Input:
@@ -112,8 +145,8 @@ def _taken(data: Input, index: slice | np.ndarray) -> Input:
 class _Features:
     """`Found` of all samples, filled in parts."""
 
-    def __init__(self, n_samples: int, like: np.ndarray):
-        shape, dtype = (n_samples, like.shape[1]), like.dtype
+    def __init__(self, n_samples: int, n_features: int, dtype: np.dtype):
+        shape = n_samples, n_features
         self.Z: np.ndarray
         if math.prod(shape) * np.dtype(np.float32).itemsize > _LARGEST_BYTES:
             # Without a name, and gone when nobody looks any more.

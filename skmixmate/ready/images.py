@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from torch import Tensor
 
 from ..features import ScatteringTransform
 from ..features.image_shape import check_image_shape, flatten_images
@@ -17,6 +18,7 @@ from ..mixmate import MixMateClustering, NeighborVoting
 from ..utils.callers import warn_user
 from ..utils.parameter_checks import check_bool, check_choice
 from ..utils.random import RandomState
+from ..utils.validation import Array
 from . import starts
 from .base import ReadyMadeClusterer
 from .samples import flat_mask
@@ -329,17 +331,21 @@ def make_image_features(
         [
             ("unit", unit),
             ("scattering", scattering),
-            *half_whitened(random_state),
+            *half_whitened(random_state, device),
         ]
     )
 
 
-def _in_its_unit(X):
+def _in_its_unit(X: Array) -> Array:
     """Images in single precision with a largest magnitude from 0.5 to 1.
 
     Features do not depend on it but for tiny or huge numbers, which single precision
     would lose. Powers of two leave the digits as they are.
     """
+    if isinstance(X, Tensor):
+        from ..features.on_device import in_its_unit
+
+        return in_its_unit(X)
     X = np.asarray(X)
     if X.dtype.kind != "f":
         X = X.astype(np.float32)

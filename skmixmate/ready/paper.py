@@ -109,7 +109,12 @@ def make_paper_clusterer(
         )
     if ssc is None:
         ssc = SparseSubspaceClustering(
-            n_clusters, n_nonzero_coefs=5, n_rounds=1, dropout=0.0, merge=False
+            n_clusters,
+            n_nonzero_coefs=5,
+            n_rounds=1,
+            dropout=0.0,
+            merge=False,
+            device=device,
         )
     init = _features_and(ssc, image_shape, device)
     if center_atoms:

@@ -8,9 +8,10 @@ from sklearn.pipeline import Pipeline
 from torch import Tensor
 
 from ..imputation import LocalGaussianImputer
-from ..utils.validation import Input, mask_array, missing_entries
+from ..utils.device import is_accelerator
+from ..utils.validation import Array, Input, mask_array, missing_entries
 
-__all__ = ["Found", "completed", "flat_mask", "normalized", "to_array", "to_numpy"]
+__all__ = ["Found", "completed", "flat_mask", "normalized", "taken", "to_numpy"]
 
 # Share that counts as observed of a sample of which anything is.
 _LEAST_TRUST = 0.01
@@ -69,17 +70,26 @@ def completed(
     return Input(X, None, data.is_tensor), trust
 
 
-def to_numpy(trust: Tensor) -> np.ndarray:
-    """How much was observed as an array, wherever it is."""
-    return trust.cpu().numpy()
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    """An array of it, wherever it is."""
+    return tensor.cpu().numpy()
 
 
-def normalized(features: Pipeline, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def normalized(features: Pipeline, raw: Array) -> tuple[np.ndarray, np.ndarray]:
     """Features by the last step, and the norms that they had before it."""
-    return features[-1].transform(raw), np.linalg.norm(raw, axis=1)
+    Z = features[-1].transform(raw)
+    if isinstance(raw, Tensor):
+        return to_numpy(Z), to_numpy(torch.linalg.vector_norm(raw, dim=1))
+    return Z, np.linalg.norm(raw, axis=1)
 
 
-def to_array(data: Input) -> np.ndarray:
-    """In single precision, or double if X is in that or in wide integers."""
+def taken(data: Input, device: torch.device) -> Array:
+    """Samples as features take them: tensors on a GPU, else arrays.
+
+    In single precision, or double if X is in that or in wide integers.
+    """
+    if is_accelerator(device):
+        # They travel in their own dtype, which may be 8 bits.
+        return data.X.to(device).to(data.dtype)
     X: Tensor = data.X.cpu().to(data.dtype)
     return X.numpy()

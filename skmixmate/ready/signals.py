@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from torch import Tensor
 
 from ..features import ScatteringTransform1D
 from ..features.signal_shape import check_signal_shape, flatten_signals
@@ -15,6 +16,7 @@ from ..mixmate import NeighborVoting
 from ..utils.callers import warn_user
 from ..utils.parameter_checks import check_integer
 from ..utils.random import RandomState
+from ..utils.validation import Array
 from .base import ReadyMadeClusterer
 from .samples import flat_mask
 
@@ -170,7 +172,7 @@ class SignalClustering(ReadyMadeClusterer):
                 f"{_SHORTEST}: they are taken as they are.",
                 UserWarning,
             )
-            return Pipeline(half_whitened(seed))
+            return Pipeline(half_whitened(seed, self.device))
         level = FunctionTransformer(
             _without_level,
             kw_args={"n_channels": n_channels},
@@ -187,7 +189,7 @@ class SignalClustering(ReadyMadeClusterer):
                 ("level", level),
                 ("scattering", scattering),
                 ("logarithm", logarithm),
-                *half_whitened(seed),
+                *half_whitened(seed, self.device),
             ]
         )
 
@@ -201,21 +203,24 @@ class SignalClustering(ReadyMadeClusterer):
         super()._store(imputer, features, voting, shape, choice)
 
 
-def _without_level(X, n_channels: int) -> np.ndarray:
+def _without_level(X, n_channels: int) -> Array:
     """Signals less the mean of each channel."""
     channels = X.reshape(len(X), -1, n_channels)
     means = channels.mean(axis=1, keepdims=True)
     deviations = channels - means
     # Of constant signals nothing is left, not rounding errors of all sizes.
-    rounding_errors = 8.0 * np.finfo(X.dtype).eps * np.abs(means)
-    deviations[np.abs(deviations) <= rounding_errors] = 0.0
+    finfo = torch.finfo if isinstance(X, Tensor) else np.finfo
+    rounding_errors = 8.0 * finfo(X.dtype).eps * abs(means)
+    deviations[abs(deviations) <= rounding_errors] = 0.0
     return deviations.reshape(X.shape)
 
 
-def _logarithm(S, n_channels: int) -> np.ndarray:
+def _logarithm(S, n_channels: int) -> Array:
     """Logarithms of magnitudes, in units of their mean over a channel of a signal."""
-    magnitudes = np.abs(S).reshape(len(S), n_channels, -1)
+    magnitudes = abs(S).reshape(len(S), n_channels, -1)
     means = magnitudes.mean(axis=2, keepdims=True)
     # Constant signals have nothing to divide by.
-    magnitudes /= np.where(means > 0.0, means, 1.0)
-    return np.log(magnitudes + _FLOOR).reshape(S.shape)
+    means[means == 0.0] = 1.0
+    magnitudes /= means
+    log = torch.log if isinstance(S, Tensor) else np.log
+    return log(magnitudes + _FLOOR).reshape(S.shape)

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import torch
 
 from ..initializers import (
     InitializationWarning,
@@ -19,6 +20,7 @@ from ..initializers.even import (
     evenness,
 )
 from ..utils.callers import warn_user
+from ..utils.device import CPU
 from ..utils.random import drawn_seed
 
 __all__ = ["any_sizes", "least_cut", "similar_sizes"]
@@ -39,7 +41,7 @@ _LEAST_EVENNESS, _LEAST_AGREEMENT = 0.88, 0.72
 _N_GRAPHS = 3
 
 
-def any_sizes(X, n_clusters, random_state) -> Labelings:
+def any_sizes(X, n_clusters, random_state, device: torch.device = CPU) -> Labelings:
     """Labellings by sparse subspaces and by neighbours.
 
     Those of `similar_sizes` where classes blend into each other, merging leaves them in
@@ -52,6 +54,8 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
     X : ndarray of shape (n_samples, n_features)
     n_clusters : int
     random_state : RandomState
+    device : torch.device, default=CPU
+        Where what takes long is computed.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
     if n_clusters == 1:
         return Labelings([Labeling(np.zeros(len(X), dtype=np.intp))])
     seeds = drawn_seed(random_state), drawn_seed(random_state)
-    neighbors = spectral_labelings(X, n_clusters, seeds[1])
+    neighbors = spectral_labelings(X, n_clusters, seeds[1], device=device)
     blends = neighbors.blending > _CONTINUUM
     if blends:
         warn_user(
@@ -77,10 +81,12 @@ def any_sizes(X, n_clusters, random_state) -> Labelings:
             InitializationWarning,
         )
         if _evenness_left_open(neighbors, n_clusters) > _LEAST_EVENNESS:
-            even = _most_even(X, n_clusters, random_state)
+            even = _most_even(X, n_clusters, random_state, device)
             if even.rand_index > _LEAST_AGREEMENT:
                 return _of_one_size(even)
-    subspaces = SparseSubspaceClustering(n_clusters, random_state=seeds[0])
+    subspaces = SparseSubspaceClustering(
+        n_clusters, random_state=seeds[0], device=device
+    )
     found = Labelings([Labeling(subspaces.fit(X).labels_)])
     for one in neighbors:
         found.add(*one)
@@ -99,7 +105,7 @@ def _evenness_left_open(found: Labelings, n_clusters: int) -> float:
     return float(np.mean([evenness(labels, n_clusters) for labels in left_open]))
 
 
-def least_cut(X, n_clusters, random_state) -> Labelings:
+def least_cut(X, n_clusters, random_state, device: torch.device = CPU) -> Labelings:
     """Labels that cut the neighbour graph least, of clusters of about one size or any.
 
     For features of which dictionaries explain all alike, so that the energies of a
@@ -110,6 +116,8 @@ def least_cut(X, n_clusters, random_state) -> Labelings:
     X : ndarray of shape (n_samples, n_features)
     n_clusters : int
     random_state : RandomState
+    device : torch.device, default=CPU
+        Where what takes long is computed.
 
     Returns
     -------
@@ -117,7 +125,7 @@ def least_cut(X, n_clusters, random_state) -> Labelings:
         One, which knows the conductance of others.
     """
     seed = drawn_seed(random_state)
-    found = spectral_labelings(X, n_clusters, seed)
+    found = spectral_labelings(X, n_clusters, seed, device=device)
 
     def cut(one: Labeling) -> float:
         handicap = _HANDICAP if one.handicap > 1.0 else 1.0
@@ -128,7 +136,7 @@ def least_cut(X, n_clusters, random_state) -> Labelings:
     return best
 
 
-def similar_sizes(X, n_clusters, random_state) -> Labelings:
+def similar_sizes(X, n_clusters, random_state, device: torch.device = CPU) -> Labelings:
     """Labels of clusters of about one size, by sparse subspaces.
 
     Parameters are those of `any_sizes`. Dictionaries then have as many atoms whatever
@@ -142,20 +150,23 @@ def similar_sizes(X, n_clusters, random_state) -> Labelings:
         partitions that it was taken from.
     """
     if n_clusters == 1:
-        return any_sizes(X, n_clusters, random_state)
-    return _of_one_size(_most_even(X, n_clusters, random_state))
+        return any_sizes(X, n_clusters, random_state, device)
+    return _of_one_size(_most_even(X, n_clusters, random_state, device))
 
 
-def _most_even(X, n_clusters: int, random_state) -> Consensus:
+def _most_even(X, n_clusters: int, random_state, device: torch.device) -> Consensus:
     """The `even_labels` of X by graphs of its distinct rows."""
-    rows, copy_of = distinct_rows(X, n_clusters)
+    rows, copy_of = distinct_rows(X, n_clusters, device)
     graphs = []
     for _ in range(_N_GRAPHS):
         subspaces = SparseSubspaceClustering(
-            n_clusters, merge=False, random_state=drawn_seed(random_state)
+            n_clusters,
+            merge=False,
+            random_state=drawn_seed(random_state),
+            device=device,
         )
         graphs.append(subspaces.fit(X[rows]).affinity_matrix_)
-    even = even_labels(graphs, n_clusters, drawn_seed(random_state))
+    even = even_labels(graphs, n_clusters, drawn_seed(random_state), device=device)
     return even._replace(labels=even.labels[copy_of])
 
 

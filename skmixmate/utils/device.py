@@ -10,13 +10,17 @@ import torch
 from threadpoolctl import ThreadpoolController
 
 __all__ = [
+    "CPU",
     "fits_in_memory",
+    "is_accelerator",
     "one_openmp_thread",
     "plain_arithmetic",
     "resolve_device",
     "to_device",
     "use_one_thread_in_a_fork",
 ]
+
+CPU = torch.device("cpu")
 
 _IMPORTED_IN = os.getpid()
 
@@ -108,6 +112,11 @@ def plain_arithmetic(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
 
     return wrapper
+
+
+def is_accelerator(device: torch.device) -> bool:
+    """Whether it has forms of its own of what NumPy and SciPy do on a CPU."""
+    return device.type != "cpu"
 
 
 def fits_in_memory(n_bytes: int, device: torch.device) -> bool:

@@ -1,5 +1,6 @@
 """Whatever `init` is, it gives atoms of n_clusters clusters or says why not."""
 
+import functools
 import reprlib
 import warnings
 
@@ -347,3 +348,20 @@ def test_the_criterion_chooses_among_labellings_and_sizes_follow(blobs):
     atoms = first_atoms(init, X, 3, 3, seed())
     members = {tuple(row) for row in X[wrong == 0]}
     assert {tuple(row) for row in atoms[0]} <= members
+
+
+def test_a_callable_with_a_device_gets_that_of_the_model():
+    X = np.random.RandomState(0).normal(size=(12, 3))
+    devices = []
+
+    def with_device(X, n_clusters, random_state, device):
+        devices.append(device)
+        return np.arange(len(X)) % n_clusters
+
+    def without(X, n_clusters, random_state):
+        return np.arange(len(X)) % n_clusters
+
+    device = torch.device("meta")  # Of which nothing here makes a tensor.
+    for init in (with_device, without, functools.partial(with_device)):
+        first_atoms(init, X, 2, 3, np.random.RandomState(0), device=device)
+    assert devices == [device, device]

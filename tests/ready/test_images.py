@@ -137,7 +137,7 @@ def test_sizes_that_are_not_even_are_left_open(monkeypatch):
     X = np.random.RandomState(0).normal(size=(1250, 12))
     uneven = Labelings([Labeling(np.repeat([0, 1, 2], [1200, 25, 25]), 1.04)])
     uneven.blending = 1.0
-    monkeypatch.setattr(starts, "spectral_labelings", lambda *_: uneven)
+    monkeypatch.setattr(starts, "spectral_labelings", lambda *_, **__: uneven)
     monkeypatch.setattr(starts, "similar_sizes", None)
     with pytest.warns(InitializationWarning, match="blend into each other"):
         found = starts.any_sizes(X, 3, np.random.RandomState(0))
