@@ -22,7 +22,9 @@ __all__ = [
     "fused_encode",
     "fused_kernels",
     "has_triton",
+    "momenta_on",
     "tiles",
+    "why_no_kernels",
     "why_not_fused",
 ]
 
@@ -142,24 +144,50 @@ def why_not_fused(
     >>> why_not_fused(X, D, None, n_iter=15)
     'knows no such penalty'
     """
+    if lack := why_no_kernels(X, D, penalty):
+        return lack
     n_clusters, n_atoms, _ = D.shape
     n_tiles = -(-len(X) // _MULTIPLE)
-    if X.dtype != torch.float32 or D.dtype != torch.float32:
-        return "is for single precision"
-    if torch.is_autocast_enabled(X.device.type):
-        return "is not for autocast"
-    if penalty is None or n_atoms % penalty.group_size:
-        return "knows no such penalty"
-    if n_atoms > _MAX_ATOMS or n_iter > _MAX_ITER:
-        return f"takes at most {_MAX_ATOMS} atoms and {_MAX_ITER} iterations"
-    if not 0 < n_clusters < 2**16 or not (0 < n_atoms * n_tiles * _MULTIPLE < 2**31):
-        return "takes no such number of samples or dictionaries"
+    if n_iter > _MAX_ITER:
+        return f"takes at most {_MAX_ITER} iterations"
+    if not 0 < n_atoms * n_tiles * _MULTIPLE < 2**31:
+        return "takes no such number of samples"
     if (
         torch.is_grad_enabled()
         and D.requires_grad
         and n_tiles * n_clusters * n_atoms**2 > _MAX_GRADIENT_NUMBERS
     ):
         return "takes smaller batches for gradients"
+    return None
+
+
+def why_no_kernels(X: Tensor, D: Tensor, penalty: NormPenalty | None) -> str | None:
+    """What speaks against kernels of either encoder, None if nothing.
+
+    Parameters
+    ----------
+    X : Tensor of shape (B, M)
+    D : Tensor of shape (K, P, M)
+    penalty : NormPenalty or None
+
+    Returns
+    -------
+    str or None
+        To follow the name of the form of the encoder.
+    """
+    n_clusters, n_atoms, _ = D.shape
+    if X.dtype != torch.float32 or D.dtype != torch.float32:
+        return "is for single precision"
+    # Tensors without numbers stand for those on a GPU.
+    is_meta = X.device.type == "meta"
+    if torch.is_autocast_enabled("cuda" if is_meta else X.device.type):
+        return "is not for autocast"
+    if penalty is None or n_atoms % penalty.group_size:
+        return "knows no such penalty"
+    if n_atoms > _MAX_ATOMS:
+        return f"takes at most {_MAX_ATOMS} atoms"
+    if not (0 < n_clusters < 2**16 and n_atoms > 0):
+        return "takes no such number of dictionaries"
     if not has_triton():
         return "needs the package triton"
     return None

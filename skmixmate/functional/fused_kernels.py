@@ -34,10 +34,17 @@ def _positive(v):
 
 @triton.jit
 def _sums_of_groups(v, PP: tl.constexpr, GROUP: tl.constexpr, PREC: tl.constexpr):
-    """Sum over its group in each place of a tile, by a product, for any group size."""
+    """Sum over its group in each place of a tile, by a product, for any group size.
+
+    Also of codes of one sample, (PP,).
+    """
     group = tl.arange(0, PP) // GROUP
     together = (group[:, None] == group[None, :]).to(tl.float32)
-    return tl.dot(together, v, input_precision=PREC)
+    if len(v.shape) == 1:
+        sums = tl.sum(together * v[None, :], axis=1)
+    else:
+        sums = tl.dot(together, v, input_precision=PREC)
+    return sums
 
 
 @triton.jit
