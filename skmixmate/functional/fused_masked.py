@@ -16,13 +16,12 @@ from .fused_fista import (
     NormPenalty,
     compiled_for,
     momenta_on,
+    segments,
     why_no_kernels,
 )
 
 __all__ = ["fused_masked_encode", "why_not_fused_masked"]
 
-# Layers that a kernel unrolls, which takes the compiler longer with each.
-_LAYERS_AT_ONCE = 32
 # Numbers of the products of atoms and of the Gram matrices that there are at a time.
 _MAX_NUMBERS = 2**25
 # Of those products for one dictionary, which are there whole, and of what a batch keeps
@@ -193,10 +192,9 @@ class _FusedMaskedEncoder(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         (K, P, M), B = D.shape, len(visible)
         D, step = D.contiguous(), step.contiguous()
-        segments = _segments(n_iter)
         # Correlations, and what goes into the prox of the layers: all of them, or the
         # last two, which the next segment needs.
-        n_places = n_iter if keeps_layers else 3 if len(segments) > 1 else 1
+        n_places = n_iter if keeps_layers else 3 if len(segments(n_iter)) > 1 else 1
         squared_residuals, penalties = D.new_empty(2, K, B)
         Z = D.new_empty((K, B, P) if with_codes else 1)
         norms = torch.linalg.vector_norm(visible, dim=1)
@@ -214,16 +212,14 @@ class _FusedMaskedEncoder(torch.autograd.Function):
                         D[clusters].flatten(0, 1).T,
                         out=V[0].view(samples.stop - samples.start, -1),
                     )
-                    for first, n_layers in segments:
+                    for segment in segments(n_iter):
                         kernels.masked_forward_kernel[(part.n_programs,)](
                             *(V, G, step, momenta_on(D.device, n_iter), norms),
                             *(squared_residuals, penalties, Z, float(penalty.alpha)),
-                            *(P, B, *part.numbers, first, n_places),
+                            *(P, B, *part.numbers, segment.first_layer, n_places),
                             P if with_codes else 0,
-                            N_LAYERS=n_layers,
-                            BEGINS=first == 1,
-                            ENDS=first + n_layers == n_iter,
                             KEEPS_LAYERS=n_places > 1,
+                            **segment.options,
                             **options,
                         )
                     kept += [G, V] if keeps_layers else []
@@ -256,16 +252,14 @@ class _FusedMaskedEncoder(torch.autograd.Function):
                     G, V = next(layers)
                     C_grad, G_grad = torch.empty_like(V[0]), torch.empty_like(G)
                     carried = torch.empty_like(V[:2])
-                    for first, n_layers in reversed(_segments(n_iter)):
+                    for segment in reversed(segments(n_iter)):
                         kernels.masked_backward_kernel[(part.n_programs,)](
                             *(V, G, step, momenta_on(D.device, n_iter)),
                             *(squares_grad, penalties_grad, Z_grad),
                             *(carried, C_grad, G_grad, alpha),
-                            *(P, B, *part.numbers, first),
+                            *(P, B, *part.numbers, segment.first_layer),
                             0 if codes_grad is None else P,
-                            N_LAYERS=n_layers,
-                            BEGINS=first == 1,
-                            ENDS=first + n_layers == n_iter,
+                            **segment.options,
                             **options,
                         )
                     C_grad = C_grad.view(samples.stop - samples.start, -1)
@@ -302,16 +296,6 @@ def _slices(n_all: int, most: int) -> list[slice]:
     n_slices = -(-n_all // max(most, 1))
     size = -(-n_all // n_slices)
     return [slice(i, min(i + size, n_all)) for i in range(0, n_all, size)]
-
-
-def _segments(n_iter: int) -> list[tuple[int, int]]:
-    """First layer and number of layers of each kernel; layer 0 is part of the first."""
-    if n_iter == 1:
-        return [(1, 0)]
-    return [
-        (first, min(_LAYERS_AT_ONCE, n_iter - first))
-        for first in range(1, n_iter, _LAYERS_AT_ONCE)
-    ]
 
 
 def _products(D: Tensor, clusters: slice) -> Tensor:

@@ -12,6 +12,7 @@ from skmixmate.functional import (
     NormPenalty,
     fused_check,
     fused_encode,
+    fused_fista,
     fused_masked,
     fused_masked_check,
     fused_masked_encode,
@@ -89,7 +90,7 @@ def test_it_makes_no_difference_how_many_layers_a_kernel_has(
     options = {"n_iter": 9, "penalty": NormPenalty(ALPHA)}
     function = values_and_gradient if needs_grad else encode
     expected = function(*arguments, **options)
-    monkeypatch.setattr(fused_masked, "_LAYERS_AT_ONCE", at_once)
+    monkeypatch.setattr(fused_fista, "_LAYERS_AT_ONCE", at_once)
     for one, other in zip(function(*arguments, **options), expected, strict=True):
         torch.testing.assert_close(one, other)
 
@@ -179,7 +180,7 @@ class Largest(TorchDispatchMode):
 def test_energies_alone_need_no_memory_for_each_sample(monkeypatch, n_iter):
     """But for samples and energies."""
     monkeypatch.setattr(fused_masked, "_MAX_NUMBERS", 300)
-    monkeypatch.setattr(fused_masked, "_LAYERS_AT_ONCE", 2)
+    monkeypatch.setattr(fused_fista, "_LAYERS_AT_ONCE", 2)
     largest = []
     for n_samples in (10, 40):
         X, observed, D, step = problem(n_samples)
