@@ -3,7 +3,8 @@
 Rows, each the median of repeats on the device to its end: a training step by the
 trainer and by its graph alone, fused, plain and by the textbook; Adam's share of it;
 the paper's 50 epochs; energies of a million generated images beside the one product
-with all atoms; an epoch with missing pixels and a complete one; pixels to labels;
+with all atoms; an epoch with missing pixels and a complete one, their ratio, and
+whether they are recorded; pixels to labels;
 scattering. On MNIST if the folder SKMIXMATE_DATA has it, else on generated images of
 its size. Errors are those against the textbook in double precision. A row that fails
 leaves the others. Stores ``benchmarks/results/gpu/DEVICE.json``; ``--only ROW ...``

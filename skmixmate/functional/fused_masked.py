@@ -130,10 +130,12 @@ def fused_masked_encode(
 
     Residuals take ten ``M P`` a layer back, in products of as few columns as a program
     has samples, whose factors all have to be split in three for exact products on
-    tensor cores. Here it is two products of large matrices, as wide as a batch. Of a
-    batch of 256 and ten dictionaries, products of atoms are 40 MB and Gram matrices
-    13, each written and read once a pass; programs that go through residuals would
-    read each dictionary once a layer for every 16 samples, 0.4 GB forward.
+    tensor cores. Here it is two products of large matrices, as wide as a batch. With
+    more than 100 atoms or so, residuals would take fewer operations.
+
+    Of a batch of 256 and ten dictionaries, products of atoms are 40 MB and Gram
+    matrices 13, each written and read once a pass. Programs that go through residuals
+    would read each dictionary once a layer for every 16 samples, 0.4 GB forward.
 
     References
     ----------
