@@ -29,8 +29,9 @@ _MAX_NUMBERS = 2**25
 _MAX_NUMBERS_OF_ONE, _MAX_KEPT_NUMBERS = 2**28, 2**28
 # Features of a program that multiplies atoms.
 _N_FEATURES = 512
-# Of the threads, by the number of atoms that kernels are compiled for.
-_N_WARPS = {16: 1, 32: 1, 64: 4, 128: 16}
+# By the number of atoms that kernels are compiled for: a thread's shares of a matrix
+# and its gradient are to fit in its registers.
+_N_WARPS = {16: 1, 32: 4, 64: 8, 128: 16}
 
 
 def why_not_fused_masked(

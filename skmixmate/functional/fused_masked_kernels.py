@@ -174,9 +174,6 @@ def masked_backward_kernel(
     k = first_cluster + n % n_clusters
     b = first_sample + n // n_clusters
     p = tl.arange(0, PP)
-    row, column = p[:, None], p[None, :]
-    triangle = (row < P) & (column <= row)
-    at_triangle = n * (P * (P + 1) // 2) + _pair(row, column)
     step = tl.load(STEP + k)
     a = _load_layer_matrix(G, step, n, P, PP)
     c = tl.load(V + n * P + p, mask=p < P, other=0.0)
@@ -229,6 +226,10 @@ def masked_backward_kernel(
         tl.store(CARRIED + (N + n) * P + p, later, mask=p < P)
     tl.store(C_GRAD + n * P + p, c_grad, mask=p < P)
     g_grad += tl.trans(g_grad)
+    row, column = p[:, None], p[None, :]
+    triangle = (row < P) & (column <= row)
+    # Not by `_pair`, whose places would take registers from its first use on.
+    at_triangle = n * (P * (P + 1) // 2) + row * (row + 1) // 2 + column
     if not ENDS:
         g_grad += tl.load(G_GRAD + at_triangle, mask=triangle, other=0.0)
     tl.store(G_GRAD + at_triangle, g_grad, mask=triangle)
