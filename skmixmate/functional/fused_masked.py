@@ -118,16 +118,16 @@ def fused_masked_encode(
     `gram_encode`, with ``A_b = I - step * G_b``. Back, the gradient of the products is
     another one, of the mask and the gradients of the Gram matrices.
 
-    Operations for a sample and a dictionary, of M features, P atoms and L iterations;
-    last, for 784, 50 and 15, in millions:
+    Operations for a sample and a dictionary, of M features, P atoms and L iterations,
+    and for 784, 50 and 15, in millions, forward and both ways:
 
-    =================  ==================================  =========  ====
-    form               forward                             and back
-    =================  ==================================  =========  ====
-    through residuals  ``4 L M P``                         2.35       8.2
-    Gram, per sample   ``M P (P + 1) + 2 M P + 2 L P^2``   2.15       4.4
-    Gram, complete     ``2 M P + 2 L P^2``                 0.15       0.38
-    =================  ==================================  =========  ====
+    =================  =================================  =======  ====
+    form               forward                            forward  both
+    =================  =================================  =======  ====
+    through residuals  ``4 L M P``                        2.35     8.2
+    Gram, per sample   ``M P (P + 1) + 2 M P + 2 L P^2``  2.15     4.4
+    Gram, complete     ``2 M P + 2 L P^2``                0.15     0.38
+    =================  =================================  =======  ====
 
     Residuals take ten ``M P`` a layer back, in products of as few columns as a program
     has samples, whose factors all have to be split in three for exact products on
@@ -162,11 +162,9 @@ def fused_masked_encode(
     keeps_layers = torch.is_grad_enabled() and D.requires_grad
     visible = torch.where(observed > 0, X, 0.0)
     codes, *values = _FusedMaskedEncoder.apply(
-        *(D, visible, observed, step, penalty, n_iter),
-        with_codes or keeps_layers,
-        keeps_layers,
+        *(D, visible, observed, step, penalty, n_iter, with_codes, keeps_layers)
     )
-    return FusedEncoded(codes if with_codes else None, *values)  # type: ignore[arg-type]
+    return FusedEncoded(codes, *values)
 
 
 class _Part(NamedTuple):

@@ -160,6 +160,15 @@ def test_without_codes_values_are_the_same_bits(n_iter):
     assert torch.equal(one.penalties, other.penalties)
 
 
+def test_without_codes_the_gradient_is_the_same():
+    arguments = problem(n_samples=3)
+    one, other = (
+        torch.autograd.grad(sum(encoded[1:]).sum(), arguments[2])[0]
+        for encoded in (encode(*arguments), encode(*arguments, with_codes=False))
+    )
+    assert torch.equal(one, other)
+
+
 class Largest(TorchDispatchMode):
     """The most numbers that an operation returns beside those of given sizes."""
 
