@@ -3,11 +3,12 @@
 Rows, each the median of repeats on the device to its end: a training step by the
 trainer and by its graph alone, fused, plain and by the textbook; Adam's share of it;
 the paper's 50 epochs; energies of a million generated images beside the one product
-with all atoms; an epoch with missing pixels and a complete one; pixels to labels, and
-each step on the way; scattering. On MNIST if the folder SKMIXMATE_DATA has it, else on
-generated images of its size. Errors are those against the textbook in double precision.
-A row that fails leaves the others. Stores ``benchmarks/results/gpu/DEVICE.json``;
-``--only ROW ...`` measures some rows again and leaves the others there.
+with all atoms; an epoch with missing pixels and a complete one, their ratio, and
+whether they are recorded; pixels to labels, and each step on the way; scattering. On
+MNIST if the folder SKMIXMATE_DATA has it, else on generated images of its size. Errors
+are those against the textbook in double precision. A row that fails leaves the others.
+Stores ``benchmarks/results/gpu/DEVICE.json``; ``--only ROW ...`` measures some rows
+again and leaves the others there.
 
 ``--check`` holds the fused kernels to the plain form instead, for all penalties and
 many sizes, by several processes that compile; it leaves them compiled for later calls.

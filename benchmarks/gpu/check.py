@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import torch
 
-from skmixmate.functional import NormPenalty, fused_errors
+from skmixmate.functional import NormPenalty, fused_errors, fused_masked_errors
 from skmixmate.functional.fused_adam import adam_error
 from skmixmate.functional.fused_fista import compiled_for, tiles
 from skmixmate.functional.fused_lipschitz import lipschitz_error
@@ -38,7 +38,10 @@ def cases() -> list[tuple[NormPenalty, int, int]]:
 
 
 def one_case(device: str, case) -> dict:
-    """Errors with the first tile, for inference and for training."""
+    """Errors of both encoders, for inference and for training.
+
+    Of complete samples with the first tile.
+    """
     torch.set_num_threads(1)
     penalty, n_atoms, n_iter = case
     result = {
@@ -49,16 +52,18 @@ def one_case(device: str, case) -> dict:
         "errors": [],
     }
     started = time.perf_counter()
+    arguments = torch.device(device), n_atoms, penalty, n_iter
     for with_gradient in (False, True):
         tile = tiles(n_atoms, keeps_layers=with_gradient)[0]
-        try:
-            errors = fused_errors(
-                *(torch.device(device), n_atoms, penalty, n_iter, tile),
-                with_gradient=with_gradient,
-            )
-        except Exception as failure:  # As the package does.
-            errors = {"failure": f"{type(failure).__name__}: {failure}"[:400]}
-        result["errors"].append({"tile": tuple(tile), **errors})
+        for name, errors_of in (
+            (f"T={tile.n_samples}", functools.partial(fused_errors, tile=tile)),
+            ("masked", fused_masked_errors),
+        ):
+            try:
+                errors = errors_of(*arguments, with_gradient=with_gradient)
+            except Exception as failure:  # As the package does.
+                errors = {"failure": f"{type(failure).__name__}: {failure}"[:400]}
+            result["errors"].append({"name": name, **errors})
     result["seconds"] = round(time.perf_counter() - started, 1)
     return result
 
@@ -125,7 +130,7 @@ def _line(result: dict) -> str:
         sign="+" if result["nonnegative"] else "", **result
     )
     errors = "; ".join(
-        f"T={e['tile'][0]} "
+        f"{e['name']} "
         + e.get("failure", f"{e.get('values', 0.0):.1e}")
         # Only training has one.
         + (f" gradient {e['gradient']:.1e}" if "gradient" in e else "")

@@ -116,14 +116,14 @@ def update_row(images, repeats: int) -> dict:
     return row
 
 
-def errors_against_double_precision(images, n_atoms: int, form: str) -> dict:
+def errors_against_double_precision(images, n_atoms: int, form: str, mask=None) -> dict:
     """Of energies and gradient of one batch, against the textbook's."""
     X = images[:BATCH_SIZE].double() / (255.0 * SCALE)
     D = first_atoms(images, n_atoms).double()
 
     def energies_and_gradient(D, X, form):
         module = DictionaryMixture(D, alpha=ALPHA, n_fista_iter=N_FISTA_ITER, form=form)
-        output = module(X)
+        output = module(X, None if mask is None else mask[:BATCH_SIZE].to(X.dtype))
         module.loss(output).backward()
         return output.energies.detach(), module.dictionaries.grad
 
@@ -177,12 +177,16 @@ def _only(tile: Tile, n_atoms: int, *, keeps_layers: bool) -> tuple[Tile, ...]:
 def masked_row(images, repeats: int) -> dict:
     """Epochs with nothing missing, and with a quarter of nine in ten images."""
     mask = torch.from_numpy(observed_pixels(tuple(images.shape), 0)).to(images.device)
-    times = {}
+    row: dict = {}
     for name, its_mask in (("complete", None), ("masked", mask)):
         trainer = make_trainer(images, 50, "auto", its_mask).run()
         with torch.enable_grad():
-            times[f"{name}_epoch_ms"] = milliseconds(
+            row[f"{name}_epoch_ms"] = milliseconds(
                 trainer._pass_over_samples, max(1, repeats // 3)
             )
-    ratio = times["masked_epoch_ms"] / times["complete_epoch_ms"]
-    return times | {"ratio": round(ratio, 2)}
+        recording = trainer.recorded_step and trainer.recorded_step.recording
+        row[f"{name}_is_recorded"] = recording is not None
+        if recording is not None:
+            row[f"{name}_graph_ms"] = milliseconds(recording.replay, repeats, each=100)
+    row["ratio"] = round(row["masked_epoch_ms"] / row["complete_epoch_ms"], 2)
+    return row | errors_against_double_precision(images, 50, "auto", mask)

@@ -18,6 +18,8 @@ from .fused_check import fused_errors, fused_tile
 from .fused_fista import FusedEncoded, NormPenalty, Tile, fused_encode, why_not_fused
 from .fused_lipschitz import fused_lipschitz_constant
 from .fused_loss import fused_expected_energy
+from .fused_masked import fused_masked_encode, why_not_fused_masked
+from .fused_masked_check import fused_masked_errors, fused_masked_is_right
 from .fused_usage import fused_add_usage
 from .gram_fista import gram_encode
 from .mixture import (
@@ -83,6 +85,9 @@ __all__ = [
     "fused_errors",
     "fused_expected_energy",
     "fused_lipschitz_constant",
+    "fused_masked_encode",
+    "fused_masked_errors",
+    "fused_masked_is_right",
     "fused_tile",
     "gram_encode",
     "group_norms",
@@ -107,4 +112,5 @@ __all__ = [
     "soft_threshold",
     "tiled_encode",
     "why_not_fused",
+    "why_not_fused_masked",
 ]

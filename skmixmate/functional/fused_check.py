@@ -22,11 +22,20 @@ from .prox import (
     nonnegative_block_soft_threshold,
 )
 
-__all__ = ["fused_errors", "fused_tile", "is_right", "largest_error"]
+__all__ = [
+    "TOLERANCES",
+    "fused_errors",
+    "fused_tile",
+    "gradients_of_both",
+    "is_right",
+    "largest_error",
+    "plain_prox",
+    "random_problem",
+]
 
 # Errors of products in single precision are far below, those of wrong kernels far
 # above. A gradient may lack an entry where a code is at the threshold.
-_TOLERANCES = {"values": 1e-4, "gradient": 1e-2}
+TOLERANCES = {"values": 1e-4, "gradient": 1e-2}
 # What is known: the tile of each encoder, and whether other kernels are right.
 _FOUND: dict[tuple, Tile | None] = {}
 _TESTED: dict[tuple, bool] = {}
@@ -101,7 +110,7 @@ def _first_right_tile(device, n_atoms, penalty, n_iter, keeps_layers) -> Tile | 
             failures.append(_described(failure))
             continue
         # Not so if an error is not a number.
-        if all(error <= _TOLERANCES[name] for name, error in errors.items()):
+        if all(error <= TOLERANCES[name] for name, error in errors.items()):
             return tile
         failures.append(f"errors of {_listed(errors)}")
     _warn(f"kernels for {n_atoms} atoms and {n_iter} iterations", device, failures[-1])
@@ -236,11 +245,13 @@ def fused_errors(
     n_samples = n_samples or 2 * tile.n_samples + 5
     # Whatever mode the caller is in.
     with _plain_arithmetic(device), torch.enable_grad():
-        X, D, weights = _random_problem(n_atoms, penalty.group_size, n_samples, device)
+        X, D, weights = random_problem(n_atoms, penalty.group_size, n_samples, device)
         exact_D = D.clone().requires_grad_(with_gradient)
         gram = (exact_D @ exact_D.mT).detach()
         step = lipschitz_constant(gram).reciprocal()[:, None, None]
-        codes, squares = gram_encode(X, exact_D, gram, step, _prox(penalty), n_iter)
+        codes, squares = gram_encode(
+            X, exact_D, gram, step, plain_prox(penalty), n_iter
+        )
         norms = group_norms(codes, penalty.group_size).sum(-1)
         exact = codes, squares, penalty.alpha * norms
         fused_D = D.float().requires_grad_(with_gradient)
@@ -249,12 +260,12 @@ def fused_errors(
         )
         errors = {"values": largest_error(zip(fused, exact, strict=True))}
         if with_gradient:
-            one, other = _gradients(fused, fused_D, exact, exact_D, weights)
+            one, other = gradients_of_both(fused, fused_D, exact, exact_D, weights)
             errors["gradient"] = float((one - other).norm() / other.norm())
     return errors
 
 
-def _gradients(fused, fused_D, exact, exact_D, weights) -> tuple[Tensor, Tensor]:
+def gradients_of_both(fused, fused_D, exact, exact_D, weights) -> tuple[Tensor, Tensor]:
     """Gradients of the dictionaries from the same weighted sum of all outputs."""
     of_squares, of_penalties, of_codes = weights[0], weights[1], weights[2, ..., None]
 
@@ -287,7 +298,7 @@ def largest_error(pairs: Iterable[tuple[Tensor, Tensor]]) -> float:
     return float(torch.stack([error.double() for error in errors]).max())
 
 
-def _random_problem(n_atoms, group_size, n_samples, device) -> tuple[Tensor, ...]:
+def random_problem(n_atoms, group_size, n_samples, device) -> tuple[Tensor, ...]:
     """Samples, two dictionaries of unequal size, weights of outputs; float64.
 
     Samples and dictionaries have few digits: their products are the same under TF32,
@@ -306,7 +317,7 @@ def _random_problem(n_atoms, group_size, n_samples, device) -> tuple[Tensor, ...
     return X.bfloat16().double(), D.bfloat16().double(), randn(3, 2, n_samples)
 
 
-def _prox(penalty: NormPenalty) -> Prox:
+def plain_prox(penalty: NormPenalty) -> Prox:
     """The plain one, with its gradient by autograd."""
     alpha, group_size, nonnegative = penalty
     threshold = (

@@ -22,12 +22,15 @@ __all__ = [
     "fused_encode",
     "fused_kernels",
     "has_triton",
+    "momenta_on",
+    "segments",
     "tiles",
+    "why_no_kernels",
     "why_not_fused",
 ]
 
-# Loops are unrolled, which takes the compiler longer with each layer.
-_MAX_ITER = 64
+# Layers that a kernel unrolls, which takes the compiler longer with each.
+_LAYERS_AT_ONCE = 32
 # Two matrices of this size, cut in three for their products, fill an H100's chip.
 _MAX_ATOMS = 128
 # Gradients of Gram matrices for each tile of samples, numbers in all.
@@ -142,24 +145,48 @@ def why_not_fused(
     >>> why_not_fused(X, D, None, n_iter=15)
     'knows no such penalty'
     """
+    if lack := why_no_kernels(X, D, penalty):
+        return lack
     n_clusters, n_atoms, _ = D.shape
     n_tiles = -(-len(X) // _MULTIPLE)
-    if X.dtype != torch.float32 or D.dtype != torch.float32:
-        return "is for single precision"
-    if torch.is_autocast_enabled(X.device.type):
-        return "is not for autocast"
-    if penalty is None or n_atoms % penalty.group_size:
-        return "knows no such penalty"
-    if n_atoms > _MAX_ATOMS or n_iter > _MAX_ITER:
-        return f"takes at most {_MAX_ATOMS} atoms and {_MAX_ITER} iterations"
-    if not 0 < n_clusters < 2**16 or not (0 < n_atoms * n_tiles * _MULTIPLE < 2**31):
-        return "takes no such number of samples or dictionaries"
+    if not 0 < n_atoms * n_tiles * _MULTIPLE < 2**31:
+        return "takes no such number of samples"
     if (
         torch.is_grad_enabled()
         and D.requires_grad
         and n_tiles * n_clusters * n_atoms**2 > _MAX_GRADIENT_NUMBERS
     ):
         return "takes smaller batches for gradients"
+    return None
+
+
+def why_no_kernels(X: Tensor, D: Tensor, penalty: NormPenalty | None) -> str | None:
+    """What speaks against kernels of either encoder, None if nothing.
+
+    Parameters
+    ----------
+    X : Tensor of shape (B, M)
+    D : Tensor of shape (K, P, M)
+    penalty : NormPenalty or None
+
+    Returns
+    -------
+    str or None
+        To follow the name of the form of the encoder.
+    """
+    n_clusters, n_atoms, _ = D.shape
+    if X.dtype != torch.float32 or D.dtype != torch.float32:
+        return "is for single precision"
+    # Tensors without numbers stand for those on a GPU.
+    is_meta = X.device.type == "meta"
+    if torch.is_autocast_enabled("cuda" if is_meta else X.device.type):
+        return "is not for autocast"
+    if penalty is None or n_atoms % penalty.group_size:
+        return "knows no such penalty"
+    if n_atoms > _MAX_ATOMS:
+        return f"takes at most {_MAX_ATOMS} atoms"
+    if not (0 < n_clusters < 2**16 and n_atoms > 0):
+        return "takes no such number of dictionaries"
     if not has_triton():
         return "needs the package triton"
     return None
@@ -246,6 +273,31 @@ def momenta_on(device: torch.device, n_iter: int) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=device)
 
 
+class Segment(NamedTuple):
+    """Layers of one kernel, and what it is compiled for because of them.
+
+    Layer 0, the prox of the correlations, is part of the first.
+    """
+
+    first_layer: int
+    options: dict[str, int]
+
+
+def segments(n_iter: int) -> list[Segment]:
+    """Return what kernels encode one after another, in the order of layers."""
+    return [
+        Segment(
+            first,
+            {
+                "N_LAYERS": min(_LAYERS_AT_ONCE, n_iter - first),
+                "BEGINS": first == 1,
+                "ENDS": first + _LAYERS_AT_ONCE >= n_iter,
+            },
+        )
+        for first in range(1, max(n_iter, 2), _LAYERS_AT_ONCE)
+    ]
+
+
 class _FusedEncoder(torch.autograd.Function):
     @staticmethod
     def forward(ctx, D, X, gram, step, penalty, n_iter, tile, with_codes, keeps_layers):
@@ -261,23 +313,28 @@ class _FusedEncoder(torch.autograd.Function):
         nowhere = C.new_empty(1)
         Z = torch.empty_like(C) if with_codes else nowhere
         E, V = nowhere, nowhere
-        if keeps_layers:
-            E, V = C.new_empty(2, n_iter - 1, K, P, B)
-        options = _options(P, penalty, n_iter, tile, C.device)
+        parts = segments(n_iter)
+        # All layers, or the last two, which the next kernel needs.
+        n_places = n_iter - 1 if keeps_layers else 2 if len(parts) > 1 else 0
+        if n_places:
+            E, V = C.new_empty(2, n_places, K, P, B)
+        options = _options(P, penalty, tile, C.device)
         alpha = float(penalty.alpha)
         grid = -(-B // tile.n_samples), K
+        norms = torch.linalg.vector_norm(X, dim=1)
         with torch.cuda.device_of(C):
-            kernels.forward_kernel[grid](
-                *(C, gram, step, momenta_on(C.device, n_iter)),
-                torch.linalg.vector_norm(X, dim=1),
-                *(squared_residuals, penalties, Z, E, V),
-                *(alpha, P, B, P if with_codes else 0),
-                KEEPS_LAYERS=keeps_layers,
-                **options,
-            )
+            for part in parts:
+                kernels.forward_kernel[grid](
+                    *(C, gram, step, momenta_on(C.device, n_iter), norms),
+                    *(squared_residuals, penalties, Z, E, V),
+                    *(alpha, P, B, part.first_layer, n_places, P if with_codes else 0),
+                    KEEPS_LAYERS=n_places > 0,
+                    **part.options,
+                    **options,
+                )
         if keeps_layers:
             ctx.save_for_backward(D, X, C, gram, step, Z, E, V)
-        ctx.arguments = alpha, n_samples, grid, options
+        ctx.arguments = alpha, n_samples, n_iter, grid, options
         return (
             Z.mT[:, :n_samples] if with_codes else None,
             squared_residuals[:, :n_samples],
@@ -288,7 +345,7 @@ class _FusedEncoder(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, codes_grad, squares_grad, penalties_grad):
         D, X, C, gram, step, Z, E, V = ctx.saved_tensors
-        alpha, n_samples, grid, options = ctx.arguments
+        alpha, n_samples, n_iter, grid, options = ctx.arguments
         K, P, B = C.shape
 
         def whole(grad):
@@ -303,13 +360,19 @@ class _FusedEncoder(torch.autograd.Function):
         C_grad = torch.empty_like(C)
         # Of each tile, and added up in order: the same bits each time.
         G_grad = C.new_empty(grid[0], K, P, P)
+        parts = segments(n_iter)
+        # Between kernels alone.
+        carried = C.new_empty(2, K, P, B) if len(parts) > 1 else C_grad
+        squares_grad, penalties_grad = whole(squares_grad), whole(penalties_grad)
         with torch.cuda.device_of(C):
-            fused_kernels().backward_kernel[grid](
-                *(C, gram, step, momenta_on(C.device, options["L"]), Z, E, V),
-                *(whole(squares_grad), whole(penalties_grad), Z_grad, C_grad, G_grad),
-                *(alpha, P, B, n_graded_atoms),
-                **options,
-            )
+            for part in reversed(parts):
+                fused_kernels().backward_kernel[grid](
+                    *(C, gram, step, momenta_on(C.device, n_iter), Z, E, V),
+                    *(squares_grad, penalties_grad, Z_grad, carried, C_grad, G_grad),
+                    *(alpha, P, B, part.first_layer, n_graded_atoms),
+                    **part.options,
+                    **options,
+                )
         G_grad = G_grad.sum(0)
         D_grad = (G_grad + G_grad.mT) @ D
         D_grad.flatten(0, 1).addmm_(C_grad.flatten(0, 1), X)
@@ -329,11 +392,10 @@ def fused_kernels() -> Any:
 
 
 def _options(
-    n_atoms: int, penalty: NormPenalty, n_iter: int, tile: Tile, device: torch.device
+    n_atoms: int, penalty: NormPenalty, tile: Tile, device: torch.device
 ) -> dict:
     """Of both kernels, by name: what they are compiled for, and how they run."""
     return {
-        "L": n_iter,
         "PP": compiled_for(n_atoms),
         "T": tile.n_samples,
         "GROUP": penalty.group_size,

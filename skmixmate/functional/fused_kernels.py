@@ -8,7 +8,8 @@ they compute.
 Symbols as in `gram_encode`, samples last: correlations C (K, P, B), Gram matrices G
 (K, P, P), codes U in units of the step. A program has the codes of T samples for one
 dictionary, from the first layer to the last, as a tile (PP, T) with PP, a power of two,
-at least P. What is beyond P or B is zero, and stays zero.
+at least P. What is beyond P or B is zero, and stays zero. Of many layers, each kernel
+has some, and the next one takes up what it leaves in memory.
 """
 
 import triton
@@ -34,10 +35,17 @@ def _positive(v):
 
 @triton.jit
 def _sums_of_groups(v, PP: tl.constexpr, GROUP: tl.constexpr, PREC: tl.constexpr):
-    """Sum over its group in each place of a tile, by a product, for any group size."""
+    """Sum over its group in each place of a tile, by a product, for any group size.
+
+    Also of codes of one sample, (PP,).
+    """
     group = tl.arange(0, PP) // GROUP
     together = (group[:, None] == group[None, :]).to(tl.float32)
-    return tl.dot(together, v, input_precision=PREC)
+    if len(v.shape) == 1:
+        sums = tl.sum(together * v[None, :], axis=1)
+    else:
+        sums = tl.dot(together, v, input_precision=PREC)
+    return sums
 
 
 @triton.jit
@@ -108,7 +116,7 @@ def _load_layer_matrix(G, step, k, P, PP: tl.constexpr):
 # P does not specialise a kernel, which would be compiled anew where dictionaries grow.
 # Nor does the number of atoms whose codes are kept, P or none: by the same kernel,
 # energies are the same bits.
-@triton.jit(do_not_specialize=["P", "n_kept_atoms"])
+@triton.jit(do_not_specialize=["P", "first_layer", "n_places", "n_kept_atoms"])
 def forward_kernel(
     C,
     G,
@@ -123,8 +131,12 @@ def forward_kernel(
     alpha,
     P,
     B,
+    first_layer,
+    n_places,
     n_kept_atoms,
-    L: tl.constexpr,
+    N_LAYERS: tl.constexpr,
+    BEGINS: tl.constexpr,
+    ENDS: tl.constexpr,
     PP: tl.constexpr,
     T: tl.constexpr,
     GROUP: tl.constexpr,
@@ -132,7 +144,11 @@ def forward_kernel(
     KEEPS_LAYERS: tl.constexpr,
     PREC: tl.constexpr,
 ):
-    """Squared residuals, penalties (K, B), codes and layers if kept; of norms (B,)."""
+    """Squared residuals, penalties (K, B), codes and layers if kept; of norms (B,).
+
+    ``E`` and ``V`` (places, K, P, B) have layers 1, 2, ..., the later ones in the
+    places of the first if there are not enough.
+    """
     k = tl.program_id(1).to(tl.int64)
     K = tl.num_programs(1)
     p = tl.arange(0, PP)
@@ -142,33 +158,43 @@ def forward_kernel(
     step = tl.load(STEP + k)
     a = _load_layer_matrix(G, step, k, P, PP)
     c = tl.load(C + k * P * B + at, mask=inside, other=0.0)
-    u = _prox(c, alpha, PP, GROUP, NONNEGATIVE, PREC)
-    before = u
+    if BEGINS:
+        u = _prox(c, alpha, PP, GROUP, NONNEGATIVE, PREC)
+        before = u
+    else:
+        place = ((first_layer - 2) % n_places * K + k) * P * B
+        v = tl.load(V + place + at, mask=inside, other=0.0)
+        u = _prox(v, alpha, PP, GROUP, NONNEGATIVE, PREC)
+        place = ((first_layer - 3) % n_places * K + k) * P * B
+        v = tl.load(V + place + at, mask=inside, other=0.0)
+        before = _prox(v, alpha, PP, GROUP, NONNEGATIVE, PREC)
     # Unrolled: as a loop, Triton 3.6 mixed up the two tiles that layers hand on.
-    for layer in tl.static_range(1, L):
+    for i in tl.static_range(N_LAYERS):
+        layer = first_layer + i
         e = u + tl.load(MOMENTA + layer) * (u - before)
         v = c + tl.dot(a, e, input_precision=PREC)
         before = u
         u = _prox(v, alpha, PP, GROUP, NONNEGATIVE, PREC)
         if KEEPS_LAYERS:
-            place = ((layer - 1) * K + k) * P * B
+            place = ((layer - 1) % n_places * K + k) * P * B
             tl.store(E + place + at, e, mask=inside)
             tl.store(V + place + at, v, mask=inside)
-    gz = u - tl.dot(a, u, input_precision=PREC)
-    z = step * u
-    norms_of_samples = tl.load(NORMS + b, mask=b < B, other=0.0)
-    squares = norms_of_samples * norms_of_samples + tl.sum(z * (gz - 2.0 * c), axis=0)
-    if GROUP > 1:
-        penalties = tl.sum(z * z / _norms(z, PP, GROUP, PREC), axis=0)
-    else:
-        penalties = tl.sum(tl.abs(z), axis=0)
-    tl.store(SQUARES + k * B + b, squares, mask=b < B)
-    tl.store(PENALTIES + k * B + b, alpha * penalties, mask=b < B)
-    is_kept = (p < n_kept_atoms)[:, None] & (b < B)[None, :]
-    tl.store(Z + k * P * B + at, z, mask=is_kept)
+    if ENDS:
+        gz = u - tl.dot(a, u, input_precision=PREC)
+        z = step * u
+        norms = tl.load(NORMS + b, mask=b < B, other=0.0)
+        squares = norms * norms + tl.sum(z * (gz - 2.0 * c), axis=0)
+        if GROUP > 1:
+            penalties = tl.sum(z * z / _norms(z, PP, GROUP, PREC), axis=0)
+        else:
+            penalties = tl.sum(tl.abs(z), axis=0)
+        tl.store(SQUARES + k * B + b, squares, mask=b < B)
+        tl.store(PENALTIES + k * B + b, alpha * penalties, mask=b < B)
+        is_kept = (p < n_kept_atoms)[:, None] & (b < B)[None, :]
+        tl.store(Z + k * P * B + at, z, mask=is_kept)
 
 
-@triton.jit(do_not_specialize=["P", "n_graded_atoms"])
+@triton.jit(do_not_specialize=["P", "first_layer", "n_graded_atoms"])
 def backward_kernel(
     C,
     G,
@@ -180,20 +206,28 @@ def backward_kernel(
     SQUARES_GRAD,
     PENALTIES_GRAD,
     Z_GRAD,
+    CARRIED,
     C_GRAD,
     G_GRAD,
     alpha,
     P,
     B,
+    first_layer,
     n_graded_atoms,
-    L: tl.constexpr,
+    N_LAYERS: tl.constexpr,
+    BEGINS: tl.constexpr,
+    ENDS: tl.constexpr,
     PP: tl.constexpr,
     T: tl.constexpr,
     GROUP: tl.constexpr,
     NONNEGATIVE: tl.constexpr,
     PREC: tl.constexpr,
 ):
-    """Gradients of C, and of G for each tile of samples, (tiles, K, P, P)."""
+    """Gradients of C, and of G for each tile of samples, (tiles, K, P, P).
+
+    ``BEGINS`` and ``ENDS`` are those of the forward pass, whose end comes first here;
+    ``CARRIED`` (2, K, P, B) is what some layers hand on to those before them.
+    """
     tile = tl.program_id(0)
     k = tl.program_id(1).to(tl.int64)
     K = tl.num_programs(1)
@@ -204,23 +238,31 @@ def backward_kernel(
     step = tl.load(STEP + k)
     a = _load_layer_matrix(G, step, k, P, PP)
     c = tl.load(C + k * P * B + at, mask=inside, other=0.0)
-    z = tl.load(Z + k * P * B + at, mask=inside, other=0.0)
-    squares_grad = tl.load(SQUARES_GRAD + k * B + b, mask=b < B, other=0.0)[None, :]
-    penalties_grad = tl.load(PENALTIES_GRAD + k * B + b, mask=b < B, other=0.0)[None, :]
-    gz = (z - tl.dot(a, z, input_precision=PREC)) / step
-    if GROUP > 1:
-        direction = z / _norms(z, PP, GROUP, PREC)
+    carried = CARRIED + k * P * B + at
+    later_carried = carried + K * P * B
+    if ENDS:
+        z = tl.load(Z + k * P * B + at, mask=inside, other=0.0)
+        squares_grad = tl.load(SQUARES_GRAD + k * B + b, mask=b < B, other=0.0)[None, :]
+        penalties_grad = tl.load(PENALTIES_GRAD + k * B + b, mask=b < B, other=0.0)
+        gz = (z - tl.dot(a, z, input_precision=PREC)) / step
+        if GROUP > 1:
+            direction = z / _norms(z, PP, GROUP, PREC)
+        else:
+            direction = tl.where(z > 0.0, 1.0, tl.where(z < 0.0, -1.0, 0.0))
+        z_grad = penalties_grad[None, :] * alpha * direction
+        z_grad += 2.0 * squares_grad * (gz - c)
+        is_graded = (p < n_graded_atoms)[:, None] & (b < B)[None, :]
+        z_grad += tl.load(Z_GRAD + k * P * B + at, mask=is_graded, other=0.0)
+        u_grad = step * z_grad
+        c_grad = -2.0 * squares_grad * z
+        later = tl.zeros((PP, T), tl.float32)
     else:
-        direction = tl.where(z > 0.0, 1.0, tl.where(z < 0.0, -1.0, 0.0))
-    z_grad = penalties_grad * alpha * direction + 2.0 * squares_grad * (gz - c)
-    is_graded = (p < n_graded_atoms)[:, None] & (b < B)[None, :]
-    z_grad += tl.load(Z_GRAD + k * P * B + at, mask=is_graded, other=0.0)
-    u_grad = step * z_grad
-    c_grad = -2.0 * squares_grad * z
+        u_grad = tl.load(carried, mask=inside, other=0.0)
+        later = tl.load(later_carried, mask=inside, other=0.0)
+        c_grad = tl.load(C_GRAD + k * P * B + at, mask=inside, other=0.0)
     a_grad = tl.zeros((PP, PP), tl.float32)
-    later = tl.zeros((PP, T), tl.float32)
-    for back in tl.static_range(1, L):
-        layer = L - back
+    for i in tl.static_range(N_LAYERS):
+        layer = first_layer + N_LAYERS - 1 - i
         place = ((layer - 1) * K + k) * P * B
         v = tl.load(V + place + at, mask=inside, other=0.0)
         e = tl.load(E + place + at, mask=inside, other=0.0)
@@ -231,12 +273,19 @@ def backward_kernel(
         e_grad = tl.dot(a, v_grad, input_precision=PREC)
         u_grad = (1.0 + momentum) * e_grad - later
         later = momentum * e_grad
-    c_grad += _prox_backward(u_grad, c, alpha, PP, GROUP, NONNEGATIVE, PREC)
+    if BEGINS:
+        c_grad += _prox_backward(u_grad, c, alpha, PP, GROUP, NONNEGATIVE, PREC)
+    else:
+        tl.store(carried, u_grad, mask=inside)
+        tl.store(later_carried, later, mask=inside)
     tl.store(C_GRAD + k * P * B + at, c_grad, mask=inside)
-    g_grad = tl.dot(squares_grad * z, tl.trans(z), input_precision=PREC)
     square = (p < P)[:, None] & (p < P)[None, :]
     place = (tile.to(tl.int64) * K + k) * P * P
     at_square = p[:, None] * P + p[None, :]
+    if ENDS:
+        g_grad = tl.dot(squares_grad * z, tl.trans(z), input_precision=PREC)
+    else:
+        g_grad = tl.load(G_GRAD + place + at_square, mask=square, other=0.0)
     tl.store(G_GRAD + place + at_square, g_grad - step * a_grad, mask=square)
 
 

@@ -135,7 +135,8 @@ class DictionaryAutoencoder(UnfoldedEncoder):
         Group-sparse autoencoders (arXiv:2102.07003), eqs. 11 and 12.
         """
         codes, squared_residuals, penalties = encode_by_completeness(
-            self.encode, X, observed, *self.gram_and_steps()
+            *(self.encode, X, observed, *self.gram_and_steps()),
+            are_sorted=self.sorts(X),
         )
         return AutoencoderOutput(codes[0], squared_residuals[0], penalties[0])
 

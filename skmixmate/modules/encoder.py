@@ -14,6 +14,8 @@ from ..functional import (
     fista,
     fused_encode,
     fused_lipschitz_constant,
+    fused_masked_encode,
+    fused_masked_is_right,
     fused_tile,
     gram_encode,
     lipschitz_constant,
@@ -21,6 +23,7 @@ from ..functional import (
     residual_term,
     tiled_encode,
     why_not_fused,
+    why_not_fused_masked,
 )
 from ..penalties import L1, GroupL2, Penalty
 
@@ -61,19 +64,19 @@ class _Problem(NamedTuple):
     @property
     def norm_penalty(self) -> NormPenalty | None:
         """The penalty as the fused kernels have it, None if they have not."""
-        # A subclass may have another prox.
-        if type(self.penalty) not in (L1, GroupL2):
-            return None
-        nonnegative = self.penalty.nonnegative  # type: ignore[attr-defined]
-        return NormPenalty(float(self.alpha), self.penalty.group_size, nonnegative)
+        return norm_penalty(self.penalty, self.alpha)
+
+    @property
+    def keeps_layers(self) -> bool:
+        """Whether there will be a backward pass."""
+        return torch.is_grad_enabled() and self.D.requires_grad
 
     @property
     def tile(self) -> Tile | None:
         """What the fused kernels are right with, None if they are not."""
-        keeps_layers = torch.is_grad_enabled() and self.D.requires_grad
         return fused_tile(
             *(self.X.device, self.D.shape[1], self.norm_penalty, self.n_iter),  # type: ignore[arg-type]
-            keeps_layers=keeps_layers,
+            keeps_layers=self.keeps_layers,
         )
 
     def with_penalties(self, encoded: Encoded) -> EncoderOutput:
@@ -128,6 +131,29 @@ def _fused_lacks(problem: _Problem) -> str | None:
     return lack
 
 
+def _encode_fused_masked(problem: _Problem) -> EncoderOutput:
+    X, observed, D, step = problem.X, problem.observed, problem.D, problem.step
+    return EncoderOutput(
+        *fused_masked_encode(
+            # Only incomplete samples get here.
+            *(X, observed, D, step),  # type: ignore[arg-type]
+            *(problem.norm_penalty, problem.n_iter),  # type: ignore[arg-type]
+            with_codes=problem.with_codes,
+        )
+    )
+
+
+def _fused_masked_lacks(problem: _Problem) -> str | None:
+    X, D = problem.X, problem.D
+    lack = why_not_fused_masked(X, D, problem.norm_penalty, problem.n_iter)
+    if lack is None and not fused_masked_is_right(
+        *(X.device, D.shape[1], problem.norm_penalty, problem.n_iter),  # type: ignore[arg-type]
+        keeps_layers=problem.keeps_layers,
+    ):
+        lack = "is of no use on this GPU"
+    return lack
+
+
 def _encode_through_gram(problem: _Problem) -> EncoderOutput:
     return problem.with_penalties(
         gram_encode(
@@ -165,6 +191,12 @@ FORMS = {
     "fused": Form(
         _encode_fused, "complete samples", device="cuda", also_lacks=_fused_lacks
     ),
+    "fused_masked": Form(
+        _encode_fused_masked,
+        "incomplete samples",
+        device="cuda",
+        also_lacks=_fused_masked_lacks,
+    ),
     "gram": Form(_encode_through_gram, "complete samples"),
     "tiled": Form(_encode_in_tiles, "incomplete samples", device="cpu"),
     "residual": Form(
@@ -189,12 +221,14 @@ class UnfoldedEncoder(nn.Module):
     step_size : float or "auto", default="auto"
         FISTA's step; "auto" is the inverse of a bound on the Lipschitz constant of each
         dictionary's gradient, with which the encoder cannot diverge.
-    form : {"auto", "fused", "gram", "tiled", "residual"}, default="auto"
+    form : {"auto", "fused", "fused_masked", "gram", "tiled", "residual"}, \
+            default="auto"
         How samples are encoded; all give the same numbers. "fused" takes complete
         samples on a CUDA GPU in single precision and the norms of the package, by one
-        kernel each way, `skmixmate.functional.fused_encode`, and needs Triton. "gram"
-        goes through Gram matrices and takes complete samples, by
-        `skmixmate.functional.gram_encode`;
+        kernel each way, `skmixmate.functional.fused_encode`, and needs Triton, as does
+        "fused_masked", which takes incomplete ones there, by
+        `skmixmate.functional.fused_masked_encode`. "gram" goes through Gram matrices
+        and takes complete samples, by `skmixmate.functional.gram_encode`;
         "tiled" takes incomplete ones on a CPU, by
         `skmixmate.functional.tiled_encode`; "residual" is the plain reference. "auto"
         takes the first of these that can. Gradients of the samples come from the plain
@@ -291,6 +325,29 @@ class UnfoldedEncoder(nn.Module):
             step = gram.new_full((len(gram), 1, 1), self.step_size)
         return gram, step
 
+    def sorts(self, X: Tensor) -> bool:
+        """Whether complete samples are told from others, for `encode_by_completeness`.
+
+        Not in training where one kernel has both: a GPU would have to wait for what the
+        host makes of the mask, and a step could not be recorded.
+
+        Parameters
+        ----------
+        X : Tensor of shape (B, M)
+
+        Returns
+        -------
+        bool
+        """
+        # Without numbers, what a GPU does is found out before a step is recorded.
+        if X.device.type not in ("cuda", "meta") or not torch.is_grad_enabled():
+            return True
+        if self.form not in ("auto", "fused_masked"):
+            return True
+        penalty = norm_penalty(self.penalty, self.alpha)
+        lack = why_not_fused_masked(X, self.dictionaries, penalty, self.n_fista_iter)
+        return lack is not None
+
     def encode(
         self,
         X: Tensor,
@@ -343,6 +400,15 @@ class UnfoldedEncoder(nn.Module):
         return form.encode(problem)
 
 
+def norm_penalty(penalty: Penalty, alpha: float) -> NormPenalty | None:
+    """``alpha`` times a penalty as the fused kernels have it, None if they have not."""
+    # A subclass may have another prox.
+    if type(penalty) not in (L1, GroupL2):
+        return None
+    nonnegative = penalty.nonnegative  # type: ignore[attr-defined]
+    return NormPenalty(float(alpha), penalty.group_size, nonnegative)
+
+
 def prox_in_steps(penalty: Penalty, alpha: float) -> Prox:
     """The proximal step of ``alpha`` times a penalty on codes in units of the step.
 
@@ -380,6 +446,8 @@ def encode_by_completeness(
     observed: Tensor | None,
     gram: Tensor,
     step: Tensor,
+    *,
+    are_sorted: bool = True,
 ) -> EncoderOutput:
     """Encode samples (B, M), each in the way that suits it, whatever the others.
 
@@ -390,14 +458,16 @@ def encode_by_completeness(
         mask and the others with theirs.
     X, observed, gram, step
         See `UnfoldedEncoder.encode`.
+    are_sorted : bool, default=True
+        Whether it is looked which samples are complete; else all count as incomplete.
 
     Returns
     -------
     EncoderOutput
         In the order of the samples.
     """
-    if observed is None:
-        return encode(X, None, gram, step)
+    if observed is None or not are_sorted:
+        return encode(X, observed, gram, step)
     is_complete = observed.all(dim=1)
     complete = is_complete.nonzero().flatten()
     if len(complete) == 0:

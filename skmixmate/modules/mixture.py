@@ -60,7 +60,8 @@ class DictionaryMixture(UnfoldedEncoder):
     step_size : float or "auto", default="auto"
         FISTA's step; "auto" is the inverse of a bound on the Lipschitz constant of each
         cluster's gradient, with which the encoder cannot diverge.
-    form : {"auto", "fused", "gram", "tiled", "residual"}, default="auto"
+    form : {"auto", "fused", "fused_masked", "gram", "tiled", "residual"}, \
+            default="auto"
         See `UnfoldedEncoder`.
     min_responsibility : float, default=0.0
         For training by `loss`: where the responsibility of a cluster for a sample is
@@ -160,7 +161,9 @@ class DictionaryMixture(UnfoldedEncoder):
             encode = self._encode_what_matters
         else:
             encode = functools.partial(self.encode, with_codes=with_codes)
-        terms = encode_by_completeness(encode, X, observed, gram, step)
+        terms = encode_by_completeness(
+            encode, X, observed, gram, step, are_sorted=self.sorts(X)
+        )
         return MixtureOutput(
             energies(terms.squared_residuals, terms.penalties, self.log_weights),
             terms.codes,

@@ -65,7 +65,7 @@ class LossGradient:
 class _Recording(NamedTuple):
     """A recorded batch: where its samples go, how it is run, where its results are."""
 
-    X: Tensor
+    batch: Batch
     replay: Callable[[], None]
     output: Any
     loss: Tensor
@@ -73,13 +73,14 @@ class _Recording(NamedTuple):
 
 
 class GraphedLossGradient(LossGradient):
-    """`LossGradient` of complete batches of one size, recorded as a CUDA graph.
+    """`LossGradient` of batches of one size, recorded as a CUDA graph.
 
     A step is some two hundred kernels of a few microseconds each, as
     ``benchmarks/speed/gpu_counts.py`` counts. To start them one by one takes longer
     than to run them; a graph is started at once. Other batches, the first ones, and
     modules that cannot be recorded, as with a penalty that looks at numbers on the
-    host, are taken step by step.
+    host, are taken step by step. So are incomplete batches if the network looks
+    which of their samples are complete.
 
     Parameters
     ----------
@@ -117,39 +118,45 @@ class GraphedLossGradient(LossGradient):
             current.wait_stream(self.stream)
 
     def _on_stream(self, batch: Batch) -> tuple[Any, Tensor]:
-        is_alike = batch.observed is None and len(batch.X) == self.batch_size
-        if not (is_alike and self.can_record):
+        if len(batch.X) != self.batch_size or not self.can_record:
             return super().__call__(batch)
         if self.n_warm_up > 0:
             self.n_warm_up -= 1
             return super().__call__(batch)
         if self.recording is None:
             try:
-                self.can_record = reads_no_numbers(self.module, batch.X)
+                self.can_record = reads_no_numbers(self.module, batch)
                 if self.can_record:
-                    self.recording = self._record(batch.X.clone())
+                    self.recording = self._record(_copied(batch))
             except RuntimeError:
                 # What is wrong, as too little memory, shows below.
                 self.can_record = False
             if self.recording is None:
                 return super().__call__(batch)
-        X, replay, output, loss, gradients = self.recording
-        X.copy_(batch.X)
+        place, replay, output, loss, gradients = self.recording
+        if (batch.observed is None) != (place.observed is None):
+            return super().__call__(batch)
+        place.X.copy_(batch.X)
+        if place.observed is not None:
+            place.observed.copy_(batch.observed)  # type: ignore[arg-type]
         replay()
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         return output, loss
 
-    def _record(self, X: Tensor) -> _Recording:
-        # Samples are read where X is, and results written where they come to lie now.
+    def _record(self, batch: Batch) -> _Recording:
+        # Samples are read where these are, and results written where they come to lie.
         replay, (output, loss) = captured(
-            lambda: super(GraphedLossGradient, self).__call__(Batch(X, None)),
-            self.stream,
+            lambda: super(GraphedLossGradient, self).__call__(batch), self.stream
         )
         # Without the nodes of autograd.
         output = output._make(tensor.detach() for tensor in output)
         gradients = [parameter.grad for parameter in self.parameters]
-        return _Recording(X, replay, output, loss, gradients)
+        return _Recording(batch, replay, output, loss, gradients)
+
+
+def _copied(batch: Batch) -> Batch:
+    return Batch(*(None if one is None else one.clone() for one in batch))  # type: ignore[arg-type]
 
 
 def captured(function: Callable, stream) -> tuple[Callable[[], None], Any]:
@@ -168,14 +175,15 @@ def _stream(device: torch.device):
     return torch.cuda.Stream(device)
 
 
-def reads_no_numbers(module: nn.Module, X: Tensor) -> bool:
+def reads_no_numbers(module: nn.Module, batch: Batch) -> bool:
     """Whether a batch can be computed without its numbers, as recording it has to.
 
     Found out without a GPU, for which a recording that fails has consequences.
     """
     try:
         replica = copy.deepcopy(module).to("meta")
-        LossGradient(replica)(Batch(torch.empty_like(X, device="meta"), None))
+        without = (None if one is None else one.to("meta") for one in batch)
+        LossGradient(replica)(Batch(*without))  # type: ignore[arg-type]
     except Exception:  # Whatever a module of the user's does.
         return False
     return True

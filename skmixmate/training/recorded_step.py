@@ -22,7 +22,7 @@ class _Recording(NamedTuple):
 
 
 class RecordedStep:
-    """Steps of full batches of complete samples: one call each of the host.
+    """Steps of full batches: one call each of the host.
 
     `GraphedLossGradient` records the loss and its gradients alone, which leaves some
     forty kernels to the host: those that gather and scale samples, the optimiser's, the
@@ -93,7 +93,7 @@ class RecordedStep:
             return output
 
         try:
-            if not reads_no_numbers(trainer.module, trainer.samples.batch(indices).X):
+            if not reads_no_numbers(trainer.module, trainer.samples.batch(indices)):
                 return None
             replay, output = captured(step, trainer.loss_gradient.stream)
         except RuntimeError:
@@ -103,13 +103,11 @@ class RecordedStep:
 
 
 def can_be_recorded(trainer) -> bool:
-    """Whether samples are complete, and they and Adam's numbers on the device."""
+    """Whether samples, their mask and Adam's numbers are on the device."""
     samples = trainer.samples
-    return (
-        not samples.has_missing
-        and samples.X.device == samples.device
-        and all(group.get("capturable") for group in trainer.optimizer.param_groups)
-    )
+    return all(
+        one is None or one.device == samples.device for one in (samples.X, samples.mask)
+    ) and all(group.get("capturable") for group in trainer.optimizer.param_groups)
 
 
 def _divided(callbacks) -> tuple[list[Callback], list[Callback]]:

@@ -23,7 +23,7 @@ class Batch(NamedTuple):
     """A batch ready for a network.
 
     ``X`` is (B, M), finite everywhere; ``observed`` is (B, M), 1 where observed and 0
-    where missing, or None if the batch is complete.
+    where missing, or None if the batch is complete, and is known to be.
     """
 
     X: Tensor
@@ -135,7 +135,8 @@ class Samples:
             observed &= to_device(self.mask[index], self.device)
         if self.left_out is not None:
             observed |= self.left_out
-        if observed.all():
+        # Of a GPU it is not asked, since the host would have to wait.
+        if self.device.type == "cpu" and observed.all():
             return Batch(X, None)
         return Batch(torch.where(observed, X, 0.0), observed.to(self.dtype))
 

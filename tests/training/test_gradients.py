@@ -5,8 +5,9 @@ import contextlib
 import pytest
 import torch
 
+from skmixmate.functional import fused_fista
 from skmixmate.modules import DictionaryAutoencoder, DictionaryMixture
-from skmixmate.penalties import L1, GroupL2
+from skmixmate.penalties import L1, GroupL2, Penalty
 from skmixmate.training import (
     Callback,
     DeadAtomReseeding,
@@ -23,7 +24,18 @@ from skmixmate.training.gradients import (
 )
 from skmixmate.training.samples import Batch
 
+needs_triton = pytest.mark.skipif(not fused_fista.has_triton(), reason="no Triton")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
+
+
+class Squared(Penalty):
+    """One that no kernel knows."""
+
+    def prox(self, codes, threshold):
+        return codes / (1.0 + threshold)
+
+    def value(self, codes):
+        return 0.5 * codes.square().sum(-1)
 
 
 def pretended_graph(module, replays):
@@ -165,10 +177,50 @@ def test_samples_of_a_recorded_batch_stay_as_they_are(make_trainer, pretend):
     assert torch.equal(first, X)
 
 
-def test_incomplete_batches_are_not_recorded(make_trainer, pretend):
+@needs_triton
+def test_incomplete_batches_are_recorded(make_trainer, pretend):
     X = make_trainer().samples.X.clone()
     X[::2, 3] = torch.nan
     plain, recorded = make_trainer(X=X), make_trainer(X=X)
+    replays = pretend(recorded)
+    plain.run()
+    recorded.run()
+    assert len(replays) == 4 * 3 - 2
+    assert recorded.history["loss"] == plain.history["loss"]
+
+
+@needs_triton
+def test_batches_of_the_other_kind_are_taken_step_by_step(make_module, pretend):
+    """On a CPU, that a batch is complete may be known."""
+    generator = torch.Generator().manual_seed(0)
+    X = torch.randn(8, 20, generator=generator)
+    observed = (torch.rand(8, 20, generator=generator) < 0.7).float()
+    batches = [Batch(X, observed), Batch(X, None), Batch(2.0 * X, observed)]
+    trainer = Trainer(
+        module := make_module(),
+        torch.optim.SGD([module.dictionaries]),
+        Samples(X),
+        max_iter=1,
+        batch_size=8,
+        generator=generator,
+    )
+    replays = pretend(trainer, n_warm_up=0)
+    losses = [trainer.loss_gradient(batch)[1].item() for batch in batches]
+    assert len(replays) == 2
+    assert losses == [LossGradient(module)(batch)[1].item() for batch in batches]
+
+
+@pytest.mark.parametrize("penalty", [Squared(), L1()])
+def test_incomplete_batches_that_are_sorted_are_not_recorded(
+    make_module, make_trainer, pretend, monkeypatch, penalty
+):
+    """As those with a penalty, or on a machine, of which there is no kernel."""
+    monkeypatch.setattr(fused_fista, "has_triton", lambda: type(penalty) is Squared)
+    X = make_trainer().samples.X.clone()
+    X[::2, 3] = torch.nan
+    plain, recorded = (
+        make_trainer(make_module(penalty=penalty), X=X) for _ in range(2)
+    )
     replays = pretend(recorded)
     plain.run()
     recorded.run()
@@ -262,11 +314,19 @@ def test_short_runs_are_not_recorded(make_trainer, pretend):
         GroupL2(5, nonnegative=True),
     ],
 )
-@pytest.mark.parametrize("form", ["gram", "residual"])
-def test_no_step_waits_for_the_device(penalty, form):
+@pytest.mark.parametrize(
+    ("form", "is_masked"),
+    [
+        ("gram", False),
+        ("residual", False),
+        pytest.param("auto", True, marks=needs_triton),
+    ],
+)
+def test_no_step_waits_for_the_device(penalty, form, is_masked):
     """Tensors without numbers: an operation that reads one on the host is an error."""
     D = torch.empty(3, 10, 20, device="meta")
     options = {"penalty": penalty, "form": form}
+    observed = torch.empty(16, 20, device="meta") if is_masked else None
     modules = [
         DictionaryMixture(D, min_responsibility=1e-5, **options),
         DictionaryAutoencoder(D[0], **options),
@@ -274,16 +334,23 @@ def test_no_step_waits_for_the_device(penalty, form):
     ]
     for module in modules:
         gradient = LossGradient(module)
-        gradient(Batch(torch.empty(16, 20, device="meta"), None))
+        gradient(Batch(torch.empty(16, 20, device="meta"), observed))
         module.normalize_()
         assert all(p.grad.shape == p.shape for p in gradient.parameters)
 
 
-def test_no_batch_of_an_epoch_waits_for_the_device():
+@pytest.mark.parametrize("is_masked", [False, pytest.param(True, marks=needs_triton)])
+def test_no_batch_of_an_epoch_waits_for_the_device(is_masked):
     """From samples to usage, as far as tensors without numbers go."""
     X = torch.empty(40, 19, dtype=torch.uint8, device="meta")
+    mask = torch.empty(40, 19, dtype=torch.bool, device="meta") if is_masked else None
     samples = Samples(
-        X, device="meta", scale=9.0, intercept_scaling=1.0, has_missing=False
+        *(X, mask),
+        device="meta",
+        scale=9.0,
+        intercept_scaling=1.0,
+        has_missing=is_masked,
+        largest_norm=7.0 if is_masked else None,
     )
     module = DictionaryMixture(torch.empty(3, 10, 20, device="meta"))
     trainer = Trainer(

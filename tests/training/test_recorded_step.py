@@ -6,6 +6,7 @@ import weakref
 import pytest
 import torch
 
+from skmixmate.functional.fused_fista import has_triton
 from skmixmate.training import (
     Callback,
     DeadAtomReseeding,
@@ -17,6 +18,7 @@ from skmixmate.training import (
 from skmixmate.training.gradients import LossGradient
 from skmixmate.training.recorded_step import RecordedStep, can_be_recorded
 
+needs_triton = pytest.mark.skipif(not has_triton(), reason="no Triton")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
 
 
@@ -105,6 +107,23 @@ def test_recorded_steps_train_the_same(with_rate, pretend, callbacks):
         recorded.module.parameters(), plain.module.parameters(), strict=True
     ):
         assert torch.equal(one, other)
+
+
+@needs_triton
+def test_recorded_steps_of_incomplete_samples_train_the_same(make_trainer, pretend):
+    X = make_trainer().samples.X.clone()
+    X[::2, 3], X[1::2, 4:9] = torch.nan, torch.nan
+    plain, recorded = (
+        make_trainer(
+            X=X, learning_rate=torch.tensor(1e-2), callbacks=[MixtureWeights(), Begin()]
+        )
+        for _ in "12"
+    )
+    calls = pretend(recorded)
+    plain.run()
+    recorded.run()
+    assert calls == ["record"] + 9 * ["replay"]
+    assert recorded.history["loss"] == plain.history["loss"]
 
 
 class Summing(Callback):
@@ -248,6 +267,8 @@ def test_what_is_recorded_at_all(make_trainer):
     X = trainer.samples.X.clone()
     X[0, 0] = torch.nan
     trainer.samples = type(trainer.samples)(X)
+    assert can_be_recorded(trainer)
+    trainer.samples.mask = torch.ones_like(X, dtype=torch.bool, device="meta")
     assert not can_be_recorded(trainer)
 
 
