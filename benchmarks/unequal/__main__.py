@@ -4,9 +4,9 @@ Draws classes of a data set in unequal numbers, clusters the draw with this pack
 with its peers, and stores ACC, NMI, ARI and balanced accuracy as
 ``benchmarks/results/unequal/SET.json``. A seed is that of the draw and that of the
 method. Peers cluster the features that the image clusterer computes. ``--kind`` takes
-all sets whose name contains it; ``--ours`` runs this package alone, and leaves what is
-stored of its peers. Needs umap-learn and evoc beside the package. Labels are used for
-scoring alone.
+all sets whose name contains it; ``--only`` runs some methods, and leaves what is stored
+of the others. Needs umap-learn and evoc beside the package. Labels are used for scoring
+alone.
 """
 
 import warnings
@@ -48,28 +48,27 @@ METHODS = {
 }
 
 
-OURS = ("MixMate in pixels", "ImageClustering")
+# What computes its own features, if any.
+OURS = {"MixMate in pixels", "ImageClustering"}
 
 
-def run(name: str, n_seeds: int, skipped: str | None, only_ours: bool) -> dict:
-    """Scores of every method on every draw of a set."""
+def run(name: str, n_seeds: int, chosen: list[str]) -> dict:
+    """Scores of the chosen methods on every draw of a set."""
     trials: dict[str, list] = {}
     for seed in range(n_seeds):
         X, y, are_images = SETS[name](seed)
         n_clusters, features = int(y.max() + 1), X
-        if are_images and not only_ours:
+        if are_images and not OURS.issuperset(chosen):
             model = make_image_features(square(X), random_state=seed)
             features = model.fit_transform(X)
-        for method, function in METHODS.items():
+        for method in chosen:
             if method == "ImageClustering" and not are_images:
-                continue
-            if (skipped and skipped in method) or (only_ours and method not in OURS):
                 continue
             if method == "EVoC" and features.shape[1] < 10:
                 continue  # It starts from more components than there are.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                labels = function(X, features, n_clusters, seed)
+                labels = METHODS[method](X, features, n_clusters, seed)
             scores = clustering_scores(y, labels)
             scores["balanced"] = balanced_clustering_accuracy(y, labels)
             scores = {key: round(float(value), 4) for key, value in scores.items()}
@@ -84,12 +83,14 @@ def main():
     parser.add_argument("--kind", help="all sets with this in their name")
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
     parser.add_argument("--skip", help="no methods with this in their name")
-    parser.add_argument("--ours", action="store_true", help="peers are as stored")
+    parser.add_argument("--only", nargs="+", choices=METHODS, help="others are stored")
     arguments = parse(parser)
     names = arguments.sets or [n for n in SETS if (arguments.kind or "") in n]
     for name in names:
-        trials = run(name, arguments.seeds, arguments.skip, arguments.ours)
-        if arguments.ours:
+        skipped = arguments.skip
+        chosen = [m for m in METHODS if not (skipped and skipped in m)]
+        trials = run(name, arguments.seeds, arguments.only or chosen)
+        if arguments.only:
             # In the order of the registry.
             found = read(f"unequal/{name}")["trials"] | trials
             trials = {method: found[method] for method in METHODS if method in found}

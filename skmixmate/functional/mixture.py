@@ -160,7 +160,12 @@ def separation_criterion(lowest: float, second: float) -> float:
 
 
 def dictionary_sizes(
-    counts: Tensor, n_atoms: int, *, multiple: int = 1, largest: int | None = None
+    counts: Tensor,
+    n_atoms: int,
+    *,
+    exponent: float = 0.5,
+    multiple: int = 1,
+    largest: int | None = None,
 ) -> Tensor:
     """Share the atoms of a mixture out to its clusters, by the root of their sizes.
 
@@ -172,6 +177,8 @@ def dictionary_sizes(
         largest.
     n_atoms : int
         Mean number of atoms of a dictionary.
+    exponent : float, default=0.5
+        Of the number of samples, to which the number of atoms is proportional.
     multiple : int, default=1
         What each size is a multiple of, as is ``n_atoms``.
     largest : int, default=None
@@ -185,10 +192,11 @@ def dictionary_sizes(
 
     Notes
     -----
-    Where the mean error of a cluster falls with the inverse of the number of its atoms,
-    the total error, ``sum_k n_k / P_k`` but for a factor, is least for a given number
-    of atoms in all if ``P_k`` grows with the root of ``n_k``, as in Neyman's allocation
-    of samples to strata. With equal numbers, a partition that cuts a large cluster in
+    Where the mean error of a cluster falls with the number of its atoms to the power of
+    -b, the total error, ``sum_k n_k / P_k^b`` but for a factor, is least for a given
+    number of atoms in all if ``P_k`` grows with ``n_k`` to the power of 1 / (1 + b): the
+    root for b = 1, as in Neyman's allocation of samples to strata, and the cube root for
+    b = 2. With equal numbers, a partition that cuts a large cluster in
     two and joins two small ones puts more atoms where the samples are, and has the
     lower loss for that alone.
 
@@ -210,7 +218,8 @@ def dictionary_sizes(
     """
     counts = counts.double().cpu()
     counts = torch.where(counts > 0.0, counts, 0.5 * counts.max().clamp(min=1.0))
-    shares = counts.sqrt() / counts.sqrt().sum()
+    powers = counts**exponent
+    shares = powers / powers.sum()
     units = (shares * (len(counts) * n_atoms / multiple)).round().clamp(min=1.0)
     sizes = (units * multiple).long()
     return sizes if largest is None else sizes.clamp(max=largest)

@@ -126,7 +126,7 @@ class MixtureFit(NetworkFit):
     @property
     def adapts_n_atoms(self) -> bool:
         """Whether dictionaries are the larger, the more samples a cluster has."""
-        return self.parameters.adapt_n_atoms and not self._are_of_one_size
+        return self.parameters.adapt_n_atoms > 0.0 and not self._are_of_one_size
 
     def take_labelings(self, found: Labelings) -> None:
         """See `NetworkFit.take_labelings`."""
@@ -208,6 +208,7 @@ class MixtureFit(NetworkFit):
         return dictionary_sizes(
             counts,
             n_atoms,
+            exponent=self.parameters.adapt_n_atoms,
             multiple=self.parameters.penalty.group_size,
             largest=_LARGEST_RATIO * n_atoms,
         )

@@ -1,6 +1,7 @@
 """Between the fitted attributes of a mixture and its network, both ways."""
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Annotated, Self
 
 import numpy as np
@@ -35,8 +36,24 @@ __all__ = [
 ]
 
 
+# Of the size of a cluster, what its number of atoms grows with.
+_ROOT = 0.5
+
+
 def _missing(value, name: str) -> str:
     return check_choice(value, name, ("impute", "mask"))
+
+
+def _exponent(value, name: str) -> float:
+    """That by which dictionaries grow with their clusters, zero if they do not."""
+    if isinstance(value, bool | np.bool_):
+        return _ROOT if value else 0.0
+    if not isinstance(value, Real) or not 0.0 < value <= 1.0:
+        raise ValueError(
+            f"{name} must be True, False or a number above 0 and up to 1, got "
+            f"{value!r}."
+        )
+    return float(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +62,7 @@ class MixtureParameters(NetworkParameters):
 
     n_clusters: Annotated[int, at_least_one]
     n_atoms: Annotated[int | None, integer_or_auto]
-    adapt_n_atoms: Annotated[bool, check_bool]
+    adapt_n_atoms: Annotated[float, _exponent]
     fit_intercept: Annotated[bool, check_bool]
     fit_weights: Annotated[bool, check_bool]
     missing: Annotated[str, _missing]

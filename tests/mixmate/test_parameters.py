@@ -38,7 +38,7 @@ WRONG = {
     "max_iter": COUNT[1:],  # Zero keeps the start.
     "tol": NONNEGATIVE,
     "n_iter_no_change": COUNT,
-    "adapt_n_atoms": FLAG,
+    "adapt_n_atoms": [None, 2, 0.0, -0.5, "yes", NAN],
     "warm_start": FLAG,
     "random_state": [-1, 2**32, 1.5, "a", NAN, [1]],
     "n_jobs": [0, 1.5, "all", True, NAN],
@@ -72,6 +72,8 @@ RIGHT = [
     ("alpha", np.float32(0.5)),
     ("penalty", GroupL2(2)),
     ("fit_intercept", np.True_),
+    ("adapt_n_atoms", np.float32(0.25)),
+    ("adapt_n_atoms", 1),
     ("scale", 3),
     ("step_size", 0.01),
     ("tol", 0),

@@ -103,6 +103,17 @@ def test_sizes_go_with_the_root_of_the_clusters(unequal):
     assert (model.atom_usage_[~is_atom] == 0.0).all()
 
 
+def test_sizes_go_with_another_exponent(unequal):
+    _, X, _ = unequal
+    model = small_model(n_atoms=20, adapt_n_atoms=0.25, max_iter=2).fit(X)
+    powers = model.cluster_sizes_**0.25
+    assert_allclose(model.dictionary_sizes_, 60 * powers / powers.sum(), atol=1.0)
+    root = small_model(n_atoms=20, adapt_n_atoms=0.5, max_iter=2).fit(X)
+    same = small_model(n_atoms=20, adapt_n_atoms=True, max_iter=2).fit(X)
+    assert_array_equal(root.dictionaries_, same.dictionaries_)
+    assert root.dictionary_sizes_.max() > model.dictionary_sizes_.max()
+
+
 def test_the_criterion_by_its_formula(unequal):
     model, X, _ = unequal
     energies = np.sort(model.transform(X) + np.log(model.weights_), axis=1)

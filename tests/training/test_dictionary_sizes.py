@@ -149,6 +149,8 @@ def test_groups_stay_together(make_module, make_trainer, X):
 def test_sizes_by_the_root_of_the_counts():
     sizes = dictionary_sizes(torch.tensor([900, 100, 100]), 10)
     assert sizes.tolist() == [18, 6, 6]
+    cube = dictionary_sizes(torch.tensor([800, 100, 100]), 12, exponent=1 / 3)
+    assert cube.tolist() == [18, 9, 9]
     assert dictionary_sizes(torch.tensor([7, 7, 7]), 50).tolist() == [50, 50, 50]
     # An empty one is about to be half of the largest.
     sizes = dictionary_sizes(torch.tensor([200, 0, 100]), 10)
