@@ -194,11 +194,11 @@ def dictionary_sizes(
     -----
     Where the mean error of a cluster falls with the number of its atoms to the power of
     -b, the total error, ``sum_k n_k / P_k^b`` but for a factor, is least for a given
-    number of atoms in all if ``P_k`` grows with ``n_k`` to the power of 1 / (1 + b): the
-    root for b = 1, as in Neyman's allocation of samples to strata, and the cube root for
-    b = 2. With equal numbers, a partition that cuts a large cluster in
-    two and joins two small ones puts more atoms where the samples are, and has the
-    lower loss for that alone.
+    number of atoms in all if ``P_k`` grows with ``n_k`` to the power of 1 / (1 + b):
+    the root for b = 1, as in Neyman's allocation of samples to strata, and the cube
+    root for b = 2. With equal numbers, a partition that cuts a large cluster in two and
+    joins two small ones puts more atoms where the samples are, and has the lower loss
+    for that alone.
 
     References
     ----------

@@ -48,7 +48,7 @@ def _exponent(value, name: str) -> float:
     """That by which dictionaries grow with their clusters, zero if they do not."""
     if isinstance(value, bool | np.bool_):
         return _ROOT if value else 0.0
-    if not isinstance(value, Real) or not 0.0 < value <= 1.0:
+    if not isinstance(value, Real) or not 0.0 < float(value) <= 1.0:
         raise ValueError(
             f"{name} must be True, False or a number above 0 and up to 1, got "
             f"{value!r}."
