@@ -82,9 +82,11 @@ def test_runs_on_a_dask_cluster(dask, model):
 
 
 @pytest.mark.slow
-def test_runs_in_processes_of_a_dask_cluster():
+def test_runs_and_parts_in_processes_of_a_dask_cluster(parts_of_40):
     distributed = pytest.importorskip("distributed")
     expected = fitted(MODELS[0])
+    with joblib.parallel_config("threading"):
+        probabilities = expected.set_params(n_jobs=2).predict_proba(X)
     # Any free port, should another cluster have the usual one.
     cluster = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=":0"
@@ -94,7 +96,9 @@ def test_runs_in_processes_of_a_dask_cluster():
         distributed.Client(cluster),
         joblib.parallel_config(backend="dask"),
     ):
-        assert_same_bits(fitted(MODELS[0]), expected)
+        model = fitted(MODELS[0])
+        assert_same_bits(model, expected)
+        assert_array_equal(model.set_params(n_jobs=2).predict_proba(X), probabilities)
 
 
 def test_none_is_what_joblib_is_told(monkeypatch):
@@ -253,6 +257,20 @@ def test_parts_of_new_samples_in_threads(model, parts_of_40, capsys, tmp_path):
         assert_array_equal(out, found)
     # Not for all of them.
     assert at_once.verbose == 1
+
+
+@pytest.mark.parametrize("model", MODELS_WITH_PARTS, ids=lambda m: type(m).__name__)
+def test_parts_on_a_dask_cluster(dask, model, parts_of_40, capsys):
+    fitted = fitted_once(model).set_params(n_jobs=2, verbose=1)
+    for name in METHODS[type(model)]:
+        with joblib.parallel_config("threading"):
+            expected = getattr(fitted, name)(X)
+        capsys.readouterr()
+        with joblib.parallel_config(backend="dask"):
+            assert_array_equal(getattr(fitted, name)(X), expected)
+        assert "160 samples in 4 parts, 2 at once" in capsys.readouterr().out
+    with joblib.parallel_config(backend="dask"):
+        assert_array_equal(fitted.predict(X), fitted.set_params(n_jobs=1).predict(X))
 
 
 class Shifted(MixMateClustering):
