@@ -21,7 +21,7 @@ from skmixmate import (
 )
 from skmixmate.base import parts
 from skmixmate.base.fit import NetworkFit
-from skmixmate.model_selection import cluster_stability
+from skmixmate.model_selection import choose_n_clusters, cluster_stability
 from skmixmate.utils.parallel import side_by_side
 
 X, _ = make_blobs(160, 6, centers=3, cluster_std=3.0, random_state=0)
@@ -174,6 +174,7 @@ def test_n_jobs_out_of_range(n_jobs):
         lambda: fitted(MODELS[3], n_jobs=n_jobs),
         lambda: EmbeddingClustering(3, n_jobs=n_jobs).fit(X),
         lambda: cluster_stability(KMeans(3), X, n_jobs=n_jobs),
+        lambda: choose_n_clusters(None, X, n_jobs=n_jobs),
     ):
         with pytest.raises((TypeError, ValueError), match=r"^n_jobs must be None"):
             fit()
@@ -215,6 +216,25 @@ def test_stability_in_processes(clusterer):
     expected = cluster_stability(clusterer, X, n_repeats=3, random_state=0)
     found = cluster_stability(clusterer, X, n_repeats=3, random_state=0, n_jobs=2)
     assert_array_equal(found, expected)
+
+
+def test_the_number_of_clusters_in_processes():
+    options = {"candidates": [2, 3, 5], "n_repeats": 3, "random_state": 0}
+    expected = choose_n_clusters(None, X, **options)
+    found = choose_n_clusters(None, X, **options, n_jobs=2)
+    assert found[:2] == expected[:2]
+    for one, other in zip(found[2:], expected[2:], strict=True):
+        assert_array_equal(one, other)
+
+
+def test_a_clusterer_finds_its_number_in_processes(monkeypatch):
+    def n_at_once(n_jobs, n_tasks):
+        raise NotImplementedError(f"{n_jobs} of {n_tasks} at once")
+
+    monkeypatch.setattr("skmixmate.model_selection.found_again.n_at_once", n_at_once)
+    clusterer = EmbeddingClustering("auto", random_state=0, n_jobs=2)
+    with pytest.raises(NotImplementedError, match="2 of 10 at once"):
+        clusterer.fit(X)
 
 
 METHODS_OF_ALL = ("predict", "transform", "score_samples")
