@@ -176,7 +176,8 @@ def process_group(
     Within the context, ``fit`` of `MixMateClustering` and the autoencoders is one
     computation of all processes. Each of them calls it with the same parameters and
     the same samples, of which it takes a share of each batch; a memory map is in
-    memory once, whatever the number of processes. All end with the same dictionaries.
+    memory once, whatever the number of processes, and of several machines on a file
+    system that they share. All end with the same dictionaries.
 
     Parameters
     ----------

@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -454,3 +456,49 @@ def test_a_process_that_does_not_come(tmp_path):
             pass
 
     alone(tmp_path)
+
+
+SCRIPT = """
+import pathlib, pickle, sys
+from skmixmate.distributed import process_group
+
+folder = pathlib.Path(sys.argv[1])
+model, X = pickle.loads((folder / "task.pickle").read_bytes())
+with process_group("gloo", timeout=60.0) as processes:
+    model.fit(X)
+found = processes.size, model
+(folder / f"{processes.rank}.pickle").write_bytes(pickle.dumps(found))
+"""
+
+
+def test_torchrun(tmp_path):
+    model = clone(MIXTURE).set_params(device="cpu")
+    (tmp_path / "task.pickle").write_bytes(pickle.dumps((model, X)))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    torchrun = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *("--nproc-per-node", "2", tmp_path / "script.py", tmp_path),
+        ],
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join(sys.path),  # The checkout is there.
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        printed, _ = torchrun.communicate(timeout=100.0)
+    finally:
+        # It ends those that it has started; without an answer, they end themselves.
+        torchrun.terminate()
+    assert torchrun.returncode == 0, printed
+    found = [
+        pickle.loads((tmp_path / f"{rank}.pickle").read_bytes()) for rank in range(2)
+    ]
+    (size, first), (_, second) = found
+    assert size == 2
+    assert_alike(first, clone(model).fit(X))
+    assert_array_equal(first.dictionaries_, second.dictionaries_)

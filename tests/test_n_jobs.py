@@ -21,7 +21,7 @@ from skmixmate import (
 )
 from skmixmate.base import parts
 from skmixmate.base.fit import NetworkFit
-from skmixmate.model_selection import cluster_stability
+from skmixmate.model_selection import choose_n_clusters, cluster_stability
 from skmixmate.utils.parallel import side_by_side
 
 X, _ = make_blobs(160, 6, centers=3, cluster_std=3.0, random_state=0)
@@ -82,9 +82,11 @@ def test_runs_on_a_dask_cluster(dask, model):
 
 
 @pytest.mark.slow
-def test_runs_in_processes_of_a_dask_cluster():
+def test_runs_and_parts_in_processes_of_a_dask_cluster(parts_of_40):
     distributed = pytest.importorskip("distributed")
     expected = fitted(MODELS[0])
+    with joblib.parallel_config("threading"):
+        probabilities = expected.set_params(n_jobs=2).predict_proba(X)
     # Any free port, should another cluster have the usual one.
     cluster = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=":0"
@@ -94,7 +96,9 @@ def test_runs_in_processes_of_a_dask_cluster():
         distributed.Client(cluster),
         joblib.parallel_config(backend="dask"),
     ):
-        assert_same_bits(fitted(MODELS[0]), expected)
+        model = fitted(MODELS[0])
+        assert_same_bits(model, expected)
+        assert_array_equal(model.set_params(n_jobs=2).predict_proba(X), probabilities)
 
 
 def test_none_is_what_joblib_is_told(monkeypatch):
@@ -170,6 +174,7 @@ def test_n_jobs_out_of_range(n_jobs):
         lambda: fitted(MODELS[3], n_jobs=n_jobs),
         lambda: EmbeddingClustering(3, n_jobs=n_jobs).fit(X),
         lambda: cluster_stability(KMeans(3), X, n_jobs=n_jobs),
+        lambda: choose_n_clusters(None, X, n_jobs=n_jobs),
     ):
         with pytest.raises((TypeError, ValueError), match=r"^n_jobs must be None"):
             fit()
@@ -213,6 +218,25 @@ def test_stability_in_processes(clusterer):
     assert_array_equal(found, expected)
 
 
+def test_the_number_of_clusters_in_processes():
+    options = {"candidates": [2, 3, 5], "n_repeats": 3, "random_state": 0}
+    expected = choose_n_clusters(None, X, **options)
+    found = choose_n_clusters(None, X, **options, n_jobs=2)
+    assert found[:2] == expected[:2]
+    for one, other in zip(found[2:], expected[2:], strict=True):
+        assert_array_equal(one, other)
+
+
+def test_a_clusterer_finds_its_number_in_processes(monkeypatch):
+    def n_at_once(n_jobs, n_tasks):
+        raise NotImplementedError(f"{n_jobs} of {n_tasks} at once")
+
+    monkeypatch.setattr("skmixmate.model_selection.found_again.n_at_once", n_at_once)
+    clusterer = EmbeddingClustering("auto", random_state=0, n_jobs=2)
+    with pytest.raises(NotImplementedError, match="2 of 10 at once"):
+        clusterer.fit(X)
+
+
 METHODS_OF_ALL = ("predict", "transform", "score_samples")
 METHODS = {
     MixMateClustering: (*METHODS_OF_ALL, "predict_proba"),
@@ -253,6 +277,20 @@ def test_parts_of_new_samples_in_threads(model, parts_of_40, capsys, tmp_path):
         assert_array_equal(out, found)
     # Not for all of them.
     assert at_once.verbose == 1
+
+
+@pytest.mark.parametrize("model", MODELS_WITH_PARTS, ids=lambda m: type(m).__name__)
+def test_parts_on_a_dask_cluster(dask, model, parts_of_40, capsys):
+    fitted = fitted_once(model).set_params(n_jobs=2, verbose=1)
+    for name in METHODS[type(model)]:
+        with joblib.parallel_config("threading"):
+            expected = getattr(fitted, name)(X)
+        capsys.readouterr()
+        with joblib.parallel_config(backend="dask"):
+            assert_array_equal(getattr(fitted, name)(X), expected)
+        assert "160 samples in 4 parts, 2 at once" in capsys.readouterr().out
+    with joblib.parallel_config(backend="dask"):
+        assert_array_equal(fitted.predict(X), fitted.set_params(n_jobs=1).predict(X))
 
 
 class Shifted(MixMateClustering):

@@ -1,8 +1,10 @@
 """Partitions of neighbour graphs of samples and of halves of them, compared."""
 
 import math
+import operator
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -15,62 +17,37 @@ from ..initializers.spectral import (
     leading_eigenvectors,
     neighbor_graph,
 )
-from ..utils.progress import each, step
+from ..utils.parallel import n_at_once, side_by_side
+from ..utils.progress import advance, each, step
+from ..utils.random import drawn_seed
 
-__all__ = ["relative_cuts", "similarities"]
+__all__ = ["similarities", "similarities_and_cuts"]
 
 # Eigenvectors for each cluster, and parts for each that are merged.
 _EIGENVECTOR_RATIO, _PART_RATIO = 1.5, 2
 _N_NEIGHBORS = 10
 # Less is rounding, as of clusters on a line.
 _LEAST_CUT = 1e-6
+# Jaccard indices for each number, with clusters of about one size and with any.
+Similarities = dict[int, list[np.ndarray]]
 
 
-def relative_cuts(Z, numbers: Sequence[int], random_state) -> np.ndarray:
-    """How much clusters cut the graph, as part of what a cloud of one cluster has to.
+class _Partitions(NamedTuple):
+    """Two partitions of a graph, of about one size and of any, into each number.
 
-    Parameters
-    ----------
-    Z : ndarray of shape (n_samples, n_features)
-        Finite.
-    numbers : sequence of int
-        Numbers of clusters.
-    random_state : RandomState
-
-    Returns
-    -------
-    ndarray of shape (n_numbers,)
-        Mean conductance of the clusters of Z, divided by that of as many clusters of as
-        many Gaussian samples with the same covariance. About one where there are no
-        clusters, however elongated the cloud is: cutting it across is easy, and is done
-        alike in any samples, but no easier than in a Gaussian one.
-
-    References
-    ----------
-    Tibshirani, Walther and Hastie, "Estimating the number of clusters in a data set via
-    the gap statistic" (2001), for a reference without clusters.
+    ``rows`` (n,) are those of its nodes; ``labels`` has, by number, two of (n,);
+    ``cuts`` the lower mean conductance of the two, (n_numbers,).
     """
-    centered = (Z - Z.mean(axis=0)).astype(np.float32)
-    draws = random_state.standard_normal((len(Z), len(Z))).astype(np.float32)
-    cloud = (draws @ centered) / np.sqrt(np.float32(len(Z)))
-    cuts, names = np.empty((2, len(numbers))), ("samples", "a cloud")
-    for i, samples in enumerate((Z, cloud)):
-        graph = neighbor_graph(samples, max(numbers), _N_NEIGHBORS).graph
-        eigenpairs = _eigenpairs(graph, max(numbers), random_state)
-        for j, number in enumerate(each(f"cuts of {names[i]}", numbers)):
-            ways = _two_ways(graph, eigenpairs, number, random_state)
-            cuts[i, j] = min(mean_conductance(graph, labels) for labels in ways)
-    return cuts[0] / np.maximum(cuts[1], _LEAST_CUT)
+
+    rows: np.ndarray
+    labels: dict[int, list[np.ndarray]]
+    cuts: np.ndarray
 
 
-def similarities(
-    Z,
-    numbers: Sequence[int],
-    n_repeats: int,
-    random_state,
-    partitions: dict[int, list[np.ndarray]] | None = None,
-) -> dict[int, list[np.ndarray]]:
-    """Compare clusters of samples with those of random halves of them.
+def similarities_and_cuts(
+    Z, numbers: Sequence[int], n_repeats: int, random_state, n_jobs: int | None = None
+) -> tuple[Similarities, np.ndarray]:
+    """Compare clusters of samples with those of random halves, and of a cloud.
 
     Parameters
     ----------
@@ -81,44 +58,115 @@ def similarities(
     n_repeats : int
         Number of halves.
     random_state : RandomState
-    partitions : dict of int to two ndarrays of shape (n_samples,), default=None
-        Labels of the samples for each number, in place of those that are found: for
-        the comparison with clusters of about one size, and with those of any size.
+    n_jobs : int, default=None
+        Number of graphs that are partitioned at once, as joblib means it.
 
     Returns
     -------
-    dict of int to two ndarrays of shape (n_repeats, number)
-        Jaccard similarity of each cluster and its counterpart, for each number, with
-        clusters of about one size and of any.
+    similarities : dict of int to two ndarrays of shape (n_repeats, number)
+        See `similarities`.
+    relative_cuts : ndarray of shape (n_numbers,)
+        Mean conductance of the clusters of Z, divided by that of as many clusters of as
+        many Gaussian samples with the same covariance. About one where there are no
+        clusters, however elongated the cloud is: cutting it across is easy, and is done
+        alike in any samples, but no easier than in a Gaussian one.
+
+    References
+    ----------
+    Tibshirani, Walther and Hastie, "Estimating the number of clusters in a data set via
+    the gap statistic" (2001), for a reference without clusters.
     """
-    largest = max(numbers)
-    rows, _, graph = neighbor_graph(Z, largest, _N_NEIGHBORS)
-    n_rows = len(rows)
-    if partitions is None:
-        with step("all samples"):
-            eigenpairs = _eigenpairs(graph, largest, random_state)
-            partitions = {
-                n: list(_two_ways(graph, eigenpairs, n, random_state)) for n in numbers
-            }
-    else:
-        partitions = {n: [one[rows] for one in ways] for n, ways in partitions.items()}
-    found: dict[int, list[list]] = {n: [[], []] for n in numbers}
-    for _ in each("half", range(n_repeats)):
-        half = np.sort(random_state.permutation(n_rows)[: n_rows // 2])
-        within, _, graph = neighbor_graph(Z[rows[half]], largest, _N_NEIGHBORS)
-        half = half[within]
-        eigenpairs = _eigenpairs(graph, largest, random_state)
-        for n in numbers:
-            ways = _two_ways(graph, eigenpairs, n, random_state)
-            for way, labels in enumerate(ways):
-                whole = partitions[n][way][half]
-                found[n][way].append(_jaccard_indices(whole, labels, n))
-    return {n: [np.array(one) for one in ways] for n, ways in found.items()}
+    rows, _, graph = neighbor_graph(Z, max(numbers), _N_NEIGHBORS)
+    halves = _halves(len(rows), n_repeats, random_state)
+    # The longest first, so that none of them is left to the end.
+    tasks = [
+        (_of_cloud_like, Z),
+        (_of_graph, graph, np.arange(len(rows))),
+        *((_of_half, Z, rows, half) for half in halves),
+    ]
+    cloud, whole, *of_halves = _partitioned(tasks, numbers, random_state, n_jobs)
+    cuts = whole.cuts / np.maximum(cloud.cuts, _LEAST_CUT)
+    return _compared(whole.labels, of_halves), cuts
 
 
-def _eigenpairs(graph, largest: int, random_state):
-    n_vectors = min(_PART_RATIO * largest, graph.shape[0] - 1)
-    return leading_eigenvectors(graph, n_vectors, 0.01, random_state)
+def similarities(Z, labels: Sequence[np.ndarray], n_repeats: int, random_state) -> list:
+    """Compare given clusters of samples with those of random halves of them.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_features)
+        Finite.
+    labels : two ndarrays of shape (n_samples,)
+        From 0, of as many clusters each: for the comparison with clusters of about one
+        size, and with those of any size.
+    n_repeats : int
+        Number of halves.
+    random_state : RandomState
+
+    Returns
+    -------
+    list of two ndarrays of shape (n_repeats, n_clusters)
+        Jaccard similarity of each cluster and its counterpart in the halves.
+    """
+    n = int(max(one.max() for one in labels)) + 1
+    rows, _, _ = neighbor_graph(Z, n, _N_NEIGHBORS)
+    halves = _halves(len(rows), n_repeats, random_state)
+    tasks = [(_of_half, Z, rows, half) for half in halves]
+    found = _partitioned(tasks, [n], random_state)
+    return _compared({n: [one[rows] for one in labels]}, found)[n]
+
+
+def _halves(n_rows: int, n_repeats: int, random_state) -> list[np.ndarray]:
+    return [
+        np.sort(random_state.permutation(n_rows)[: n_rows // 2])
+        for _ in range(n_repeats)
+    ]
+
+
+def _partitioned(
+    tasks: Sequence[tuple], numbers, random_state, n_jobs: int | None = 1
+) -> list[_Partitions]:
+    """What functions with their first arguments give, with seeds of their own."""
+    # Before any of them begins, so that none depends on what others draw.
+    seeds = [drawn_seed(random_state) for _ in tasks]
+    arguments = [
+        (*task, numbers, seed) for task, seed in zip(tasks, seeds, strict=True)
+    ]
+    n_jobs = n_at_once(n_jobs, len(tasks))
+    found = {}
+    with step("graphs", total=len(tasks)):
+        for place, one in side_by_side(operator.call, arguments, n_jobs):
+            found[place] = one
+            advance(1)
+    return [found[place] for place in range(len(tasks))]
+
+
+def _of_cloud_like(Z, numbers, seed: int) -> _Partitions:
+    """Partitions of Gaussian samples with the covariance of Z."""
+    random_state = np.random.RandomState(seed)
+    centered = (Z - Z.mean(axis=0)).astype(np.float32)
+    draws = random_state.standard_normal((len(Z), len(Z))).astype(np.float32)
+    cloud = (draws @ centered) / np.sqrt(np.float32(len(Z)))
+    rows, _, graph = neighbor_graph(cloud, max(numbers), _N_NEIGHBORS)
+    return _of_graph(graph, rows, numbers, drawn_seed(random_state))
+
+
+def _of_half(Z, rows, half, numbers, seed: int) -> _Partitions:
+    """Partitions of the samples in some of the rows."""
+    within, _, graph = neighbor_graph(Z[rows[half]], max(numbers), _N_NEIGHBORS)
+    return _of_graph(graph, half[within], numbers, seed)
+
+
+def _of_graph(graph, rows, numbers, seed: int) -> _Partitions:
+    random_state = np.random.RandomState(seed)
+    n_vectors = min(_PART_RATIO * max(numbers), graph.shape[0] - 1)
+    eigenpairs = leading_eigenvectors(graph, n_vectors, 0.01, random_state)
+    labels = {
+        n: list(_two_ways(graph, eigenpairs, n, random_state))
+        for n in each("number of clusters", numbers)
+    }
+    cuts = [min(mean_conductance(graph, way) for way in labels[n]) for n in numbers]
+    return _Partitions(rows, labels, np.array(cuts))
 
 
 def _two_ways(graph, eigenpairs, n_clusters: int, random_state) -> Iterator[np.ndarray]:
@@ -141,6 +189,23 @@ def _two_ways(graph, eigenpairs, n_clusters: int, random_state) -> Iterator[np.n
         merged_clusters(graph, clusters(n_parts, n_parts), n_clusters),
         key=lambda labels: mean_conductance(graph, labels),
     )
+
+
+def _compared(
+    labels: dict[int, list[np.ndarray]], halves: Sequence[_Partitions]
+) -> Similarities:
+    return {
+        n: [
+            np.array(
+                [
+                    _jaccard_indices(whole[half.rows], half.labels[n][way], n)
+                    for half in halves
+                ]
+            )
+            for way, whole in enumerate(ways)
+        ]
+        for n, ways in labels.items()
+    }
 
 
 def _jaccard_indices(labels, others, n_clusters: int) -> np.ndarray:

@@ -208,7 +208,7 @@ class ReadyMadeClusterer(FittedAnswers, ClusterMixin, VersionedEstimator):
         return self._prepared(X, mask, _seed(self.random_state))[0].Z
 
     def _chosen_number(self, Z: np.ndarray, seed: int) -> NumberOfClusters:
-        choice = choose_n_clusters(None, Z, random_state=seed)
+        choice = choose_n_clusters(None, Z, random_state=seed, n_jobs=self.n_jobs)
         if choice.n_clusters == 1:
             warn_user(f"n_clusters_=1. {choice.reason}", UserWarning)
         return choice

@@ -35,8 +35,8 @@ class EmbeddingClustering(ReadyMadeClusterer):
     random_state : int, RandomState instance or None, default=None
         Seeds every step. The same seed gives the same result.
     n_jobs : int, default=None
-        Number of runs of ``n_init``, or parts of new samples, that go on at once; see
-        `MixMateClustering`.
+        Number of runs of ``n_init``, graphs of ``n_clusters="auto"``, or parts of new
+        samples that go on at once; see `MixMateClustering`.
     checkpoint_dir : str or path-like, default=None
         Folder in which `fit` writes down how far the mixture is; see
         `MixMateClustering`. What comes before it, as features, is computed again.
