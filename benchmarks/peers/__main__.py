@@ -1,13 +1,15 @@
 """The field side by side: ``python -m benchmarks.peers usps --seeds 1 --threads 1``.
 
 Clusters all images of a data set with each method in a process of its own, so that
-memory is the method's alone, and stores accuracy, NMI, ARI, seconds, peak memory and
-the number of parameters as ``benchmarks/results/peers/DATASET.json``. A method that is
-not installed, fails, or takes longer than ``--limit`` seconds has the reason in place
-of its scores. Labels are used for scoring alone, but that every method is told the true
-number of clusters; HDBSCAN finds its own.
+memory is the method's alone, and stores accuracy, NMI, ARI, seconds, peak memory, the
+number of parameters and the versions of the peers that it loaded as
+``benchmarks/results/peers/DATASET.json``. With one thread, seconds are those in which
+the process ran. A method that is not installed, fails, or takes longer than ``--limit``
+seconds has the reason in place of its scores. Labels are used for scoring alone, but
+that every method is told the true number of clusters; HDBSCAN finds its own, and EVoC
+about the number.
 
-The peers are not requirements of the package: ``pip install umap-learn clustpy``.
+The peers are not requirements of the package: ``pip install umap-learn evoc clustpy``.
 """
 
 import argparse
@@ -15,7 +17,7 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from skmixmate.metrics import clustering_scores
 
 from ..common import (
     DATASETS,
+    clock,
     load,
     machine,
     make_parser,
@@ -35,22 +38,39 @@ from ..common import (
 )
 from .methods import METHODS
 
+# Modules of the peers and the packages that they come in. Results of methods that were
+# run at different times stand side by side, so that each trial has its own versions.
+PEERS = {
+    "sklearn": "scikit-learn",
+    "umap": "umap-learn",
+    "evoc": "evoc",
+    "clustpy": "clustpy",
+}
+
+
+def versions() -> dict[str, str]:
+    """Versions of the peers that this process has loaded."""
+    return {
+        name: version(name) for module, name in PEERS.items() if module in sys.modules
+    }
+
 
 def run_one(dataset: str, method: str, seed: int) -> dict:
     """Cluster a data set once, in this process."""
     X, y = load(dataset)
     X = X.astype(np.float32)
     memory_before = peak_memory_mib()
-    started = time.perf_counter()
+    started = clock()
     labels, n_parameters = METHODS[method](X, len(np.unique(y)), seed)
     return {
         "seed": seed,
         "scores": clustering_scores(y, np.asarray(labels)),
-        "seconds": round(time.perf_counter() - started, 1),
+        "seconds": round(clock() - started, 1),
         "peak_memory_mib": round(peak_memory_mib()),
         "memory_before_mib": round(memory_before),
         "n_parameters": n_parameters,
         "n_clusters_found": len(np.unique(labels)),
+        "versions": versions(),
     }
 
 
@@ -113,13 +133,17 @@ def main():
 
     name = f"peers/{dataset}"
     keeps = arguments.method or arguments.go_on
-    stored = (keeps and read(name)) or {"methods": {}}
-    methods = stored["methods"]
+    methods: dict = {}
     first = arguments.first_seed
     for method in arguments.method or METHODS:
+        if arguments.go_on:
+            methods = (read(name) or {"methods": {}})["methods"]
         trials = methods.get(method, {}).get("trials", []) if arguments.go_on else []
         for seed in range(first + len(trials), first + arguments.seeds):
             trials.append(run_apart(dataset, method, seed, threads, arguments.limit))
+        if keeps:
+            # Others may have been run beside this one.
+            methods = (read(name) or {"methods": {}})["methods"]
         methods[method] = summary(trials)
         shown = methods[method].get("reason") or (
             methods[method]["scores"]["mean"],

@@ -192,6 +192,7 @@ def _declared_operators() -> torch.library.Library:
     library = torch.library.Library("torchvision", "DEF")
     for operator in (
         "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+        "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
         "roi_align(Tensor input, Tensor rois, float spatial_scale, "
         "SymInt pooled_height, SymInt pooled_width, int sampling_ratio, "
         "bool aligned) -> Tensor",
