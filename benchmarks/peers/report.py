@@ -53,16 +53,14 @@ def with_images(dataset: str) -> dict:
 
 
 def draw(results: dict) -> None:
-    """Accuracy against seconds, a panel a data set."""
+    """Accuracy against seconds, a panel a data set, two side by side."""
+    n_rows = -(-len(results) // 2)
     figure, axes = make_axes(
-        1,
-        len(results),
-        (5.2 * len(results), 5.6),
-        squeeze=False,
-        sharex=True,
-        sharey=True,
+        n_rows, 2, (12.0, 5.6 * n_rows), squeeze=False, sharex=True, sharey=True
     )
-    for ax, (dataset, methods) in zip(axes[0], results.items(), strict=True):
+    for ax in axes.flat[len(results) :]:
+        ax.remove()
+    for ax, (dataset, methods) in zip(axes.flat, results.items(), strict=False):
         measured = [(n, r) for n, r in methods.items() if "reason" not in r]
         measured.sort(key=lambda pair: pair[1]["scores"]["mean"]["acc"])
         lower = -1.0
@@ -82,9 +80,8 @@ def draw(results: dict) -> None:
                 ha="right" if is_ours else "left",
                 fontsize="small",
             )
-        ax.set(title=dataset, xlabel="seconds")
+        ax.set(title=dataset, xlabel="seconds", ylabel="ACC")
         ax.margins(x=0.45, y=0.1)
-    axes[0, 0].set_ylabel("ACC")
     figure.tight_layout()
     save_picture("peers", figure)
 
