@@ -4,9 +4,10 @@ Rows, each the median of repeats on the device to its end: a training step by th
 trainer and by its graph alone, fused, plain and by the textbook; Adam's share of it;
 the paper's 50 epochs; energies of a million generated images beside the one product
 with all atoms; an epoch with missing pixels and a complete one, their ratio, and
-whether they are recorded; pixels to labels, and each step on the way; scattering. On
-MNIST if the folder SKMIXMATE_DATA has it, else on generated images of its size. Errors
-are those against the textbook in double precision. A row that fails leaves the others.
+whether they are recorded; pixels to labels, and each step on the way; scattering; and
+k-means by flash-kmeans, cuML and scikit-learn, as far as they are installed. On MNIST
+if the folder SKMIXMATE_DATA has it, else on generated images of its size. Errors are
+those against the textbook in double precision. A row that fails leaves the others.
 Stores ``benchmarks/results/gpu/DEVICE.json``; ``--only ROW ...`` measures some rows
 again and leaves the others there.
 
@@ -26,7 +27,7 @@ import traceback
 import torch
 
 from ..common import machine, make_parser, parse, read, store
-from . import check, rows, steps
+from . import check, peers, rows, steps
 
 
 def table(n_images: int, device: str, repeats: int, is_small: bool) -> dict:
@@ -53,6 +54,7 @@ def table(n_images: int, device: str, repeats: int, is_small: bool) -> dict:
         "masked": lambda: steps.masked_row(on_device, repeats),
         "paper": lambda: rows.paper_row(images, classes, device, 2 if is_small else 50),
         "clusterer": lambda: rows.clusterer_row(images, classes, device),
+        "k_means": lambda: peers.k_means_row(images, classes, device),
     }
 
 
