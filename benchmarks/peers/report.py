@@ -81,7 +81,7 @@ def draw(results: dict) -> None:
                 fontsize="small",
             )
         ax.set(title=dataset, xlabel="seconds", ylabel="ACC")
-        ax.margins(x=0.45, y=0.1)
+        ax.margins(x=0.25, y=0.1)
     figure.tight_layout()
     save_picture("peers", figure)
 
