@@ -53,13 +53,15 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         epochs on the samples of the start leave clusters that cut the neighbour graph
         less by a tenth. So it is with noise about a centre, which has no directions to
         learn. Of a stream, each start decides.
-    adapt_n_atoms : bool or float, default=True
+    adapt_n_atoms : bool, float or "auto", default=True
         Whether the number of atoms of a cluster grows with the root of its size, from
         the start, and after each epoch of `fit` in which a cluster has outgrown its
         dictionary; see `skmixmate.functional.dictionary_sizes`. A number, at most 1, is
         another exponent than 0.5: with a smaller one, fewer small clusters are lost to
-        large dictionaries in training, and more large clusters cut in two. Then runs
-        and starts are ranked by ``criterion_``, which is fair to clusters of unequal
+        large dictionaries in training, and more large clusters cut in two. "auto" is a
+        third if, of a start with a neighbour graph, few epochs on its samples leave
+        clusters that cut the graph less by a tenth than with a half. Then runs and
+        starts are ranked by ``criterion_``, which is fair to clusters of unequal
         size. With False, as in the papers, all dictionaries have ``n_atoms`` and the
         lowest energy ranks: right where clusters are known to be of about one size. A
         warm start keeps the sizes that there are.
@@ -289,7 +291,7 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
         n_clusters: int = 8,
         *,
         n_atoms: int | Literal["auto"] = "auto",
-        adapt_n_atoms: bool | float = True,
+        adapt_n_atoms: bool | float | Literal["auto"] = True,
         alpha: float = 0.75,
         penalty: str | Penalty = "l1",
         fit_intercept: bool = True,

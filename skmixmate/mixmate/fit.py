@@ -35,6 +35,7 @@ from ..utils.progress import each, step
 from ..utils.random import drawn_seed, private_random_state
 from ..utils.validation import Input
 from .network import (
+    ROOT,
     Criterion,
     FittedMixture,
     LastPass,
@@ -61,6 +62,9 @@ _N_TRIAL_EPOCHS = 4
 # By what share less of the neighbour graph one of two models has to cut; else their
 # criterion tells.
 _CLEARLY = 0.1
+# By how much the largest dictionary has to be larger than the smallest for another
+# exponent to matter, and that exponent.
+_UNLIKE, _SMALLER_ROOT = 1.5, 1 / 3
 
 
 class MixtureFit(NetworkFit):
@@ -76,7 +80,15 @@ class MixtureFit(NetworkFit):
     _are_of_one_size: bool | None = None
     # How far the partitions agree that the first start came from; None if unknown.
     _agreement: float | None = None
-    decided = ("_n_given_atoms", "_n_chosen_atoms", "_are_of_one_size", "_agreement")
+    # What the first start chose, where the parameter leaves it open.
+    _exponent: float | None = None
+    decided = (
+        "_n_given_atoms",
+        "_n_chosen_atoms",
+        "_are_of_one_size",
+        "_agreement",
+        "_exponent",
+    )
 
     def __init__(
         self,
@@ -94,6 +106,7 @@ class MixtureFit(NetworkFit):
         if earlier is not None:
             self._are_of_one_size = earlier._are_of_one_size
             self._agreement = earlier.start_agreement_
+            self._exponent = earlier._exponent
 
     def begin_run(self, i: int, random_state: np.random.RandomState) -> None:
         """See `FitInRuns.begin_run`."""
@@ -110,6 +123,7 @@ class MixtureFit(NetworkFit):
         may_be_of_one_size = self.adapts_n_atoms and callable(self.parameters.init)
         return self.which_run == 0 and (
             self._chooses_n_atoms
+            or self._chooses_exponent
             or (may_be_of_one_size and self._are_of_one_size is None)
         )
 
@@ -126,7 +140,17 @@ class MixtureFit(NetworkFit):
     @property
     def adapts_n_atoms(self) -> bool:
         """Whether dictionaries are the larger, the more samples a cluster has."""
-        return self.parameters.adapt_n_atoms > 0.0 and not self._are_of_one_size
+        return self.parameters.adapt_n_atoms != 0.0 and not self._are_of_one_size
+
+    @property
+    def _chooses_exponent(self) -> bool:
+        """Whether this start is to choose how fast dictionaries grow."""
+        return (
+            self.which_run == 0
+            and self.parameters.adapt_n_atoms is None
+            and self.adapts_n_atoms
+            and self._exponent is None
+        )
 
     def take_labelings(self, found: Labelings) -> None:
         """See `NetworkFit.take_labelings`."""
@@ -208,7 +232,7 @@ class MixtureFit(NetworkFit):
         return dictionary_sizes(
             counts,
             n_atoms,
-            exponent=self.parameters.adapt_n_atoms,
+            exponent=self._exponent or self.parameters.adapt_n_atoms or ROOT,
             multiple=self.parameters.penalty.group_size,
             largest=_LARGEST_RATIO * n_atoms,
         )
@@ -262,8 +286,11 @@ class MixtureFit(NetworkFit):
 
         Clusters that are noise about a centre, as blobs of many features are, have no
         directions to learn. Dictionaries of many atoms explain the noise of all of
-        them, and forget in a few epochs what the start knew.
+        them, and forget in a few epochs what the start knew. Where the exponent of
+        their sizes is free, it is chosen instead.
         """
+        if self._chooses_exponent:
+            return self._chooser_of_exponent(X)
         if not self._chooses_n_atoms:
             return None
         few, many = self.parameters.penalty.group_size, self.n_atoms
@@ -280,6 +307,36 @@ class MixtureFit(NetworkFit):
             is_better = few_cut < _FEW_ATOMS_GAIN * many_cut
             self._n_chosen_atoms = few if is_better else many
             return self._n_chosen_atoms
+
+        return choose
+
+    def _chooser_of_exponent(
+        self, X: np.ndarray
+    ) -> Callable[[Callable, Callable], int]:
+        """What sets the exponent of the sizes of dictionaries, the smaller if it pays.
+
+        Large dictionaries explain the samples of small clusters better than small ones
+        do, and take them in training: the less so, the less sizes differ.
+        """
+        train = self._trial(X)
+
+        def choose(
+            points: Callable[[int], np.ndarray],
+            conductance: Callable[[np.ndarray], float],
+        ) -> int:
+            n_atoms = self.n_atoms
+            self._exponent = ROOT
+            sizes = np.isfinite(points(n_atoms)).all(axis=2).sum(axis=1)
+            if sizes.max() < _UNLIKE * sizes.min():
+                return n_atoms
+            cuts = {}
+            for exponent in each("sizes of dictionaries", (_SMALLER_ROOT, ROOT)):
+                self._exponent = exponent
+                labels = train(points(n_atoms), _N_TRIAL_EPOCHS)[1]
+                cuts[exponent] = conductance(labels)
+            if cuts[_SMALLER_ROOT] < (1 - _CLEARLY) * cuts[ROOT]:
+                self._exponent = _SMALLER_ROOT
+            return n_atoms
 
         return choose
 
@@ -361,6 +418,7 @@ class MixtureFit(NetworkFit):
             converged_=bool(converged),
             start_agreement_=self._agreement,
             _are_of_one_size=self._are_of_one_size,
+            _exponent=self._exponent,
         )
 
     def last_pass(self, module: DictionaryMixture, samples: Samples) -> LastPass:

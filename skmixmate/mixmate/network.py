@@ -24,6 +24,7 @@ from ..utils.parameter_checks import check_bool, check_choice
 from ..utils.validation import Input
 
 __all__ = [
+    "ROOT",
     "Criterion",
     "FittedMixture",
     "LastPass",
@@ -37,20 +38,25 @@ __all__ = [
 
 
 # Of the size of a cluster, what its number of atoms grows with.
-_ROOT = 0.5
+ROOT = 0.5
 
 
 def _missing(value, name: str) -> str:
     return check_choice(value, name, ("impute", "mask"))
 
 
-def _exponent(value, name: str) -> float:
-    """That by which dictionaries grow with their clusters, zero if they do not."""
+def _exponent(value, name: str) -> float | None:
+    """That by which dictionaries grow with their clusters, zero if they do not.
+
+    None if the start is to choose.
+    """
+    if isinstance(value, str) and value == "auto":
+        return None
     if isinstance(value, bool | np.bool_):
-        return _ROOT if value else 0.0
+        return ROOT if value else 0.0
     if not isinstance(value, Real) or not 0.0 < float(value) <= 1.0:
         raise ValueError(
-            f"{name} must be True, False or a number above 0 and up to 1, got "
+            f"{name} must be 'auto', True, False or a number above 0 and up to 1, got "
             f"{value!r}."
         )
     return float(value)
@@ -62,7 +68,7 @@ class MixtureParameters(NetworkParameters):
 
     n_clusters: Annotated[int, at_least_one]
     n_atoms: Annotated[int | None, integer_or_auto]
-    adapt_n_atoms: Annotated[float, _exponent]
+    adapt_n_atoms: Annotated[float | None, _exponent]
     fit_intercept: Annotated[bool, check_bool]
     fit_weights: Annotated[bool, check_bool]
     missing: Annotated[str, _missing]
@@ -155,6 +161,8 @@ class FittedMixture(FittedAttributes):
     start_agreement_: float | None
     # Whether the start asked for dictionaries of one size; None if it said nothing.
     _are_of_one_size: bool | None = None
+    # What sizes of dictionaries grow with, if the start chose it.
+    _exponent: float | None = None
 
     @classmethod
     def from_trainer(

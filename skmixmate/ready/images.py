@@ -29,8 +29,7 @@ __all__ = ["ImageClustering", "make_image_features"]
 # gradients of another size, than the defaults are for. With too few steps, the losses
 # of small data do not tell starts apart.
 _PARAMETERS: dict[str, Any] = {
-    # Among large dictionaries, samples of small clusters change to these in training.
-    "adapt_n_atoms": 1 / 3,
+    "adapt_n_atoms": "auto",
     "alpha": 0.1,
     "learning_rate": 8e-3,
     "learning_rate_schedule": "linear",

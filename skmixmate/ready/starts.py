@@ -90,6 +90,7 @@ def any_sizes(X, n_clusters, random_state, device: torch.device = CPU) -> Labeli
     found = Labelings([Labeling(subspaces.fit(X).labels_)])
     for one in neighbors:
         found.add(*one)
+    found.conductance = neighbors.conductance
     if blends:
         # The draws that there are; where clusters lie apart, some of them are wrong.
         partitions = [one.labels for one in found]

@@ -38,7 +38,7 @@ WRONG = {
     "max_iter": COUNT[1:],  # Zero keeps the start.
     "tol": NONNEGATIVE,
     "n_iter_no_change": COUNT,
-    "adapt_n_atoms": [None, 2, 0.0, -0.5, "yes", NAN],
+    "adapt_n_atoms": [None, 2, 0.0, -0.5, "yes", NAN, ["auto"]],
     "warm_start": FLAG,
     "random_state": [-1, 2**32, 1.5, "a", NAN, [1]],
     "n_jobs": [0, 1.5, "all", True, NAN],
