@@ -114,6 +114,36 @@ def test_sizes_go_with_another_exponent(unequal):
     assert root.dictionary_sizes_.max() > model.dictionary_sizes_.max()
 
 
+@pytest.mark.parametrize(
+    ("sizes", "cuts", "exponent"),
+    [
+        ((480, 80, 40), (0.20, 0.30), 1 / 3),
+        ((480, 80, 40), (0.28, 0.30), 0.5),
+        # No dictionary is much larger than another: nothing is tried.
+        ((200, 200, 200), (), 0.5),
+    ],
+)
+def test_the_start_chooses_how_fast_dictionaries_grow(sizes, cuts, exponent):
+    X, y = unequal_blobs(sizes)
+    kinds = {row.tobytes(): kind for row, kind in zip(X, y, strict=True)}
+    found_cuts = list(cuts)
+
+    def init(X, n_clusters, random_state):
+        found = Labelings([Labeling(np.array([kinds[row.tobytes()] for row in X]))])
+        found.conductance = lambda labels: found_cuts.pop(0)
+        return found
+
+    model = small_model(n_atoms=20, init=init, init_size=600, max_iter=2)
+    auto = clone(model).set_params(adapt_n_atoms="auto").fit(X)
+    assert found_cuts == []
+    powers = np.array(sizes) ** exponent
+    assert_allclose(
+        np.sort(auto.dictionary_sizes_)[::-1], 60 * powers / powers.sum(), atol=1.0
+    )
+    # Later starts of the fit, and a stream, go on with what was chosen.
+    assert auto.set_params(warm_start=True).fit(X).dictionary_sizes_.max() > 20 - 1
+
+
 def test_the_criterion_by_its_formula(unequal):
     model, X, _ = unequal
     energies = np.sort(model.transform(X) + np.log(model.weights_), axis=1)
