@@ -64,7 +64,7 @@ _N_TRIAL_EPOCHS = 4
 _CLEARLY = 0.1
 # By how much the largest dictionary has to be larger than the smallest for another
 # exponent to matter, and that exponent.
-_UNLIKE, _SMALLER_ROOT = 1.5, 1 / 3
+_UNLIKE, _SMALLER_ROOT = 2.0, 1 / 3
 
 
 class MixtureFit(NetworkFit):

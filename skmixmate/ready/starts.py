@@ -90,7 +90,9 @@ def any_sizes(X, n_clusters, random_state, device: torch.device = CPU) -> Labeli
     found = Labelings([Labeling(subspaces.fit(X).labels_)])
     for one in neighbors:
         found.add(*one)
-    found.conductance = neighbors.conductance
+    if len(found) > 1:
+        # Where all agree, clusters are too far apart to be lost in training.
+        found.conductance = neighbors.conductance
     if blends:
         # The draws that there are; where clusters lie apart, some of them are wrong.
         partitions = [one.labels for one in found]
