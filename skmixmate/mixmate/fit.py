@@ -117,8 +117,8 @@ class MixtureFit(NetworkFit):
     def first_start_decides(self) -> bool:
         """See `FitInRuns.first_start_decides`.
 
-        Of the number of atoms, and whether it is the same in all dictionaries. It
-        stands for all runs: they are compared.
+        Of the number of atoms, whether it is the same in all dictionaries, and how it
+        grows with their clusters. It stands for all runs: they are compared.
         """
         may_be_of_one_size = self.adapts_n_atoms and callable(self.parameters.init)
         return self.which_run == 0 and (
