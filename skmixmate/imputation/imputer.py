@@ -60,6 +60,9 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, VersionedEsti
         Fit to complete samples too, so that `transform` can fill in others later.
     subsample : int, default=6000
         Largest number of samples, drawn at random, that it is fitted to.
+    n_references : int, default=20000
+        Largest number of samples that neighbours are found among: those it is fitted
+        to and, beyond these, others that it completes.
     random_state : int, RandomState instance or None, default=None
         Seeds the draw, the entries that are hidden to learn from, and k-means.
     device : str or torch.device, default="auto"
@@ -114,6 +117,7 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, VersionedEsti
         n_neighbors: int = 20,
         always: bool = False,
         subsample: int = 6000,
+        n_references: int = 20000,
         random_state: RandomState = None,
         device: str | torch.device = "auto",
     ) -> None:
@@ -122,6 +126,7 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, VersionedEsti
         self.n_neighbors = n_neighbors
         self.always = always
         self.subsample = subsample
+        self.n_references = n_references
         self.random_state = random_state
         self.device = device
 
@@ -149,7 +154,13 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, VersionedEsti
         return self._fit(validate_samples(self, with_nan(X), reset=True))
 
     def _check_parameters(self) -> None:
-        for name in ("n_clusters", "n_components", "n_neighbors", "subsample"):
+        for name in (
+            "n_clusters",
+            "n_components",
+            "n_neighbors",
+            "subsample",
+            "n_references",
+        ):
             check_integer(getattr(self, name), name, min_val=1)
         check_bool(self.always, "always")
         resolve_device(self.device)
@@ -163,20 +174,28 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, VersionedEsti
         self.model_ = None
         if missing is None and not self.always:
             return self
-        rows = _subsample(data, missing, self.subsample, random_state)
+        rows, others = _subsample(
+            data, missing, self.subsample, self.n_references, random_state
+        )
         device = resolve_device(self.device)
-        X = data.X[rows]
-        observed = torch.ones_like(X, dtype=torch.bool)
-        if missing is not None:
-            observed = ~missing[rows]
+
+        def part(rows: Tensor) -> tuple[Tensor, Tensor]:
+            X = data.X[rows]
+            observed = torch.ones_like(X, dtype=torch.bool)
+            if missing is not None:
+                observed = ~missing[rows]
+            return X.to(device), observed.to(device)
+
         model = fit_local_gaussians(
-            X.to(device),
-            observed.to(device),
+            *part(rows),
             n_clusters=self.n_clusters,
             n_components=self.n_components,
             n_neighbors=self.n_neighbors,
             random_state=random_state,
         )
+        if len(others):
+            for batch in in_batches("more neighbours", len(others), _BATCH_SIZE):
+                model = model.with_more_references(*part(others[batch]))
         self.model_ = {
             name: value.cpu().numpy() if isinstance(value, Tensor) else value
             for name, value in vars(model).items()
@@ -336,10 +355,13 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, VersionedEsti
         return tags
 
 
-def _subsample(data: Input, missing: Tensor | None, size: int, random_state) -> Tensor:
-    """Indices of at most ``size`` samples, and few more if a feature needs them.
+def _subsample(
+    data: Input, missing: Tensor | None, size: int, total: int, random_state
+) -> tuple[Tensor, Tensor]:
+    """Indices of at most ``size`` samples, and of others up to ``total`` of both.
 
-    None of which nothing is observed, or that are far beyond all others.
+    Of the former few more if a feature needs them; none of which nothing is observed,
+    or that are far beyond all others.
     """
     wanted = torch.ones(len(data.X), dtype=torch.bool)
     ordinary = Samples(data.X, data.mask).ordinary_rows()
@@ -348,7 +370,8 @@ def _subsample(data: Input, missing: Tensor | None, size: int, random_state) -> 
     if data.empty_rows is not None:
         wanted &= ~data.empty_rows.cpu()
     order = torch.from_numpy(random_state.permutation(len(data.X)))
-    chosen = order[wanted[order]][:size]
+    order = order[wanted[order]]
+    chosen, others = order[:size], order[size:total]
     if missing is not None:
         missing = missing.cpu()
         unseen = missing[chosen].all(dim=0)
@@ -356,4 +379,5 @@ def _subsample(data: Input, missing: Tensor | None, size: int, random_state) -> 
         seen = ~missing[:, unseen] & wanted[:, None]
         witnesses = seen.int().argmax(dim=0)[seen.any(dim=0)]
         chosen = torch.cat([chosen, witnesses])
-    return chosen.unique().to(data.X.device)
+        others = others[~torch.isin(others, witnesses)]
+    return tuple(rows.unique().to(data.X.device) for rows in (chosen, others))

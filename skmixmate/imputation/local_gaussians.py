@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -36,7 +37,7 @@ class LocalGaussians:
     whose kernel is a full Gaussian: conditional means are linear, so that of all
     neighbours only their weighted mean matters. Numbers are deviations from the mean,
     in units, of the V of M features that vary; all but the noise is within the span of
-    one basis. Methods but for `complete` take and give such deviations.
+    one basis. Methods take and give such deviations, but for those of samples X.
 
     Parameters
     ----------
@@ -129,6 +130,20 @@ class LocalGaussians:
         std = (spread * self.unit).repeat(len(X), 1)
         std[:, self.varies] = (varying * self.unit).to(X.dtype)
         return filled, std.masked_fill_(observed, 0.0)
+
+    def with_more_references(self, X: Tensor, observed: Tensor) -> Self:
+        """The same with more samples, completed by it, to find neighbours among.
+
+        The more there are, the nearer they are. All else is learned well enough from
+        fewer samples.
+        """
+        filled = X.to(torch.float64, copy=True)
+        incomplete = ~observed.all(1)
+        if incomplete.any():
+            rows = filled[incomplete], observed[incomplete]
+            filled[incomplete] = self.complete(*rows)[0]
+        D, _ = self.deviations(filled, torch.ones_like(observed))
+        return replace(self, references=torch.cat([self.references, D @ self.basis]))
 
     def deviations(self, X: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         """What is observed of samples, else zero, and where that is, as numbers."""

@@ -203,9 +203,51 @@ def test_a_feature_that_few_observe_is_in_the_subsample(digits):
     X = X.copy()
     X[:, 30:32] = np.nan
     X[490, 30] = X[491, 31] = 7.0
-    imputer = LocalGaussianImputer(subsample=40, random_state=0).fit(X)
+    imputer = LocalGaussianImputer(subsample=40, n_references=1, random_state=0).fit(X)
     assert 40 <= len(imputer.model_["references"]) <= 42
     assert (imputer.transform(X)[:, 30:32] == 7.0).all()
+
+
+def test_more_neighbors_than_it_is_fitted_to_make_errors_smaller(digits):
+    X, holed = digits
+
+    def errors(n_references):
+        imputer = LocalGaussianImputer(
+            subsample=200, n_references=n_references, random_state=0
+        ).fit(holed)
+        n_found = len(imputer.model_["references"])
+        return error(imputer.transform(holed), X, holed), n_found
+
+    few, n_few = errors(1)
+    many, n_many = errors(650)
+    assert (n_few, n_many) == (200, 650)
+    assert many < 0.98 * few  # 0.96; of as few as are fitted to it is 1.
+
+
+def test_neighbors_beyond_those_it_is_fitted_to_are_ordinary_samples(digits):
+    _, X = digits
+    X = X[:300].copy()
+    X[100] = np.nan
+    X[200] = 1e5
+    with pytest.warns(UserWarning, match="no observed entry"):
+        imputer = LocalGaussianImputer(subsample=100, random_state=0).fit(X)
+    assert len(imputer.model_["references"]) == 298
+    # Complete ones as they are, in the basis.
+    model = imputer.model_
+    complete = X[:50] - model["mean"]
+    known = complete[:, model["varies"]] / model["unit"] @ model["basis"]
+    distances = np.linalg.norm(known[:, None] - model["references"], axis=2).min(1)
+    assert_allclose(distances, 0.0, atol=1e-4)
+
+
+def test_neighbors_of_masked_integers(digits):
+    X, holed = digits
+    X = np.ma.array(X.astype(np.int16), mask=np.isnan(holed))
+    ours = LocalGaussianImputer(subsample=200, random_state=0).fit(X)
+    same = LocalGaussianImputer(subsample=200, random_state=0).fit(
+        X.astype(np.float64).filled(np.nan)
+    )
+    assert_allclose(ours.model_["references"], same.model_["references"], atol=1e-4)
 
 
 def test_saturated_samples_teach_nothing(digits, fitted):
@@ -236,6 +278,7 @@ def test_what_lies_under_a_mask_changes_no_bit(seed, dtype):
     ("parameters", "message"),
     [
         ({"subsample": 0}, "subsample == 0, must be >= 1"),
+        ({"n_references": 0}, "n_references == 0, must be >= 1"),
         ({"always": "yes"}, "always must be True or False, got 'yes'"),
         ({"n_neighbors": 0}, "n_neighbors == 0, must be >= 1"),
         ({"n_components": "all"}, "n_components must be an integer >= 1, got 'all'"),
