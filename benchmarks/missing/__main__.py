@@ -3,7 +3,7 @@
 Hides entries of a data set (at random, in blocks, in columns), fills them in with this
 package and with what else there is, clusters what each has filled in, and stores root
 mean squared errors, accuracies, coverage of intervals and seconds as
-``benchmarks/results/missing/DATASET.json`` after every seed. "pixels" is
+``benchmarks/results/missing/DATASET.json`` after every mask. "pixels" is
 `MixMateClustering`, which for this package takes the incomplete samples themselves, and
 "images" `ImageClustering`, likewise, or "signals" `SignalClustering`. A seed is that of
 the draw of samples, of masks and of the methods. Labels are used for scoring alone.
@@ -23,7 +23,7 @@ from skmixmate import (
 )
 from skmixmate.metrics import clustering_accuracy
 
-from ..common import load, machine, make_parser, parse, random_rows, square, store
+from ..common import load, machine, make_parser, parse, random_rows, read, square, store
 from ..kinds.sets import pairs_of_tones
 from ..peers import methods
 from .imputers import IMPUTERS, MASKS
@@ -112,7 +112,11 @@ def run(draw: Draw, mask: str, seed: int, imputers, clusterers) -> dict:
     holed = np.where(missing, np.nan, X).astype(np.float32)
     trial: dict = {"seed": seed, "missing": round(float(missing.mean()), 3)}
     for imputer in imputers:
-        filled, seconds = timed(IMPUTERS[imputer], holed, seed)
+        try:
+            filled, seconds = timed(IMPUTERS[imputer], holed, seed)
+        except ValueError as error:  # Regressions on each other may diverge.
+            trial[imputer] = {"failed": str(error).partition("\n")[0]}
+            continue
         error = float(np.sqrt(np.square((filled - X)[missing]).mean()))
         trial[imputer] = {"rmse": round(error, 4), "seconds": seconds}
         if imputer == OURS:
@@ -148,20 +152,25 @@ def main():
         + " ".join(map(repr, arguments.clusterers))
     )
     name = f"missing/{arguments.dataset}" + "_clusters" * bool(arguments.clusterers)
-    trials: dict[str, list] = {mask: [] for mask in arguments.masks}
+    # Masks that are not run stay as they were stored.
+    stored = read(name) or {"commands": {}, "trials": {}}
+    for mask in arguments.masks:
+        stored["trials"][mask] = []
     for seed in range(arguments.seeds):
         draw = drawn(arguments.dataset, arguments.samples, seed)
         complete = run_complete(draw, seed, arguments.clusterers)
         for mask in arguments.masks:
             trial = run(draw, mask, seed, arguments.imputers, arguments.clusterers)
-            trials[mask].append(trial | complete)
+            stored["trials"][mask].append(trial | complete)
+            stored["commands"][mask] = (
+                f"python -m benchmarks.missing {arguments.dataset} --masks {mask!r} "
+                f"--seeds {seed + 1} {options}"
+            )
+            done = [mask for mask in MASKS if stored["trials"].get(mask)]
             result = {
-                # Of what was run so far: a run may be cut short.
-                "command": f"python -m benchmarks.missing {arguments.dataset} --masks "
-                + " ".join(repr(mask) for mask in trials if trials[mask])
-                + f" --seeds {seed + 1} {options}",
+                "commands": {mask: stored["commands"][mask] for mask in done},
                 "n_samples": len(draw.X),
-                "trials": {mask: trials[mask] for mask in trials if trials[mask]},
+                "trials": {mask: stored["trials"][mask] for mask in done},
                 "machine": machine(),
             }
             store(name, result)

@@ -1,6 +1,6 @@
-"""Table and picture of incomplete samples: ``python -m benchmarks.missing.report``.
+"""Tables and pictures of incomplete samples: ``python -m benchmarks.missing.report``.
 
-``--train`` draws the picture, an MNIST image with what methods make of it.
+``--train`` draws MNIST images with what methods make of them, too.
 """
 
 import numpy as np
@@ -21,6 +21,15 @@ from .imputers import IMPUTERS, MASKS
 
 PICTURED = ("0.5", "0.75", "block")
 SETS = {**DATASETS, "signals": "signals"}
+# Imputers and clusterers of the picture, None for the ready-made one, and their styles.
+LINES = (
+    ("LocalGaussianImputer", None, "o-"),
+    ("one Gaussian", None, "x:"),
+    ("iterative SVD", None, "s:"),
+    ("KNNImputer", None, "v:"),
+    ("iterative SVD", "UMAP + GaussianMixture", "d--"),
+    ("iterative SVD", "KMeans", ".--"),
+)
 
 
 def write_errors() -> None:
@@ -36,8 +45,8 @@ def write_errors() -> None:
             row = [SETS[dataset], mask, len(trials)]
             for name in IMPUTERS:
                 found = [trial[name] for trial in trials if name in trial]
-                errors = [one["rmse"] for one in found]
-                row.append(f"{np.mean(errors):.3f}" if found else "")
+                errors = [one["rmse"] for one in found if "rmse" in one]
+                row.append(f"{np.mean(errors):.3f}" if errors else "")
             ours = [trial["LocalGaussianImputer"] for trial in trials]
             row.append(f"{np.mean([one['coverage'] for one in ours]):.3f}")
             row.append(f"{np.mean([one['seconds'] for one in ours]):.1f}")
@@ -77,6 +86,36 @@ def write_accuracies() -> None:
     write_table("missing_accuracies", header, rows)
 
 
+def draw_accuracies() -> None:
+    """Accuracy against the share that is missing, a panel a data set."""
+    found = {name: read(f"missing/{name}_clusters") for name in SETS}
+    results = {name: result["trials"] for name, result in found.items() if result}
+    figure, axes = make_axes(1, len(results), (10.0, 3.2), sharey=True, squeeze=False)
+    for ax, (dataset, trials) in zip(axes[0], results.items(), strict=True):
+        ready = "signals" if dataset == "signals" else "images"
+        for imputer, clusterer, style in LINES:
+            clusterer = clusterer or ready
+            means: dict[float, float] = {}
+            for mask in trials:
+                if not mask[0].isdigit():
+                    continue
+                for share, before in ((0.0, "complete"), (float(mask), imputer)):
+                    name = f"{before}, {clusterer}"
+                    scores = [t[name]["acc"] for t in trials[mask] if name in t]
+                    if scores:
+                        means[share] = np.mean(scores)
+            if len(means) > 1:
+                label = imputer if clusterer == ready else f"{imputer}, {clusterer}"
+                ax.plot(list(means), list(means.values()), style, label=label)
+        ax.set_title(SETS[dataset], fontsize=9)
+        ax.set_xlabel("share missing")
+        ax.grid(axis="y", color="0.9")
+    axes[0, 0].set_ylabel("ACC")
+    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+    figure.tight_layout()
+    save_picture("missing_accuracies", figure)
+
+
 def draw() -> None:
     """Images, what is observed of them, and what each method makes of that."""
     X, _ = load("mnist")
@@ -105,6 +144,7 @@ def main():
     arguments = parse(parser)
     write_errors()
     write_accuracies()
+    draw_accuracies()
     if arguments.train:
         draw()
 
