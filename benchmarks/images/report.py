@@ -31,6 +31,8 @@ NAMES = {
     "fashion_mnist_similar_sizes": "the same, similar_sizes=True",
     "usps_missing": "USPS, pixels missing",
     "mnist_missing": "MNIST, pixels missing",
+    "mnist_missing_0.5": "MNIST, half of all pixels missing",
+    "mnist_missing_0.75": "MNIST, three quarters missing",
 }
 
 
