@@ -21,6 +21,8 @@ from .imputers import IMPUTERS, MASKS
 
 PICTURED = ("0.5", "0.75", "block")
 SETS = {**DATASETS, "signals": "signals"}
+# Those that clusterers were run after.
+CLUSTERED = ("KNNImputer", "iterative SVD", "one Gaussian", "LocalGaussianImputer")
 # Imputers and clusterers of the picture, None for the ready-made one, and their styles.
 LINES = (
     ("LocalGaussianImputer", None, "o-"),
@@ -64,14 +66,14 @@ def write_accuracies() -> None:
             names = [name for name in (trials[0] if trials else ()) if ", " in name]
             for clusterer in dict.fromkeys(name.split(", ")[1] for name in names):
                 row = [SETS[dataset], mask, len(trials), clusterer]
-                for before in ("complete", *IMPUTERS):
+                for before in ("complete", *CLUSTERED):
                     scores = [
                         trial[f"{before}, {clusterer}"]["acc"]
                         for trial in trials
                         if f"{before}, {clusterer}" in trial
                     ]
                     row.append(f"{np.mean(scores):.3f}" if scores else "")
-                *others, ours = row[-len(IMPUTERS) :]
+                *others, ours = row[-len(CLUSTERED) :]
                 best = max(float(other) for other in others if other)
                 rows.append([*row, f"{float(ours) - best:+.3f}"])
     header = [
@@ -80,7 +82,7 @@ def write_accuracies() -> None:
         "seeds",
         "clusterer",
         "complete",
-        *IMPUTERS,
+        *CLUSTERED,
         "ahead by",
     ]
     write_table("missing_accuracies", header, rows)
@@ -93,7 +95,7 @@ def draw_accuracies() -> None:
     figure, axes = make_axes(1, len(results), (10.0, 3.2), sharey=True, squeeze=False)
     for ax, (dataset, trials) in zip(axes[0], results.items(), strict=True):
         ready = "signals" if dataset == "signals" else "images"
-        for imputer, clusterer, style in LINES:
+        for i, (imputer, clusterer, style) in enumerate(LINES):
             clusterer = clusterer or ready
             means: dict[float, float] = {}
             for mask in trials:
@@ -106,7 +108,8 @@ def draw_accuracies() -> None:
                         means[share] = np.mean(scores)
             if len(means) > 1:
                 label = imputer if clusterer == ready else f"{imputer}, {clusterer}"
-                ax.plot(list(means), list(means.values()), style, label=label)
+                values = list(means.values())
+                ax.plot(list(means), values, style, color=f"C{i}", label=label)
         ax.set_title(SETS[dataset], fontsize=9)
         ax.set_xlabel("share missing")
         ax.grid(axis="y", color="0.9")
