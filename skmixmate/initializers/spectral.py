@@ -48,9 +48,6 @@ _MOST_MORE_CLUSTERS = 40
 _LEAST_OF_PART = 50
 # Other draws of k-means may cut where it matters.
 _N_DRAWS = 2
-# Of each draw the best of so many is taken. Of the digits' pixels four in ten times ten
-# do not have the best there is, with 15 eigenvectors.
-_N_INIT, _N_INIT_IF_THOROUGH = 10, 30
 # By how much the others have to be better: a criterion knows classes of about one size,
 # but with gaps inside, no better than that.
 _HANDICAP = 1.04
@@ -96,7 +93,6 @@ def spectral_labelings(
     random_state=None,
     *,
     n_neighbors: int = 10,
-    thorough: bool = False,
     device: torch.device = CPU,
 ) -> Labelings:
     """Cluster samples in several ways by the spectrum of their neighbour graph.
@@ -109,17 +105,14 @@ def spectral_labelings(
     random_state : int, RandomState instance or None, default=None
     n_neighbors : int, default=10
         See `spectral_labels`.
-    thorough : bool, default=False
-        See `spectral_partitions`.
     device : torch.device, default=CPU
         Where what takes long is computed.
 
     Returns
     -------
     Labelings
-        Different ones, (n_samples,) each, of `spectral_partitions`; unless
-        ``thorough``, the first is what `spectral_labels` gives, but for the rounding of
-        the eigensolver. They know the
+        Different ones, (n_samples,) each, of `spectral_partitions`; the first is what
+        `spectral_labels` gives, but for the rounding of the eigensolver. They know the
         ``conductance`` of any labels of X.
 
     Warns
@@ -131,9 +124,7 @@ def spectral_labelings(
     if n_clusters == 1 or n_samples <= n_clusters:
         return Labelings([Labeling(np.arange(n_samples) % n_clusters)])
     rows, copy_of, graph = neighbor_graph(X, n_clusters, n_neighbors, device)
-    partitions = spectral_partitions(
-        graph, n_clusters, random_state, thorough=thorough, device=device
-    )
+    partitions = spectral_partitions(graph, n_clusters, random_state, device=device)
     partitions = partitions.relabeled(lambda labels: labels[copy_of])
 
     partitions.conductance = _conductance_in(graph, rows, n_clusters)
@@ -263,7 +254,6 @@ def spectral_partitions(
     random_state=None,
     *,
     exponent: float = 0.5,
-    thorough: bool = False,
     device: torch.device = CPU,
 ) -> Labelings:
     """Cluster the nodes of a weighted graph in several ways.
@@ -276,10 +266,6 @@ def spectral_partitions(
     random_state : int, RandomState instance or None, default=None
     exponent : float, default=0.5
         Of `merged_clusters`.
-    thorough : bool, default=False
-        Whether to look for more partitions without merges: where clusters lie close to
-        each other, ten draws of k-means often miss the best, and the best is not always
-        right.
     device : torch.device, default=CPU
         Where what takes long is computed.
 
@@ -290,8 +276,7 @@ def spectral_partitions(
 
     Notes
     -----
-    Spectral clustering with half or a quarter more eigenvectors than clusters, three
-    times each if ``thorough``; and,
+    Spectral clustering with half or a quarter more eigenvectors than clusters; and,
     with a handicap of four percent, with as many, or with 4, 3, 2 and 1.5 times as
     many clusters, twice each, the best connected of which are merged until there are
     enough. With extra eigenvectors a large cluster is cut up before small ones are told
@@ -323,34 +308,24 @@ def spectral_partitions(
         if not found or len(np.unique(labels)) == n_clusters:
             found.add(labels, handicap, mean_conductance(affinity, labels))
 
-    n_init = _N_INIT_IF_THOROUGH if thorough else _N_INIT
     add(
         clusters_of_eigenvectors(
-            *(eigenpairs, n_clusters, ratios[0], 1.0, random_state),
-            n_init=n_init,
-            device=device,
+            eigenpairs, n_clusters, ratios[0], 1.0, random_state, device=device
         )
     )
     # Who takes the first goes on as if there were no others.
     random_state = copy.deepcopy(random_state)
 
-    def clusters(number, n_components, n_init=_N_INIT):
+    def clusters(number, n_components):
         with warnings.catch_warnings():
             # Of fewer different samples than parts: then there are fewer parts.
             warnings.simplefilter("ignore", ConvergenceWarning)
             return clusters_of_eigenvectors(
-                *(eigenpairs, number, n_components, 1.0, random_state),
-                n_init=n_init,
-                device=device,
+                eigenpairs, number, n_components, 1.0, random_state, device=device
             )
 
-    others = [clusters(n_clusters, n, n_init) for n in ratios[1:]]
-    if thorough:
-        others += [clusters(n_clusters, n) for n in ratios * _N_DRAWS]
-        # Of two that are much the same the first is kept: that which cuts less.
-        others.sort(key=lambda labels: mean_conductance(affinity, labels))
-    for labels in others:
-        add(labels)
+    for n_components in ratios[1:]:
+        add(clusters(n_clusters, n_components))
     add(clusters(n_clusters, n_clusters), _HANDICAP)
     blendings = []
     for number in each("clusters of eigenvectors", numbers * _N_DRAWS):
@@ -375,7 +350,7 @@ def clusters_of_eigenvectors(
     diffusion_time,
     random_state,
     *,
-    n_init=_N_INIT,
+    n_init=10,
     device: torch.device = CPU,
 ) -> np.ndarray:
     """k-means on the leading eigenvectors, weighted by their eigenvalues."""

@@ -27,7 +27,7 @@ __all__ = ["INITIALIZERS", "first_atoms", "has_one_start"]
 
 
 def _spectral(X, n_clusters, n_atoms, random_state, device):
-    return spectral_labelings(X, n_clusters, random_state, thorough=True, device=device)
+    return spectral_labelings(X, n_clusters, random_state, device=device)
 
 
 def _ssc(X, n_clusters, n_atoms, random_state, device):
