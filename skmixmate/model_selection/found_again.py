@@ -177,7 +177,7 @@ def _two_ways(graph, eigenpairs, n_clusters: int, random_state) -> Iterator[np.n
             # Of fewer different samples than parts: then there are fewer parts.
             warnings.simplefilter("ignore", ConvergenceWarning)
             return clusters_of_eigenvectors(
-                eigenpairs, n_parts, n_components, 1.0, random_state, n_init=4
+                eigenpairs, n_parts, n_components, 1.0, random_state
             )
 
     # Of two clusters a third eigenvector misleads.

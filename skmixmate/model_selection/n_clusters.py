@@ -27,6 +27,9 @@ _FOUND_AGAIN = 0.92
 # With less than this, on average, clusters are none, nor are those that cut the graph
 # by more than this share of what a cloud without clusters has to.
 _CHANCE, _LARGEST_CUT = 0.6, 0.5
+# Few clusters are found again more easily than many: of numbers that are not worse than
+# the best on average by more than this, the largest is taken.
+_LEVEL = 0.04
 _FEWEST_SAMPLES = 20
 _LARGEST_DEFAULT = 16
 
@@ -90,8 +93,9 @@ def choose_n_clusters(
     The graph of nearest neighbours of the samples is partitioned into each number of
     clusters, and so are the graphs of random halves. The number is the largest of
     which every cluster has nearly the same members in the halves (mean Jaccard
-    similarity above 0.92). If there is none, it is that with the highest mean over
-    clusters, unless all are found again no better than by chance. Numbers whose
+    similarity above 0.92). If there is none, it is the largest of which the mean over
+    clusters is within 0.04 of the highest, unless all are found again no better than by
+    chance. Numbers whose
     clusters do not lie apart do not count: a cloud that is longer than wide is cut
     across in all halves alike, but has twice as many edges there.
 
@@ -290,10 +294,11 @@ def _best_number(
             f"{weakest[i]:.2f}), of more not each."
         )
     else:
-        i = int(np.where(lies_apart, scores, -1.0).argmax())
+        found_again = np.where(lies_apart, scores, -1.0)
+        i = int(np.flatnonzero(found_again >= found_again.max() - _LEVEL)[-1])
         reason = (
-            f"Of no number each cluster is found again; {numbers[i]} are best on "
-            f"average ({scores[i]:.2f}, the weakest to {weakest[i]:.2f})."
+            f"Of no number each cluster is found again; {numbers[i]} are, on average, as "
+            f"well as fewer ({scores[i]:.2f}, the weakest to {weakest[i]:.2f})."
         )
     chosen = numbers[i]
     if not lies_apart.any():
