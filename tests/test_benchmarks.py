@@ -101,7 +101,7 @@ def test_the_table_lists_every_stored_result():
         prefix = command.strip("`").removesuffix(" DATASET").removesuffix(" SET")
         pattern = re.escape(results.strip("`")).replace("DATASET", datasets)
         pattern = pattern.replace("SET", "[a-z_0-9]+")
-        pattern = pattern.replace(r"\*", "[a-z_0-9]*")
+        pattern = pattern.replace(r"\*", "[a-z_0-9.]*")
         found = [
             name
             for name, its_command in unlisted.items()

@@ -44,7 +44,7 @@ plt.show()
 # The same for any clusterer and numbers, without fitting it; without a picture it is
 # `skmixmate.model_selection.choose_n_clusters`. Of the digits, no number has only
 # clusters that are found again. Then the choice is the number that is best on average,
-# and the reason says so.
+# or a larger one that is about as good, and the reason says so.
 
 from sklearn.datasets import load_digits
 

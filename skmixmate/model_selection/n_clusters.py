@@ -297,8 +297,8 @@ def _best_number(
         found_again = np.where(lies_apart, scores, -1.0)
         i = int(np.flatnonzero(found_again >= found_again.max() - _LEVEL)[-1])
         reason = (
-            f"Of no number each cluster is found again; {numbers[i]} are, on average, as "
-            f"well as fewer ({scores[i]:.2f}, the weakest to {weakest[i]:.2f})."
+            f"Of no number each cluster is found again; {numbers[i]} are about as well "
+            f"as fewer, on average ({scores[i]:.2f}, the weakest to {weakest[i]:.2f})."
         )
     chosen = numbers[i]
     if not lies_apart.any():
