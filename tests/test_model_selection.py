@@ -1,5 +1,7 @@
 """Stability of clusterings."""
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.cluster import DBSCAN, KMeans
@@ -266,3 +268,28 @@ def test_clusterers_that_cannot_be_asked(blobs):
         clusters_found_again(many, blobs)
     with pytest.raises(TypeError, match="candidates must be integers or None, got 5"):
         choose_n_clusters(None, blobs, 5)
+
+
+@pytest.mark.parametrize(
+    ("means", "chosen", "reason"),
+    [
+        # Numbers from 2; none of the clusters of which are found again each.
+        ([0.90, 0.80, 0.87, 0.70], 4, "4 are the largest that is about as good"),
+        ([0.90, 0.80, 0.85, 0.70], 2, "2 are best on average"),
+        ([0.62, 0.59, 0.40], 2, "2 are best on average"),
+        ([0.62, 0.61, 0.59], 3, "3 are the largest that is about as good"),
+        ([0.59, 0.58, 0.30], 1, r"by chance alone \(0.59 at best\)"),
+    ],
+)
+def test_where_none_is_found_again_the_largest_that_is_about_as_good(
+    means, chosen, reason, monkeypatch
+):
+    found = {n: [np.full((3, n), mean)] * 2 for n, mean in enumerate(means, start=2)}
+    cuts = np.full(len(means), 0.1)
+    monkeypatch.setattr(
+        "skmixmate.model_selection.n_clusters.similarities_and_cuts",
+        lambda *arguments: (found, cuts),
+    )
+    choice = choose_n_clusters(None, np.zeros((60, 2)), found)
+    assert choice.n_clusters == chosen
+    assert re.search(reason, choice.reason)

@@ -3,7 +3,8 @@
 Hides entries of a data set (at random, in blocks, in columns), fills them in with this
 package and with what else there is, clusters what each has filled in, and stores root
 mean squared errors, accuracies, coverage of intervals and seconds as
-``benchmarks/results/missing/DATASET.json`` after every mask. "pixels" is
+``benchmarks/results/missing/DATASET.json`` after every mask, beside masks that are
+stored. "pixels" is
 `MixMateClustering`, which for this package takes the incomplete samples themselves, and
 "images" `ImageClustering`, likewise, or "signals" `SignalClustering`. A seed is that of
 the draw of samples, of masks and of the methods. Labels are used for scoring alone.
@@ -115,6 +116,8 @@ def run(draw: Draw, mask: str, seed: int, imputers, clusterers) -> dict:
         try:
             filled, seconds = timed(IMPUTERS[imputer], holed, seed)
         except ValueError as error:  # Regressions on each other may diverge.
+            if imputer == OURS:
+                raise
             trial[imputer] = {"failed": str(error).partition("\n")[0]}
             continue
         error = float(np.sqrt(np.square((filled - X)[missing]).mean()))
@@ -153,15 +156,15 @@ def main():
     )
     name = f"missing/{arguments.dataset}" + "_clusters" * bool(arguments.clusterers)
     # Masks that are not run stay as they were stored.
-    stored = read(name) or {"commands": {}, "trials": {}}
-    for mask in arguments.masks:
-        stored["trials"][mask] = []
+    stored = read(name) or {"commands": {}, "machines": {}, "trials": {}}
     for seed in range(arguments.seeds):
         draw = drawn(arguments.dataset, arguments.samples, seed)
         complete = run_complete(draw, seed, arguments.clusterers)
         for mask in arguments.masks:
             trial = run(draw, mask, seed, arguments.imputers, arguments.clusterers)
-            stored["trials"][mask].append(trial | complete)
+            earlier = stored["trials"][mask] if seed else []
+            stored["trials"][mask] = [*earlier, trial | complete]
+            stored["machines"][mask] = machine()
             stored["commands"][mask] = (
                 f"python -m benchmarks.missing {arguments.dataset} --masks {mask!r} "
                 f"--seeds {seed + 1} {options}"
@@ -169,9 +172,8 @@ def main():
             done = [mask for mask in MASKS if stored["trials"].get(mask)]
             result = {
                 "commands": {mask: stored["commands"][mask] for mask in done},
-                "n_samples": len(draw.X),
+                "machines": {mask: stored["machines"][mask] for mask in done},
                 "trials": {mask: stored["trials"][mask] for mask in done},
-                "machine": machine(),
             }
             store(name, result)
 

@@ -48,7 +48,9 @@ def write_errors() -> None:
             for name in IMPUTERS:
                 found = [trial[name] for trial in trials if name in trial]
                 errors = [one["rmse"] for one in found if "rmse" in one]
-                row.append(f"{np.mean(errors):.3f}" if errors else "")
+                failed = bool(found) and len(errors) < len(trials)
+                row.append(f"{np.mean(errors):.3f}" if errors and not failed else "")
+                row[-1] += "failed" * failed
             ours = [trial["LocalGaussianImputer"] for trial in trials]
             row.append(f"{np.mean([one['coverage'] for one in ours]):.3f}")
             row.append(f"{np.mean([one['seconds'] for one in ours]):.1f}")
@@ -97,13 +99,18 @@ def draw_accuracies() -> None:
         ready = "signals" if dataset == "signals" else "images"
         for i, (imputer, clusterer, style) in enumerate(LINES):
             clusterer = clusterer or ready
+            shares = [mask for mask in trials if mask[0].isdigit()]
+            # Lines do not join different draws.
+            n_common = min(len(trials[mask]) for mask in shares)
             means: dict[float, float] = {}
-            for mask in trials:
-                if not mask[0].isdigit():
-                    continue
+            for mask in shares:
                 for share, before in ((0.0, "complete"), (float(mask), imputer)):
                     name = f"{before}, {clusterer}"
-                    scores = [t[name]["acc"] for t in trials[mask] if name in t]
+                    scores = [
+                        trial[name]["acc"]
+                        for trial in trials[mask][:n_common]
+                        if name in trial
+                    ]
                     if scores:
                         means[share] = np.mean(scores)
             if len(means) > 1:

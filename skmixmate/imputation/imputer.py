@@ -62,7 +62,8 @@ class LocalGaussianImputer(OneToOneFeatureMixin, TransformerMixin, VersionedEsti
         Largest number of samples, drawn at random, that it is fitted to.
     n_references : int, default=20000
         Largest number of samples that neighbours are found among: those it is fitted
-        to and, beyond these, others that it completes.
+        to, all of them, and others that it completes up to this number. They are kept:
+        20,000 take 40 MB.
     random_state : int, RandomState instance or None, default=None
         Seeds the draw, the entries that are hidden to learn from, and k-means.
     device : str or torch.device, default="auto"

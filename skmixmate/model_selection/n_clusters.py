@@ -294,12 +294,7 @@ def _best_number(
             f"{weakest[i]:.2f}), of more not each."
         )
     else:
-        found_again = np.where(lies_apart, scores, -1.0)
-        i = int(np.flatnonzero(found_again >= found_again.max() - _LEVEL)[-1])
-        reason = (
-            f"Of no number each cluster is found again; {numbers[i]} are about as well "
-            f"as fewer, on average ({scores[i]:.2f}, the weakest to {weakest[i]:.2f})."
-        )
+        i, reason = _about_as_good(numbers, scores, weakest, lies_apart)
     chosen = numbers[i]
     if not lies_apart.any():
         chosen = 1
@@ -308,16 +303,35 @@ def _best_number(
             f"{cuts.min():.2f} times as much as those of a cloud without clusters. "
             "There may be none, or features do not tell them apart."
         )
-    elif not len(all_found) and scores[i] < _CHANCE:
+    elif not len(all_found) and scores[lies_apart].max() < _CHANCE:
         chosen = 1
         reason = (
-            f"Clusters are found again by chance alone ({scores[i]:.2f} at best): "
+            "Clusters are found again by chance alone "
+            f"({scores[lies_apart].max():.2f} at best): "
             "there may be none, or features do not tell them apart."
         )
     elif chosen == max(numbers) and len(numbers) > 1:
         reason += " It is the largest number tried; there may be more."
     return NumberOfClusters(
         int(chosen), reason, np.array(numbers), scores, errors, weakest, cuts
+    )
+
+
+def _about_as_good(numbers, scores, weakest, lies_apart) -> tuple[int, str]:
+    """Which number is taken where of none each cluster is found again, and why."""
+    scores = np.where(lies_apart, scores, -1.0)
+    best = int(scores.argmax())
+    least = scores[best] - _LEVEL
+    if scores[best] >= _CHANCE:
+        least = max(least, _CHANCE)
+    i = int(np.flatnonzero(scores >= least)[-1])
+    found = f"({scores[i]:.2f}, the weakest to {weakest[i]:.2f})"
+    reason = "Of no number each cluster is found again; "
+    if i == best:
+        return i, f"{reason}{numbers[i]} are best on average {found}."
+    return i, (
+        f"{reason}{numbers[i]} are the largest that is about as good on average "
+        f"{found} as the best, {numbers[best]} ({scores[best]:.2f})."
     )
 
 
