@@ -62,7 +62,9 @@ def main():
         "machine": machine(),
     }
     print(result["scores"], f"peak memory {result['peak_memory_mib']} MiB")
-    store(f"run/{arguments.dataset}", result)
+    # Another number of threads rounds differently.
+    threads = f"_{arguments.threads}_threads" if arguments.threads != 1 else ""
+    store(f"run/{arguments.dataset}{threads}", result)
     if arguments.pictures:
         _draw(mixmate, X, arguments.pictures, arguments.dataset)
 
