@@ -51,8 +51,6 @@ _N_DRAWS = 2
 # By how much the others have to be better: a criterion knows classes of about one size,
 # but with gaps inside, no better than that.
 _HANDICAP = 1.04
-# Draws of k-means, the best of which is taken.
-_N_INIT = 10
 
 
 def spectral_labels(
@@ -95,7 +93,6 @@ def spectral_labelings(
     random_state=None,
     *,
     n_neighbors: int = 10,
-    n_init: int = _N_INIT,
     device: torch.device = CPU,
 ) -> Labelings:
     """Cluster samples in several ways by the spectrum of their neighbour graph.
@@ -108,17 +105,15 @@ def spectral_labelings(
     random_state : int, RandomState instance or None, default=None
     n_neighbors : int, default=10
         See `spectral_labels`.
-    n_init : int, default=10
-        See `spectral_partitions`.
     device : torch.device, default=CPU
         Where what takes long is computed.
 
     Returns
     -------
     Labelings
-        Different ones, (n_samples,) each, of `spectral_partitions`; with the default
-        ``n_init`` the first is what `spectral_labels` gives, but for the rounding of
-        the eigensolver. They know the ``conductance`` of any labels of X.
+        Different ones, (n_samples,) each, of `spectral_partitions`; the first is what
+        `spectral_labels` gives, but for the rounding of the eigensolver. They know the
+        ``conductance`` of any labels of X.
 
     Warns
     -----
@@ -129,9 +124,7 @@ def spectral_labelings(
     if n_clusters == 1 or n_samples <= n_clusters:
         return Labelings([Labeling(np.arange(n_samples) % n_clusters)])
     rows, copy_of, graph = neighbor_graph(X, n_clusters, n_neighbors, device)
-    partitions = spectral_partitions(
-        graph, n_clusters, random_state, n_init=n_init, device=device
-    )
+    partitions = spectral_partitions(graph, n_clusters, random_state, device=device)
     partitions = partitions.relabeled(lambda labels: labels[copy_of])
 
     partitions.conductance = _conductance_in(graph, rows, n_clusters)
@@ -261,7 +254,6 @@ def spectral_partitions(
     random_state=None,
     *,
     exponent: float = 0.5,
-    n_init: int = _N_INIT,
     device: torch.device = CPU,
 ) -> Labelings:
     """Cluster the nodes of a weighted graph in several ways.
@@ -274,8 +266,6 @@ def spectral_partitions(
     random_state : int, RandomState instance or None, default=None
     exponent : float, default=0.5
         Of `merged_clusters`.
-    n_init : int, default=10
-        Number of draws of k-means for the partitions that are not merged.
     device : torch.device, default=CPU
         Where what takes long is computed.
 
@@ -320,27 +310,23 @@ def spectral_partitions(
 
     add(
         clusters_of_eigenvectors(
-            *(eigenpairs, n_clusters, ratios[0], 1.0, random_state),
-            n_init=n_init,
-            device=device,
+            eigenpairs, n_clusters, ratios[0], 1.0, random_state, device=device
         )
     )
     # Who takes the first goes on as if there were no others.
     random_state = copy.deepcopy(random_state)
 
-    def clusters(number, n_components, n_init=_N_INIT):
+    def clusters(number, n_components):
         with warnings.catch_warnings():
             # Of fewer different samples than parts: then there are fewer parts.
             warnings.simplefilter("ignore", ConvergenceWarning)
             return clusters_of_eigenvectors(
-                *(eigenpairs, number, n_components, 1.0, random_state),
-                n_init=n_init,
-                device=device,
+                eigenpairs, number, n_components, 1.0, random_state, device=device
             )
 
     for n_components in ratios[1:]:
-        add(clusters(n_clusters, n_components, n_init))
-    add(clusters(n_clusters, n_clusters, n_init), _HANDICAP)
+        add(clusters(n_clusters, n_components))
+    add(clusters(n_clusters, n_clusters), _HANDICAP)
     blendings = []
     for number in each("clusters of eigenvectors", numbers * _N_DRAWS):
         parts = clusters(number, number)
@@ -364,7 +350,7 @@ def clusters_of_eigenvectors(
     diffusion_time,
     random_state,
     *,
-    n_init=_N_INIT,
+    n_init=10,
     device: torch.device = CPU,
 ) -> np.ndarray:
     """k-means on the leading eigenvectors, weighted by their eigenvalues."""

@@ -26,15 +26,8 @@ from .ssc import SparseSubspaceClustering
 __all__ = ["INITIALIZERS", "first_atoms", "has_one_start"]
 
 
-# Draws of k-means of the spectral start. The best of ten is often not the best there is
-# (one draw in twenty finds that of the digits), and depends on the seed. Of many
-# clusters, of which a draw takes longer, as few as elsewhere.
-_MOST_DRAWS, _LEAST_DRAWS, _CLUSTERS_OF_DRAWS = 50, 10, 500
-
-
 def _spectral(X, n_clusters, n_atoms, random_state, device):
-    n_init = min(max(_CLUSTERS_OF_DRAWS // n_clusters, _LEAST_DRAWS), _MOST_DRAWS)
-    return spectral_labelings(X, n_clusters, random_state, n_init=n_init, device=device)
+    return spectral_labelings(X, n_clusters, random_state, device=device)
 
 
 def _ssc(X, n_clusters, n_atoms, random_state, device):

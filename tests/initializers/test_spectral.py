@@ -14,10 +14,8 @@ from skmixmate.initializers import (
     spectral,
     spectral_clustering_labels,
     spectral_labels,
-    start,
 )
 from skmixmate.metrics import clustering_accuracy
-from skmixmate.utils.device import CPU
 
 from .test_ssc import few_points_may_differ
 
@@ -234,24 +232,3 @@ def test_arpack_is_given_no_longer_than_the_dense_solver_takes(monkeypatch):
     assert labels.shape == (300,)
     # SciPy's default is ten times the number of nodes.
     assert calls[0] <= 300
-
-
-@pytest.mark.parametrize(("n_clusters", "n_draws"), [(3, 50), (20, 25), (60, 10)])
-def test_the_start_of_pixels_takes_the_best_of_many_draws(
-    n_clusters, n_draws, monkeypatch
-):
-    """Of ten, which one is best depends on the seed; merged parts have ten."""
-    drawn = []
-
-    class Counted(spectral.KMeans):
-        def fit_predict(self, X, y=None, sample_weight=None):
-            drawn.append((self.n_clusters, self.n_init))
-            return super().fit_predict(X)
-
-    monkeypatch.setattr(spectral, "KMeans", Counted)
-    X = np.random.RandomState(0).normal(size=(1300, 8))
-    start.INITIALIZERS["spectral"](X, n_clusters, 5, np.random.RandomState(0), CPU)
-    assert {n for k, n in drawn if k == n_clusters} == {n_draws}
-    parts = {n for k, n in drawn if k > n_clusters}
-    assert parts <= {10}
-    assert parts or n_clusters == 60
