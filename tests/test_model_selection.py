@@ -277,7 +277,11 @@ def test_clusterers_that_cannot_be_asked(blobs):
         ([0.90, 0.80, 0.87, 0.70], 4, "4 are the largest that is about as good"),
         ([0.90, 0.80, 0.85, 0.70], 2, "2 are best on average"),
         ([0.62, 0.59, 0.40], 2, "2 are best on average"),
-        ([0.62, 0.61, 0.59], 3, "3 are the largest that is about as good"),
+        # Next to a better one, above chance, and the last.
+        ([0.80, 0.90, 0.88, 0.70], 3, "3 are best on average"),
+        ([0.62, 0.50, 0.61, 0.59], 4, "4 are the largest that is about as good"),
+        ([0.62, 0.50, 0.59], 2, "2 are best on average"),
+        ([0.90, 0.80, 0.87], 4, "4 are the largest that is about as good"),
         ([0.59, 0.58, 0.30], 1, r"by chance alone \(0.59 at best\)"),
     ],
 )

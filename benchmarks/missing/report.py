@@ -48,9 +48,10 @@ def write_errors() -> None:
             for name in IMPUTERS:
                 found = [trial[name] for trial in trials if name in trial]
                 errors = [one["rmse"] for one in found if "rmse" in one]
-                failed = bool(found) and len(errors) < len(trials)
-                row.append(f"{np.mean(errors):.3f}" if errors and not failed else "")
-                row[-1] += "failed" * failed
+                if len(errors) < len(found):
+                    row.append("failed")
+                else:
+                    row.append(f"{np.mean(errors):.3f}" if errors else "")
             ours = [trial["LocalGaussianImputer"] for trial in trials]
             row.append(f"{np.mean([one['coverage'] for one in ours]):.3f}")
             row.append(f"{np.mean([one['seconds'] for one in ours]):.1f}")

@@ -135,7 +135,7 @@ class LocalGaussians:
         """The same with more samples, completed by it, to find neighbours among.
 
         The more there are, the nearer they are. All else is learned well enough from
-        fewer samples.
+        fewer samples. X and ``observed`` (n_samples, M) are as in `complete`.
         """
         filled = X.to(torch.float64, copy=True)
         incomplete = ~observed.all(1)

@@ -26,6 +26,9 @@ __all__ = ["similarities", "similarities_and_cuts"]
 # Eigenvectors for each cluster, and parts for each that are merged.
 _EIGENVECTOR_RATIO, _PART_RATIO = 1.5, 2
 _N_NEIGHBORS = 10
+# Draws of k-means. Of fewer the best is another one in each half where clusters lie
+# close to each other, and nothing is found again.
+_N_DRAWS = 20
 # Less is rounding, as of clusters on a line.
 _LEAST_CUT = 1e-6
 # Jaccard indices for each number, with clusters of about one size and with any.
@@ -177,7 +180,8 @@ def _two_ways(graph, eigenpairs, n_clusters: int, random_state) -> Iterator[np.n
             # Of fewer different samples than parts: then there are fewer parts.
             warnings.simplefilter("ignore", ConvergenceWarning)
             return clusters_of_eigenvectors(
-                eigenpairs, n_parts, n_components, 1.0, random_state
+                *(eigenpairs, n_parts, n_components, 1.0, random_state),
+                n_init=_N_DRAWS,
             )
 
     # Of two clusters a third eigenvector misleads.

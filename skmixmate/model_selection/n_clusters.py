@@ -27,8 +27,9 @@ _FOUND_AGAIN = 0.92
 # With less than this, on average, clusters are none, nor are those that cut the graph
 # by more than this share of what a cloud without clusters has to.
 _CHANCE, _LARGEST_CUT = 0.6, 0.5
-# Few clusters are found again more easily than many: of numbers that are not worse than
-# the best on average by more than this, the largest is taken.
+# Few clusters are found again more easily than many: of numbers that are better than
+# one fewer and one more, and not worse than the best by more than this, on average, the
+# largest is taken.
 _LEVEL = 0.04
 _FEWEST_SAMPLES = 20
 _LARGEST_DEFAULT = 16
@@ -94,8 +95,8 @@ def choose_n_clusters(
     clusters, and so are the graphs of random halves. The number is the largest of
     which every cluster has nearly the same members in the halves (mean Jaccard
     similarity above 0.92). If there is none, it is the largest of which the mean over
-    clusters is within 0.04 of the highest, unless all are found again no better than by
-    chance. Numbers whose
+    clusters is higher than of the next numbers, and within 0.04 of the highest, unless
+    all are found again no better than by chance. Numbers whose
     clusters do not lie apart do not count: a cloud that is longer than wide is cut
     across in all halves alike, but has twice as many edges there.
 
@@ -324,7 +325,9 @@ def _about_as_good(numbers, scores, weakest, lies_apart) -> tuple[int, str]:
     least = scores[best] - _LEVEL
     if scores[best] >= _CHANCE:
         least = max(least, _CHANCE)
-    i = int(np.flatnonzero(scores >= least)[-1])
+    around = np.pad(scores, 1, constant_values=-np.inf)
+    is_peak = (scores >= around[:-2]) & (scores >= around[2:])
+    i = int(np.flatnonzero(is_peak & (scores >= least))[-1])
     found = f"({scores[i]:.2f}, the weakest to {weakest[i]:.2f})"
     reason = "Of no number each cluster is found again; "
     if i == best:
