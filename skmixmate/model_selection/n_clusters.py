@@ -144,8 +144,8 @@ def choose_n_clusters(
     Notes
     -----
     Two processes take four seconds to begin, where none have begun before. Numbers from
-    2 to 16 of 5,000 images of USPS take one process 17 s, two 15, and 11 if they have
-    begun; of 1,797 digits 6, 7 and 4 s (``benchmarks.scale.jobs``). The bits are the
+    2 to 16 of 5,000 images of USPS take one process 32 s, two 20, and 18 if they have
+    begun; of 1,797 digits 16, 10 and 8 s (``benchmarks.scale.jobs``). The bits are the
     same, with one thread throughout.
 
     References
