@@ -75,7 +75,7 @@ def measure(name: str, seed: int) -> dict:
         "evenness": round(evenness, 3),
     }
     if y is not None:
-        with mock.patch.object(starts, "_CONTINUUM", np.inf):
+        with mock.patch.object(starts, "CONTINUUM", np.inf):
             sizes_open = starts.any_sizes(Z, n_clusters, np.random.RandomState(seed))
         even = starts._most_even(Z, n_clusters, np.random.RandomState(seed), CPU)
         found |= {
@@ -101,7 +101,7 @@ def main():
         "command": f"python -m benchmarks.starts.blending --seeds {arguments.seeds} "
         f"--threads {arguments.threads}",
         "bounds": {
-            "blending": starts._CONTINUUM,
+            "blending": starts.CONTINUUM,
             "evenness": starts._LEAST_EVENNESS,
             "agreement": starts._LEAST_AGREEMENT,
         },

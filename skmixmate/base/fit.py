@@ -1,9 +1,10 @@
 """A fit of an estimator over a network: starts, training, the last pass."""
 
+import functools
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -29,7 +30,12 @@ from .checkpoints import RunCheckpoint
 from .parameters import NetworkParameters
 from .processes import network_from_first
 from .runs import FitInRuns
-from .samples import bounded_samples, initialization_subset, scaled_points
+from .samples import (
+    bounded_samples,
+    initialization_subset,
+    raw_blocks,
+    scaled_points,
+)
 from .training import (
     FittedAttributes,
     joined_histories,
@@ -56,7 +62,11 @@ class NetworkFit(FitInRuns):
     ----------
     samples : Samples
         The training samples as the network takes them.
+    start_sees_more : bool
+        Whether a start looks at samples beyond ``init_size`` too, where there are many.
     """
+
+    start_sees_more: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -259,9 +269,12 @@ class NetworkFit(FitInRuns):
         """See `FitInRuns.first_network`."""
         if self.earlier is not None:
             return self.earlier_network()
-        _, X = initialization_subset(
+        _, X, rest = initialization_subset(
             self.samples, self.parameters.init_size, self.random_state
         )
+        others = None
+        if self.start_sees_more and len(rest) > 0:
+            others = functools.partial(raw_blocks, self.samples, rest)
         # Of few epochs it takes most of the time.
         with step("start", begins=f"start from {len(X)} samples"):
             points = first_atoms(
@@ -270,6 +283,7 @@ class NetworkFit(FitInRuns):
                 random_state=self.random_state,
                 device=self.samples.device,
                 center=self.samples.center,
+                others=others,
                 group_size=self.parameters.penalty.group_size,
                 criterion=self.start_criterion(X),
                 choose_n_atoms=self.chooser_of_n_atoms(X),

@@ -1,7 +1,7 @@
 """Samples on their way to a network, and a network over all of them."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ __all__ = [
     "initialization_subset",
     "like_input",
     "mean_score",
+    "raw_blocks",
     "scaled_points",
     "scaled_samples",
 ]
@@ -34,6 +35,9 @@ _LARGEST_OFFSET = 3.0
 # Extreme samples are shrunk to this many times the largest norm of the others, so that
 # new ordinary ones, a little larger than all before, are not.
 _SLACK = 2.0
+# How many samples a start may look at for each that it labels, and how many there have
+# to be for it to look at more than these.
+_MOST_SEEN, _LEAST_SEEN = 20, 3
 # Codes of one inference batch, K * B * P numbers: large enough for efficient matrix
 # products, small enough to stay near the processor.
 _CODES_PER_BATCH = 2**19
@@ -210,9 +214,20 @@ def _without_zero_atoms(atoms: np.ndarray, random_state) -> np.ndarray:
     return atoms
 
 
-def initialization_subset(
-    samples: Samples, size: int, random_state
-) -> tuple[np.ndarray, np.ndarray]:
+class Subset(NamedTuple):
+    """Raw samples for a start, and where there are more.
+
+    ``rows`` is (n_subset,), which samples they are; ``X`` is (n_subset, n_features),
+    finite; ``rest`` is (n_rest,), complete ones among the others, in order, if there
+    are twice as many or more.
+    """
+
+    rows: np.ndarray
+    X: np.ndarray
+    rest: np.ndarray
+
+
+def initialization_subset(samples: Samples, size: int, random_state) -> Subset:
     """At most ``size`` random raw samples, complete ones if there are enough.
 
     Enough is half of what is asked for; otherwise missing entries are filled with the
@@ -226,10 +241,8 @@ def initialization_subset(
 
     Returns
     -------
-    rows : ndarray of shape (n_subset,)
-        Which samples they are.
-    X : ndarray of shape (n_subset, n_features)
-        Finite.
+    Subset
+        With at most 19 times as many in ``rest``, and none if entries were filled.
     """
     # Half as large as the default integers, and shuffled in place.
     dtype = np.int32 if len(samples) <= np.iinfo(np.int32).max else np.int64
@@ -239,18 +252,30 @@ def initialization_subset(
     if growth is not None:  # Rows that are far beyond all others are no example.
         order = order[(growth == 1.0).cpu().numpy()[order]]
     size = min(size, len(order))
+    n_with_rest = _MOST_SEEN * size
     if samples.has_missing:
         complete, empty = _complete_and_empty_rows(samples)
         if complete.sum() >= size / 2:
             order = order[complete[order]]
         else:
             order = order[~empty[order]]
+            n_with_rest = size
     rows = order[:size]
     X, observed = samples.raw(torch.from_numpy(rows).long())
     if observed is not None:
         means = X.sum(0) / observed.sum(0).clamp(min=1.0)
         X = torch.where(observed > 0, X, means)
-    return rows, X.cpu().numpy()
+    n_with_rest = min(n_with_rest, len(order))
+    rest = order[size : n_with_rest if n_with_rest >= _LEAST_SEEN * size else size]
+    return Subset(rows, X.cpu().numpy(), np.sort(rest))
+
+
+def raw_blocks(
+    samples: Samples, rows: np.ndarray, block_size: int = 4096
+) -> Iterator[np.ndarray]:
+    """Yield raw samples, (n_block, n_features), zero where entries are missing."""
+    for some in torch.from_numpy(rows).long().split(block_size):
+        yield samples.raw(some).X.cpu().numpy()
 
 
 def _complete_and_empty_rows(samples: Samples) -> tuple[np.ndarray, np.ndarray]:

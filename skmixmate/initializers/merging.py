@@ -13,6 +13,7 @@ from sklearn.metrics.cluster import contingency_matrix
 from ..utils.progress import each
 
 __all__ = [
+    "CONTINUUM",
     "Labeling",
     "Labelings",
     "blending",
@@ -33,6 +34,10 @@ _CLOSE, _ALIKE = 1.04, 0.6
 # clusters of images and of those that were found in noise of many features, as the
 # tests do. In few features noise has less.
 _LARGEST_CONDUCTANCE = 0.3
+# `blending` of the parts of a graph from which on there is no gap between clusters, and
+# the sizes of merged ones say nothing: above that of digits in any numbers, below that
+# of most draws of Fashion-MNIST.
+CONTINUUM = 0.5
 # Merges that are compared, in shares of a number of clusters: the last ones down to it,
 # and those well below it, since small classes may have no part of their own, and as
 # many large ones are in two parts then.

@@ -16,8 +16,10 @@ from sklearn.exceptions import ConvergenceWarning
 from ..utils.device import CPU, is_accelerator, one_openmp_thread
 from ..utils.progress import each, step
 from ..utils.random import private_random_state
+from .centers import Blocks, center_graph
 from .copies import DistinctSamples, distinct_samples
 from .merging import (
+    CONTINUUM,
     Labeling,
     Labelings,
     blending,
@@ -93,6 +95,7 @@ def spectral_labelings(
     random_state=None,
     *,
     n_neighbors: int = 10,
+    others: Blocks | None = None,
     device: torch.device = CPU,
 ) -> Labelings:
     """Cluster samples in several ways by the spectrum of their neighbour graph.
@@ -105,15 +108,20 @@ def spectral_labelings(
     random_state : int, RandomState instance or None, default=None
     n_neighbors : int, default=10
         See `spectral_labels`.
+    others : callable, default=None
+        Gives further samples, in blocks (n_block, n_features). Then the `center_graph`
+        of all is partitioned, that of X or of X with unit norm, whose first partition
+        cuts less; but not if X has many copies, or if clusters blend into each other,
+        which more samples do not change, or are so few that it is not known.
     device : torch.device, default=CPU
         Where what takes long is computed.
 
     Returns
     -------
     Labelings
-        Different ones, (n_samples,) each, of `spectral_partitions`; the first is what
-        `spectral_labels` gives, but for the rounding of the eigensolver. They know the
-        ``conductance`` of any labels of X.
+        Different ones, (n_samples,) each, of `spectral_partitions`; of the graph of X,
+        the first is what `spectral_labels` gives, but for the rounding of the
+        eigensolver. They know the ``conductance`` of any labels in the graph of X.
 
     Warns
     -----
@@ -124,11 +132,48 @@ def spectral_labelings(
     if n_clusters == 1 or n_samples <= n_clusters:
         return Labelings([Labeling(np.arange(n_samples) % n_clusters)])
     rows, copy_of, graph = neighbor_graph(X, n_clusters, n_neighbors, device)
-    partitions = spectral_partitions(graph, n_clusters, random_state, device=device)
-    partitions = partitions.relabeled(lambda labels: labels[copy_of])
-
+    partitions = None
+    if others is not None and len(rows) == n_samples:
+        partitions = _partitions_of_centers(
+            X, others, n_clusters, random_state, graph, device
+        )
+    if partitions is None:
+        partitions = spectral_partitions(graph, n_clusters, random_state, device=device)
+        partitions = partitions.relabeled(lambda labels: labels[copy_of])
     partitions.conductance = _conductance_in(graph, rows, n_clusters)
     return partitions
+
+
+def _partitions_of_centers(
+    X, others: Blocks, n_clusters: int, random_state, graph, device: torch.device
+) -> Labelings | None:
+    """Partitions of the centres of all samples, as labels of X; None if they blend.
+
+    With their conductance in the graph of X.
+    """
+
+    def partitions(unit_norm: bool) -> tuple[Labelings, np.ndarray]:
+        affinity, nearest = center_graph(X, others, device, unit_norm=unit_norm)
+        seed = copy.deepcopy(random_state)
+        found = spectral_partitions(affinity, n_clusters, seed, device=device)
+        return found, nearest
+
+    plain = partitions(unit_norm=False)
+    # NaN, too: of few clusters it is not known.
+    if not plain[0].blending < CONTINUUM:
+        return None
+    # Samples may lie in directions rather than places.
+    found, nearest = min(
+        (plain, partitions(unit_norm=True)), key=lambda way: way[0][0].conductance
+    )
+    result = Labelings()
+    result.blending = found.blending
+    for i, one in enumerate(found):
+        # More samples leave less doubt how many eigenvectors tell clusters apart.
+        if i == 0 or one.handicap > 1.0:
+            labels = one.labels[nearest]
+            result.add(labels, one.handicap, mean_conductance(graph, labels))
+    return result
 
 
 def neighbor_conductance(

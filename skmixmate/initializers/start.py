@@ -1,8 +1,9 @@
 """From ``init`` to the first atoms; nothing else looks at ``init``."""
 
+import functools
 import inspect
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from ..utils.device import CPU, one_openmp_thread
 from ..utils.progress import say
 from ..utils.random import drawn_seed, seeded_clone
 from ..utils.validation import with_nan
+from .centers import Blocks
 from .dictionaries import (
     InitializationWarning,
     dictionaries_from_labels,
@@ -26,11 +28,11 @@ from .ssc import SparseSubspaceClustering
 __all__ = ["INITIALIZERS", "first_atoms", "has_one_start"]
 
 
-def _spectral(X, n_clusters, n_atoms, random_state, device):
-    return spectral_labelings(X, n_clusters, random_state, device=device)
+def _spectral(X, n_clusters, n_atoms, random_state, device, others):
+    return spectral_labelings(X, n_clusters, random_state, others=others, device=device)
 
 
-def _ssc(X, n_clusters, n_atoms, random_state, device):
+def _ssc(X, n_clusters, n_atoms, random_state, device, others):
     if n_clusters == 1:
         return np.zeros(len(X), dtype=np.intp)
     clusterer = SparseSubspaceClustering(
@@ -39,13 +41,13 @@ def _ssc(X, n_clusters, n_atoms, random_state, device):
     return clusterer.fit(X).labels_
 
 
-def _k_means(X, n_clusters, n_atoms, random_state, device):
+def _k_means(X, n_clusters, n_atoms, random_state, device, others):
     k_means = KMeans(n_clusters, n_init=10, random_state=random_state)
     with one_openmp_thread():
         return k_means.fit_predict(X)
 
 
-def _data(X, n_clusters, n_atoms, random_state, device):
+def _data(X, n_clusters, n_atoms, random_state, device, others):
     """Different samples, whatever cluster they may be of."""
     no_labels = np.zeros(len(X), dtype=np.intp)
     n_rows = n_clusters * n_atoms
@@ -53,15 +55,15 @@ def _data(X, n_clusters, n_atoms, random_state, device):
     return atoms.reshape(n_clusters, n_atoms, X.shape[1])
 
 
-def _noise(X, n_clusters, n_atoms, random_state, device):
+def _noise(X, n_clusters, n_atoms, random_state, device, others):
     """Gaussian noise, as large as the samples are on average."""
     size = np.sqrt(np.square(X, dtype=np.float64).mean())
     return size * random_state.standard_normal((n_clusters, n_atoms, X.shape[1]))
 
 
-# Each takes (X, n_clusters, n_atoms, random_state, device) and gives a label for each
-# sample, `Labelings` of them, or atoms (n_clusters, n_atoms, n_features). A function
-# and a line make a new name.
+# Each takes (X, n_clusters, n_atoms, random_state, device, others) and gives a label
+# for each sample, `Labelings` of them, or atoms (n_clusters, n_atoms, n_features). A
+# function and a line make a new name.
 INITIALIZERS: dict[str, Callable] = {
     "spectral": _spectral,
     "ssc": _ssc,
@@ -93,6 +95,7 @@ def first_atoms(
     *,
     device: torch.device = CPU,
     center: Tensor | None = None,
+    others: Blocks | None = None,
     group_size: int = 1,
     is_auto: bool = False,
     may_be_idle: bool = False,
@@ -120,6 +123,8 @@ def first_atoms(
         parameter ``device``.
     center : Tensor of shape (n_features,), default=None
         What samples have in common; initialisers by name see them without.
+    others : callable, default=None
+        Gives further samples, in blocks (n_block, n_features), for ``init="spectral"``.
     group_size : int, default=1
         What the number of atoms must be a multiple of.
     is_auto : bool, default=False
@@ -178,7 +183,8 @@ def first_atoms(
     origin: float | np.ndarray = 0.0
     if isinstance(init, str) and center is not None:
         origin = center.cpu().numpy()
-    found = _found(init, X - origin, n_clusters, n_atoms, random_state, device)
+    others = None if others is None else functools.partial(_moved, others, origin)
+    found = _found(init, X - origin, n_clusters, n_atoms, random_state, device, others)
     if not isinstance(found, Labelings) and _n_dimensions(found) > 1:
         return _checked_atoms(found, shape, group_size, may_be_idle) + origin
     if not isinstance(found, Labelings):
@@ -227,6 +233,10 @@ def first_atoms(
     return atoms_of(labels, random_state, n_atoms, warn=warn)
 
 
+def _moved(blocks: Blocks, origin) -> Iterator[np.ndarray]:
+    return (block - origin for block in blocks())
+
+
 def _n_dimensions(found) -> int:
     try:
         return np.ndim(found)
@@ -238,10 +248,10 @@ def _needs_no_clusters(init) -> bool:
     return isinstance(init, str) and init in _NEED_NO_CLUSTERS
 
 
-def _found(init, X, n_clusters, n_atoms, random_state, device):
+def _found(init, X, n_clusters, n_atoms, random_state, device, others):
     """What ``init`` gives, labels or atoms."""
     if isinstance(init, str) and init in INITIALIZERS:
-        return INITIALIZERS[init](X, n_clusters, n_atoms, random_state, device)
+        return INITIALIZERS[init](X, n_clusters, n_atoms, random_state, device, others)
     if not isinstance(init, str | type):
         if hasattr(init, "fit_predict"):
             return seeded_clone(init, random_state).fit_predict(X)

@@ -104,7 +104,8 @@ class MixMateClustering(NetworkEstimatorMixin, ClusterMixin, VersionedEstimator)
     init_size : int, default=5000
         Largest number of samples that the first clusters are found on, and that
         `partial_fit` keeps. Of a stream it can be lowered, and raised until samples
-        were let go.
+        were let go. With three times as many samples or more, ``init="spectral"`` looks
+        at up to twenty times as many, by the centres of small groups of them.
     n_init : int, default=1
         Number of runs from different starts; the one with the lowest ``criterion_`` is
         kept.

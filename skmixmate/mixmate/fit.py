@@ -72,6 +72,7 @@ class MixtureFit(NetworkFit):
 
     parameters: MixtureParameters
     earlier: FittedMixture | None
+    start_sees_more = True
     # That ``init`` gave in this run, or that the first one chose, whatever the rule
     # says.
     _n_given_atoms: int | None = None
@@ -257,7 +258,7 @@ class MixtureFit(NetworkFit):
         """
         n_clusters = self.parameters.n_clusters
         # All of a reservoir, in some order.
-        rows, X = initialization_subset(
+        rows, X, _ = initialization_subset(
             self.samples, self.parameters.init_size, np.random.RandomState(0)
         )
         if 1 < n_clusters < len(rows):

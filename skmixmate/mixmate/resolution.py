@@ -43,7 +43,7 @@ def resolved_samples(samples: Samples, n_clusters: int) -> Samples:
     """
     # A draw of its own: that of the start is what it would be without.
     random_state = np.random.RandomState(0)
-    _, rows = initialization_subset(samples, _N_SAMPLES, random_state)
+    rows = initialization_subset(samples, _N_SAMPLES, random_state).X
     if len(rows) <= n_clusters:
         return samples
     plain = samples.of(torch.from_numpy(rows)).replaced(

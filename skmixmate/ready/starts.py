@@ -19,16 +19,13 @@ from ..initializers.even import (
     even_labels,
     evenness,
 )
+from ..initializers.merging import CONTINUUM
 from ..utils.callers import warn_user
 from ..utils.device import CPU
 from ..utils.random import drawn_seed
 
 __all__ = ["any_sizes", "least_cut", "similar_sizes"]
 
-# Blending of the parts of a graph from which on the sizes of merged clusters say
-# nothing: above that of digits in any numbers, below that of most draws of
-# Fashion-MNIST.
-_CONTINUUM = 0.5
 # By how much partitions into clusters of any size have to cut less than those into
 # clusters of about one size.
 _HANDICAP = 1.25
@@ -70,7 +67,7 @@ def any_sizes(X, n_clusters, random_state, device: torch.device = CPU) -> Labeli
         return Labelings([Labeling(np.zeros(len(X), dtype=np.intp))])
     seeds = drawn_seed(random_state), drawn_seed(random_state)
     neighbors = spectral_labelings(X, n_clusters, seeds[1], device=device)
-    blends = neighbors.blending > _CONTINUUM
+    blends = neighbors.blending > CONTINUUM
     if blends:
         warn_user(
             "These clusters blend into each other: their neighbour graph has no gap. "
