@@ -114,6 +114,13 @@ def run(name: str, seed: int) -> dict:
     return row
 
 
+def complete_draws(rows: list[dict]) -> list[int]:
+    """Seeds that all sets were run with."""
+    draws = {(row["data"], row["seed"]) for row in rows}
+    seeds = sorted({seed for _, seed in draws})
+    return [seed for seed in seeds if all((name, seed) in draws for name in NUMBERS)]
+
+
 def main():
     parser = make_parser(__spec__.name, __doc__)
     parser.add_argument("sets", nargs="*", metavar="SET", help=", ".join(NUMBERS))
@@ -128,7 +135,7 @@ def main():
                 row = run(name, seed)
             rows = [r for r in rows if (r["data"], r["seed"]) != (name, seed)] + [row]
             rows.sort(key=lambda r: (r["seed"], list(NUMBERS).index(r["data"])))
-            seeds = " ".join(map(str, arguments.seeds))
+            seeds = " ".join(map(str, complete_draws(rows) or arguments.seeds))
             result = {
                 "command": f"python -m benchmarks.kinds.number --seeds {seeds} "
                 f"--threads {arguments.threads}",

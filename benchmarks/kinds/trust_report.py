@@ -60,21 +60,26 @@ def outliers_table() -> None:
     write_table("outliers", ["odd", *_LABELS.values()], rows)
 
 
-def number_table(seed: int = 2) -> None:
+def number_table(seeds: tuple[int, ...] = (2, 3, 4, 5)) -> None:
     result = read("kinds/number")
     if result is None:
         return
-    rows = [
-        [
-            row["data"].replace("_", " "),
-            row["classes"],
-            row["chosen"],
-            row["silhouette"],
-            f"{row['seconds']:.0f}",
-        ]
-        for row in result["rows"]
-        if row["seed"] == seed
-    ]
+    of_set: dict[str, dict] = {}
+    for row in result["rows"]:
+        if row["seed"] in seeds:
+            of_set.setdefault(row["data"], {})[row["seed"]] = row
+    rows = []
+    for name, draws in of_set.items():
+        drawn = [draws[seed] for seed in sorted(draws)]
+        rows.append(
+            [
+                name.replace("_", " "),
+                drawn[0]["classes"],
+                ", ".join(str(row["chosen"]) for row in drawn),
+                ", ".join(str(row["silhouette"]) for row in drawn),
+                f"{np.median([row['seconds'] for row in drawn]):.0f}",
+            ]
+        )
     write_table("number", ["data", "classes", "chosen", "silhouette", "s"], rows)
 
 

@@ -63,7 +63,8 @@ class NetworkFit(FitInRuns):
     samples : Samples
         The training samples as the network takes them.
     start_sees_more : bool
-        Whether a start looks at samples beyond ``init_size`` too, where there are many.
+        Whether ``init="spectral"`` looks at samples beyond ``init_size`` too, where
+        there are many.
     """
 
     start_sees_more: ClassVar[bool] = False

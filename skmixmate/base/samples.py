@@ -252,21 +252,22 @@ def initialization_subset(samples: Samples, size: int, random_state) -> Subset:
     if growth is not None:  # Rows that are far beyond all others are no example.
         order = order[(growth == 1.0).cpu().numpy()[order]]
     size = min(size, len(order))
-    n_with_rest = _MOST_SEEN * size
+    most_seen = _MOST_SEEN * size
     if samples.has_missing:
         complete, empty = _complete_and_empty_rows(samples)
         if complete.sum() >= size / 2:
             order = order[complete[order]]
         else:
             order = order[~empty[order]]
-            n_with_rest = size
+            most_seen = size
     rows = order[:size]
     X, observed = samples.raw(torch.from_numpy(rows).long())
     if observed is not None:
         means = X.sum(0) / observed.sum(0).clamp(min=1.0)
         X = torch.where(observed > 0, X, means)
-    n_with_rest = min(n_with_rest, len(order))
-    rest = order[size : n_with_rest if n_with_rest >= _LEAST_SEEN * size else size]
+    rest = order[size:most_seen]
+    if size + len(rest) < _LEAST_SEEN * size:
+        rest = rest[:0]
     return Subset(rows, X.cpu().numpy(), np.sort(rest))
 
 

@@ -30,11 +30,13 @@ class CenterGraph(NamedTuple):
 
     ``affinity`` is sparse, (n_centers, n_centers), the number of samples that two
     centres are among the nearest of; ``nearest`` is (n_samples,), the centre that is
-    nearest to each of the samples that the graph was asked for.
+    nearest to each of the samples that the graph was asked for; ``n_directions`` is
+    the participation ratio of the variances of principal components.
     """
 
     affinity: sparse.csr_array
     nearest: np.ndarray
+    n_directions: float
 
 
 def center_graph(
@@ -71,29 +73,47 @@ def center_graph(
     (2011), and Huang et al., "Ultra-scalable spectral clustering and ensemble
     clustering" (2020), for graphs of samples and landmarks.
     """
-    n_components = min(_N_COMPONENTS, *X.shape)
     with step("centres of more samples"):
-        scaled = normalize if unit_norm else np.asarray
-        components = PCA(n_components, svd_solver="covariance_eigh").fit(scaled(X))
-
-        def projected(block) -> np.ndarray:
-            return components.transform(scaled(block)).astype(np.float32)
-
-        points = np.concatenate([projected(X), *map(projected, others())])
+        project, components = _projection(X, unit_norm)
+        points = np.concatenate([project(X), *map(project, others())])
         n_centers = min(_MOST_CENTERS * len(X), len(points) // _LEAST_SHARED)
         first = np.linspace(0, len(points) - 1, n_centers).astype(np.intp)
         centers = points[first]
         for _ in each("round", range(_N_ROUNDS)):
             labels = _nearest(points, centers, 1, device)
             centers = _means(points, labels[:, 0], centers)
-        tied = _membership(_nearest(points, centers, _N_NEAREST, device), n_centers)
-        centers = centers[tied.sum(axis=0) > 0]
         nearest = _nearest(points, centers, _N_NEAREST, device)
-        tied = _membership(nearest, len(centers))
+        used, nearest = np.unique(nearest, return_inverse=True)
+        tied = _membership(nearest, len(used))
         affinity = sparse.csr_array(tied.T @ tied)
         affinity.setdiag(0)
         affinity.eliminate_zeros()
-    return CenterGraph(affinity, nearest[: len(X), 0])
+    return CenterGraph(affinity, nearest[: len(X), 0], _n_directions(components))
+
+
+def _projection(X, unit_norm: bool) -> tuple[Callable[..., np.ndarray], PCA]:
+    """What takes samples to principal components of X, (n, n_components), float32.
+
+    In a unit of about the size of X, so that no square overflows or vanishes.
+    """
+    largest = float(np.abs(X).max())
+    unit = 2.0 ** np.frexp(largest)[1] if largest > 0.0 else 1.0
+
+    def scaled(block) -> np.ndarray:
+        block = np.divide(block, unit).astype(np.float32)
+        return normalize(block, copy=False) if unit_norm else block
+
+    n_components = min(_N_COMPONENTS, *X.shape)
+    with np.errstate(invalid="ignore"):  # Shares of the variance of equal samples.
+        components = PCA(n_components, random_state=0).fit(scaled(X))
+    return lambda block: components.transform(scaled(block)), components
+
+
+def _n_directions(components: PCA) -> float:
+    """In how many directions samples vary: the participation ratio of variances."""
+    variances = components.explained_variance_.astype(np.float64)
+    total = float(np.square(variances).sum())
+    return float(variances.sum()) ** 2 / total if total > 0.0 else 0.0
 
 
 def _nearest(
@@ -104,16 +124,21 @@ def _nearest(
     C = to_device(torch.from_numpy(centers), device)
     # Up to the squared norm of the point itself.
     squared_norms = C.square().sum(1)
-    found = []
-    for block in torch.from_numpy(points).split(max(1, _BLOCK_SIZE // len(centers))):
-        partial = torch.addmm(squared_norms, to_device(block, device), C.T, alpha=-2)
+    block_size = max(1, _BLOCK_SIZE // len(centers))
+    # Written to from block to block: what is kept of each would scatter the memory.
+    partial = C.new_empty((min(block_size, len(points)), len(centers)))
+    found = torch.empty((len(points), n_nearest), dtype=torch.long)
+    blocks = torch.from_numpy(points).split(block_size)
+    for block, rows in zip(blocks, found.split(block_size), strict=True):
+        distances = partial[: len(block)]
+        block = to_device(block, device)
+        torch.addmm(squared_norms, block, C.T, alpha=-2, out=distances)
         # Each is faster than the other for what it is used for.
         if n_nearest == 1:
-            nearest = partial.argmin(dim=1, keepdim=True)
+            rows.copy_(distances.argmin(dim=1, keepdim=True))
         else:
-            nearest = partial.topk(n_nearest, dim=1, largest=False).indices
-        found.append(nearest.cpu())
-    return torch.cat(found).numpy()
+            rows.copy_(distances.topk(n_nearest, dim=1, largest=False).indices)
+    return found.numpy()
 
 
 def _membership(nearest: np.ndarray, n_centers: int) -> sparse.csr_array:

@@ -9,14 +9,15 @@ import numpy as np
 import scipy.linalg
 import torch
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from ..utils.device import CPU, is_accelerator, one_openmp_thread
 from ..utils.progress import each, step
-from ..utils.random import private_random_state
-from .centers import Blocks, center_graph
+from ..utils.random import drawn_seed, private_random_state
+from .centers import Blocks, CenterGraph, center_graph
 from .copies import DistinctSamples, distinct_samples
 from .merging import (
     CONTINUUM,
@@ -48,6 +49,11 @@ _MOST_MORE_CLUSTERS = 40
 # Parts of fewer samples on average are tied to all others by some of their neighbours,
 # so that their merges tell nothing.
 _LEAST_OF_PART = 50
+# Of a graph of centres, for each cluster: how many there have to be, and in how many
+# pieces they may be.
+_LEAST_OF_CLUSTER, _MOST_PIECES = 20, 4
+# In how many directions samples have to vary for those of unit norm to be looked at.
+_LEAST_DIRECTIONS = 10
 # Other draws of k-means may cut where it matters.
 _N_DRAWS = 2
 # By how much the others have to be better: a criterion knows classes of about one size,
@@ -109,10 +115,12 @@ def spectral_labelings(
     n_neighbors : int, default=10
         See `spectral_labels`.
     others : callable, default=None
-        Gives further samples, in blocks (n_block, n_features). Then the `center_graph`
-        of all is partitioned, that of X or of X with unit norm, whose first partition
-        cuts less; but not if X has many copies, or if clusters blend into each other,
-        which more samples do not change, or are so few that it is not known.
+        Gives further samples, in blocks (n_block, n_features), each time it is called.
+        Then the `center_graph` of all is partitioned: that of samples as they are or,
+        if they vary in ten directions or more, that of samples with unit norm if its
+        first partition cuts it less. Not if all partitions of the graph of X agree, or
+        X has many copies, nor if clusters blend into each other, which more samples do
+        not change, or are so few (three) or many (41) that it is not known.
     device : torch.device, default=CPU
         Where what takes long is computed.
 
@@ -131,15 +139,18 @@ def spectral_labelings(
     n_samples = X.shape[0]
     if n_clusters == 1 or n_samples <= n_clusters:
         return Labelings([Labeling(np.arange(n_samples) % n_clusters)])
+    random_state = private_random_state(random_state)
     rows, copy_of, graph = neighbor_graph(X, n_clusters, n_neighbors, device)
-    partitions = None
-    if others is not None and len(rows) == n_samples:
-        partitions = _partitions_of_centers(
+    partitions = spectral_partitions(graph, n_clusters, random_state, device=device)
+    partitions = partitions.relabeled(lambda labels: labels[copy_of])
+    # Where all agree there is nothing that more samples could tell; of few clusters or
+    # very many it is not known whether they blend.
+    may_gain = len(partitions) > 1 and 3 < n_clusters <= _MOST_MORE_CLUSTERS
+    if others is not None and len(rows) == n_samples and may_gain:
+        of_centers = _partitions_of_centers(
             X, others, n_clusters, random_state, graph, device
         )
-    if partitions is None:
-        partitions = spectral_partitions(graph, n_clusters, random_state, device=device)
-        partitions = partitions.relabeled(lambda labels: labels[copy_of])
+        partitions = partitions if of_centers is None else of_centers
     partitions.conductance = _conductance_in(graph, rows, n_clusters)
     return partitions
 
@@ -151,28 +162,44 @@ def _partitions_of_centers(
 
     With their conductance in the graph of X.
     """
+    # A copy: without these partitions, later draws are as if nothing had been tried.
+    seed = drawn_seed(copy.deepcopy(random_state))
 
-    def partitions(unit_norm: bool) -> tuple[Labelings, np.ndarray]:
-        affinity, nearest = center_graph(X, others, device, unit_norm=unit_norm)
-        seed = copy.deepcopy(random_state)
+    def partitions(of_centers: CenterGraph) -> Labelings | None:
+        affinity = of_centers.affinity
+        # Samples that are few points have hardly any centres; and pieces that are many
+        # have as many equal eigenvalues, which take long and tell nothing.
+        if (
+            affinity.shape[0] < _LEAST_OF_CLUSTER * n_clusters
+            or connected_components(affinity, False)[0] > _MOST_PIECES * n_clusters
+        ):
+            return None
         found = spectral_partitions(affinity, n_clusters, seed, device=device)
-        return found, nearest
+        # Nor if that is not known, NaN.
+        return found if found.blending < CONTINUUM else None
 
-    plain = partitions(unit_norm=False)
-    # NaN, too: of few clusters it is not known.
-    if not plain[0].blending < CONTINUUM:
+    centers = center_graph(X, others, device)
+    found = partitions(centers)
+    if found is None:
         return None
-    # Samples may lie in directions rather than places.
-    found, nearest = min(
-        (plain, partitions(unit_norm=True)), key=lambda way: way[0][0].conductance
-    )
+    # Samples may lie in directions rather than places. Of few dimensions the norm is a
+    # large part, and what is left, as a circle of a plane, is cut with ease.
+    if centers.n_directions >= _LEAST_DIRECTIONS:
+        directions = center_graph(X, others, device, unit_norm=True)
+        by_directions = partitions(directions)
+        if by_directions and by_directions[0].conductance < found[0].conductance:
+            centers, found = directions, by_directions
     result = Labelings()
     result.blending = found.blending
     for i, one in enumerate(found):
         # More samples leave less doubt how many eigenvectors tell clusters apart.
-        if i == 0 or one.handicap > 1.0:
-            labels = one.labels[nearest]
+        if i > 0 and one.handicap == 1.0:
+            continue
+        labels = one.labels[centers.nearest]
+        if len(np.unique(labels)) == n_clusters:
             result.add(labels, one.handicap, mean_conductance(graph, labels))
+        elif i == 0:  # A cluster of other samples alone.
+            return None
     return result
 
 
