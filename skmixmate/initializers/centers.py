@@ -11,6 +11,7 @@ from sklearn.preprocessing import normalize
 
 from ..utils.device import CPU, to_device
 from ..utils.progress import each, step
+from .copies import common_offset
 
 __all__ = ["Blocks", "CenterGraph", "center_graph"]
 
@@ -94,12 +95,16 @@ def center_graph(
 def _projection(X, unit_norm: bool) -> tuple[Callable[..., np.ndarray], PCA]:
     """What takes samples to principal components of X, (n, n_components), float32.
 
-    In a unit of about the size of X, so that no square overflows or vanishes.
+    Without a large common offset, and in a unit of about the size of the rest, so that
+    nothing is rounded away and no square overflows or vanishes.
     """
-    largest = float(np.abs(X).max())
+    # Norms are those about the origin.
+    offset = np.zeros(X.shape[1]) if unit_norm else common_offset(X.astype(np.float64))
+    largest = float(np.abs(X - offset).max())
     unit = 2.0 ** np.frexp(largest)[1] if largest > 0.0 else 1.0
 
     def scaled(block) -> np.ndarray:
+        block = block - offset if offset.any() else block
         block = np.divide(block, unit).astype(np.float32)
         return normalize(block, copy=False) if unit_norm else block
 

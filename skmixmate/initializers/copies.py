@@ -151,18 +151,26 @@ def _equal_rows(X) -> np.ndarray:
     return np.unique(as_bytes, return_inverse=True)[1]
 
 
-def _near_origin(X) -> np.ndarray:
-    """X without a large common offset, in which distances would be rounded away.
+def common_offset(X: np.ndarray) -> np.ndarray:
+    """An offset of all samples (n_samples, n_features) in which others would be lost.
 
-    What is subtracted are multiples of a power of two about the size of the rest: no
-    entry is rounded, and nothing at all is subtracted without a large offset.
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        Multiples of a power of two about the size of the rest, so that no entry is
+        rounded if they are subtracted; zero of what is no larger than the rest.
     """
     median = np.median(X, axis=0)
     size = np.median(_largest_entries(X - median))
     if size == 0.0:
-        return X
+        return np.zeros_like(median)
     unit = 2.0 ** np.ceil(np.log2(4.0 * size))
-    offset = unit * np.round(median / unit)
+    return unit * np.round(median / unit)
+
+
+def _near_origin(X) -> np.ndarray:
+    """X without its `common_offset`, with which distances would be rounded away."""
+    offset = common_offset(X)
     return X - offset if offset.any() else X
 
 

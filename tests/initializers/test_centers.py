@@ -196,6 +196,13 @@ def test_the_unit_of_the_samples_does_not_matter(cloud, factor, unit_norm):
     assert graph.n_directions == pytest.approx(other.n_directions)
 
 
+def test_a_large_common_offset_is_not_what_is_rounded_to(cloud):
+    # On a grid of powers of two, so that the offset is added without rounding.
+    X = np.round(cloud * 2.0**16) / 2.0**16
+    near, far = (center_graph(Z[:100], blocks_of(Z[100:])) for Z in (X, X + 2.0**33))
+    np.testing.assert_array_equal(near.affinity.toarray(), far.affinity.toarray())
+
+
 def test_directions_are_counted(cloud):
     X = cloud * [1.0, 1.0, 1.0, 0.0, 0.0]
     graph = center_graph(X[:100], blocks_of(X[100:]))
