@@ -68,7 +68,7 @@ def measure(name: str, seed: int) -> dict:
     n_clusters = 10 if y is None else int(y.max() + 1)
     labelings = spectral_labelings(Z, n_clusters, seed)
     blending = labelings.blending
-    evenness = starts._evenness_left_open(labelings, n_clusters)
+    evenness = labelings.evenness_left_open(n_clusters)
     found = {
         # Of few samples it is not known, and sizes are open.
         "blending": None if np.isnan(blending) else round(blending, 3),

@@ -7,16 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.stats import entropy
 from sklearn.metrics import adjusted_rand_score
 
 from ..utils.device import CPU
 from ..utils.progress import each, step
 from ..utils.random import private_random_state
-from .merging import share_in_common
+from .merging import evenness, share_in_common
 from .spectral import clusters_of_eigenvectors, leading_eigenvectors
 
-__all__ = ["Consensus", "central_partition", "even_labels", "evenness", "most_even"]
+__all__ = ["Consensus", "central_partition", "even_labels", "most_even"]
 
 # Eigenvectors for each cluster, and draws of k-means on either: fewer of many clusters,
 # each of which takes longer.
@@ -94,24 +93,6 @@ def even_labels(
         ]
     n_kept = max(_LEAST_KEPT, round(_SHARE_KEPT * len(drawn)))
     return central_partition(most_even(drawn, n_kept))
-
-
-def evenness(labels: np.ndarray, n_clusters: int) -> float:
-    """Entropy of the sizes of clusters, as a share of that of equal ones.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n_samples,), int
-        From 0.
-    n_clusters : int
-        More than one.
-
-    Returns
-    -------
-    float
-        One if ``n_clusters`` clusters have as many samples each.
-    """
-    return float(entropy(np.bincount(labels))) / math.log(n_clusters)
 
 
 def most_even(partitions: Sequence[np.ndarray], n_kept: int) -> list[np.ndarray]:

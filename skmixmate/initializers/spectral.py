@@ -1,6 +1,7 @@
 """Spectral clustering with more eigenvectors, or more clusters, than are wanted."""
 
 import copy
+import functools
 import math
 import warnings
 from collections.abc import Callable
@@ -56,6 +57,8 @@ _LEAST_OF_CLUSTER, _MOST_PIECES = 20, 4
 _LEAST_DIRECTIONS = 10
 # Other draws of k-means may cut where it matters.
 _N_DRAWS = 2
+# Draws of k-means, the best of which is taken.
+_N_INIT = 10
 # By how much the others have to be better: a criterion knows classes of about one size,
 # but with gaps inside, no better than that.
 _HANDICAP = 1.04
@@ -101,6 +104,7 @@ def spectral_labelings(
     random_state=None,
     *,
     n_neighbors: int = 10,
+    n_init_apart: int = _N_INIT,
     others: Blocks | None = None,
     device: torch.device = CPU,
 ) -> Labelings:
@@ -114,6 +118,8 @@ def spectral_labelings(
     random_state : int, RandomState instance or None, default=None
     n_neighbors : int, default=10
         See `spectral_labels`.
+    n_init_apart : int, default=10
+        See `spectral_partitions`.
     others : callable, default=None
         Gives further samples, in blocks (n_block, n_features), each time it is called.
         Then the `center_graph` of all is partitioned: that of samples as they are or,
@@ -128,8 +134,9 @@ def spectral_labelings(
     -------
     Labelings
         Different ones, (n_samples,) each, of `spectral_partitions`; of the graph of X,
-        the first is what `spectral_labels` gives, but for the rounding of the
-        eigensolver. They know the ``conductance`` of any labels in the graph of X.
+        with ten draws, the first is what `spectral_labels` gives, but for the rounding
+        of the eigensolver. They know the ``conductance`` of any labels in the graph of
+        X.
 
     Warns
     -----
@@ -141,14 +148,17 @@ def spectral_labelings(
         return Labelings([Labeling(np.arange(n_samples) % n_clusters)])
     random_state = private_random_state(random_state)
     rows, copy_of, graph = neighbor_graph(X, n_clusters, n_neighbors, device)
-    partitions = spectral_partitions(graph, n_clusters, random_state, device=device)
+    partition = functools.partial(
+        spectral_partitions, n_init_apart=n_init_apart, device=device
+    )
+    partitions = partition(graph, n_clusters, random_state)
     partitions = partitions.relabeled(lambda labels: labels[copy_of])
     # Where all agree there is nothing that more samples could tell; of few clusters or
     # very many it is not known whether they blend.
     may_gain = len(partitions) > 1 and 3 < n_clusters <= _MOST_MORE_CLUSTERS
     if others is not None and len(rows) == n_samples and may_gain:
         of_centers = _partitions_of_centers(
-            X, others, n_clusters, random_state, graph, device
+            *(X, others, n_clusters, random_state, graph, partition, device)
         )
         partitions = partitions if of_centers is None else of_centers
     partitions.conductance = _conductance_in(graph, rows, n_clusters)
@@ -156,7 +166,13 @@ def spectral_labelings(
 
 
 def _partitions_of_centers(
-    X, others: Blocks, n_clusters: int, random_state, graph, device: torch.device
+    X,
+    others: Blocks,
+    n_clusters: int,
+    random_state,
+    graph,
+    partition: Callable[..., Labelings],
+    device: torch.device,
 ) -> Labelings | None:
     """Partitions of the centres of all samples, as labels of X; None if they blend.
 
@@ -174,7 +190,7 @@ def _partitions_of_centers(
             or connected_components(affinity, False)[0] > _MOST_PIECES * n_clusters
         ):
             return None
-        found = spectral_partitions(affinity, n_clusters, seed, device=device)
+        found = partition(affinity, n_clusters, seed)
         # Nor if that is not known, NaN.
         return found if found.blending < CONTINUUM else None
 
@@ -326,6 +342,7 @@ def spectral_partitions(
     random_state=None,
     *,
     exponent: float = 0.5,
+    n_init_apart: int = _N_INIT,
     device: torch.device = CPU,
 ) -> Labelings:
     """Cluster the nodes of a weighted graph in several ways.
@@ -338,6 +355,10 @@ def spectral_partitions(
     random_state : int, RandomState instance or None, default=None
     exponent : float, default=0.5
         Of `merged_clusters`.
+    n_init_apart : int, default=10
+        Draws of k-means, the best of which is taken, for each partition that is not
+        merged, if clusters do not blend into each other. They are ten if they do, or if
+        that is not known.
     device : torch.device, default=CPU
         Where what takes long is computed.
 
@@ -373,40 +394,43 @@ def spectral_partitions(
     most = min(max(ratios + numbers), n_samples)
     with step("eigenvectors"):
         eigenpairs = leading_eigenvectors(affinity, most, 0.01, random_state, device)
-    found = Labelings()
 
-    def add(labels, handicap=1.0):
-        # Others that have fewer clusters than wanted would only have to be mended.
-        if not found or len(np.unique(labels)) == n_clusters:
-            found.add(labels, handicap, mean_conductance(affinity, labels))
-
-    add(
-        clusters_of_eigenvectors(
-            eigenpairs, n_clusters, ratios[0], 1.0, random_state, device=device
+    def clusters(number, n_components, random_state, n_init=_N_INIT):
+        return clusters_of_eigenvectors(
+            *(eigenpairs, number, n_components, 1.0, random_state),
+            n_init=n_init,
+            device=device,
         )
-    )
+
+    start = copy.deepcopy(random_state)
+    first = clusters(n_clusters, ratios[0], random_state)
     # Who takes the first goes on as if there were no others.
     random_state = copy.deepcopy(random_state)
-
-    def clusters(number, n_components):
-        with warnings.catch_warnings():
-            # Of fewer different samples than parts: then there are fewer parts.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return clusters_of_eigenvectors(
-                eigenpairs, number, n_components, 1.0, random_state, device=device
+    with warnings.catch_warnings():
+        # Of fewer different samples than parts: then there are fewer parts.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        as_many = [clusters(n_clusters, n, random_state) for n in ratios[1:]]
+        as_many.append(clusters(n_clusters, n_clusters, random_state))
+        merged, blendings = [], []
+        for number in each("clusters of eigenvectors", numbers * _N_DRAWS):
+            parts = clusters(number, number, random_state)
+            merged.append(merged_clusters(affinity, parts, n_clusters, exponent))
+            if 2 * n_clusters <= number <= n_samples // _LEAST_OF_PART:
+                blendings.append(blending(affinity, parts, n_clusters))
+        found = Labelings()
+        if blendings:
+            found.blending = float(np.mean(blendings))
+        if found.blending < CONTINUUM and n_init_apart > _N_INIT:
+            first, *as_many = (
+                clusters(n_clusters, n, start, n_init_apart)
+                for n in (*ratios, n_clusters)
             )
-
-    for n_components in ratios[1:]:
-        add(clusters(n_clusters, n_components))
-    add(clusters(n_clusters, n_clusters), _HANDICAP)
-    blendings = []
-    for number in each("clusters of eigenvectors", numbers * _N_DRAWS):
-        parts = clusters(number, number)
-        add(merged_clusters(affinity, parts, n_clusters, exponent), _HANDICAP)
-        if 2 * n_clusters <= number <= n_samples // _LEAST_OF_PART:
-            blendings.append(blending(affinity, parts, n_clusters))
-    if blendings:
-        found.blending = float(np.mean(blendings))
+    found.add(first, 1.0, mean_conductance(affinity, first))
+    handicaps = [1.0] * len(ratios[1:]) + [_HANDICAP] * (1 + len(merged))
+    for labels, handicap in zip((*as_many, *merged), handicaps, strict=True):
+        # Others that have fewer clusters than wanted would only have to be mended.
+        if len(np.unique(labels)) == n_clusters:
+            found.add(labels, handicap, mean_conductance(affinity, labels))
     return found
 
 
@@ -422,7 +446,7 @@ def clusters_of_eigenvectors(
     diffusion_time,
     random_state,
     *,
-    n_init=10,
+    n_init=_N_INIT,
     device: torch.device = CPU,
 ) -> np.ndarray:
     """k-means on the leading eigenvectors, weighted by their eigenvalues."""

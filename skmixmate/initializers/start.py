@@ -28,8 +28,18 @@ from .ssc import SparseSubspaceClustering
 __all__ = ["INITIALIZERS", "first_atoms", "has_one_start"]
 
 
+# Draws of k-means of the spectral start where clusters lie apart: with ten, which of
+# several partitions of the digits is found depends on the seed.
+_N_INIT_APART = 50
+
+
 def _spectral(X, n_clusters, n_atoms, random_state, device, others):
-    return spectral_labelings(X, n_clusters, random_state, others=others, device=device)
+    return spectral_labelings(
+        *(X, n_clusters, random_state),
+        n_init_apart=_N_INIT_APART,
+        others=others,
+        device=device,
+    )
 
 
 def _ssc(X, n_clusters, n_atoms, random_state, device, others):

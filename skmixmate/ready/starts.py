@@ -17,7 +17,6 @@ from ..initializers.even import (
     Consensus,
     central_partition,
     even_labels,
-    evenness,
 )
 from ..initializers.merging import CONTINUUM
 from ..utils.callers import warn_user
@@ -77,7 +76,7 @@ def any_sizes(X, n_clusters, random_state, device: torch.device = CPU) -> Labeli
             "size, say so by similar_sizes=True.",
             InitializationWarning,
         )
-        if _evenness_left_open(neighbors, n_clusters) > _LEAST_EVENNESS:
+        if neighbors.evenness_left_open(n_clusters) > _LEAST_EVENNESS:
             even = _most_even(X, n_clusters, random_state, device)
             if even.rand_index > _LEAST_AGREEMENT:
                 return _of_one_size(even)
@@ -95,14 +94,6 @@ def any_sizes(X, n_clusters, random_state, device: torch.device = CPU) -> Labeli
         partitions = [one.labels for one in found]
         found.agreement = _known(central_partition(partitions).in_common)
     return found
-
-
-def _evenness_left_open(found: Labelings, n_clusters: int) -> float:
-    """Mean `evenness` of the clusters that were left to be of any size."""
-    left_open = [one.labels for one in found if one.handicap > 1.0]
-    # Where merging finds the same as the first.
-    left_open = left_open or [found[0].labels]
-    return float(np.mean([evenness(labels, n_clusters) for labels in left_open]))
 
 
 def least_cut(X, n_clusters, random_state, device: torch.device = CPU) -> Labelings:

@@ -10,7 +10,6 @@ from skmixmate.initializers import spectral_clustering_labels
 from skmixmate.initializers.even import (
     central_partition,
     even_labels,
-    evenness,
     most_even,
 )
 from skmixmate.ready import starts
@@ -63,13 +62,6 @@ def test_what_agrees_most_with_the_others():
     assert_array_equal(alone.labels, far)
     assert np.isnan(alone.rand_index)
     assert np.isnan(alone.in_common)
-
-
-def test_evenness_by_hand():
-    assert evenness(np.repeat([0, 1, 2], 4), 3) == pytest.approx(1.0)
-    shares = np.array([0.5, 0.25, 0.25])
-    expected = -(shares * np.log(shares)).sum() / np.log(4)
-    assert evenness(np.repeat([0, 1, 3], [4, 2, 2]), 4) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("n_clusters", [2, 5])

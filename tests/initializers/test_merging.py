@@ -15,6 +15,7 @@ from skmixmate.initializers import (
     spectral_labelings,
     spectral_labels,
 )
+from skmixmate.initializers.merging import evenness
 
 
 def chain_of_blocks(sizes, within=1.0, between=0.02):
@@ -156,6 +157,40 @@ def test_a_handicap_asks_for_a_difference(value, chosen):
     np.testing.assert_array_equal(best.labels, (plain, other)[chosen])
     # One is close to the other, and has nothing to do with it.
     assert best.is_doubtful() == (value > 0.95)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chosen"),
+    [
+        ([(10, 10, 10), (11, 10, 9)], 0),
+        ([(24, 3, 3), (22, 4, 4)], 1),
+        # One of them says that sizes differ, which may be its error.
+        ([(18, 6, 6), (11, 10, 9)], 0),
+    ],
+)
+def test_no_handicap_where_sizes_that_are_left_open_differ(sizes, chosen):
+    random_state = np.random.RandomState(0)
+    plain = np.repeat([0, 1, 2], 10)
+    left_open = [random_state.permutation(np.repeat([0, 1, 2], n)) for n in sizes]
+    found = Labelings([Labeling(plain)])
+    for labels in left_open:
+        found.add(labels, 1.04)
+    values = {plain.tobytes(): 1.0, left_open[0].tobytes(): 0.98}
+    best = found.best(lambda labels, effort: values.get(labels.tobytes(), 1.1))
+    np.testing.assert_array_equal(best.labels, (plain, left_open[0])[chosen])
+
+
+def test_evenness_by_hand():
+    assert evenness(np.repeat([0, 1, 2], 4), 3) == pytest.approx(1.0)
+    # One of four has no member.
+    shares = np.array([0.5, 0.25, 0.25])
+    expected = -(shares * np.log(shares)).sum() / np.log(4)
+    assert evenness(np.repeat([0, 1, 3], [4, 2, 2]), 4) == pytest.approx(expected)
+    even, uneven = np.repeat([0, 1], 4), np.repeat([0, 1], [7, 1])
+    found = Labelings([Labeling(even)])
+    assert found.evenness_left_open(2) == pytest.approx(1.0)
+    found.add(uneven, 1.04)
+    assert found.evenness_left_open(2) == pytest.approx(evenness(uneven, 2))
 
 
 def test_finalists_are_compared_with_more_effort():

@@ -13,7 +13,9 @@ from sklearn.neighbors import kneighbors_graph
 from skmixmate.initializers import (
     spectral,
     spectral_clustering_labels,
+    spectral_labelings,
     spectral_labels,
+    spectral_partitions,
 )
 from skmixmate.metrics import clustering_accuracy
 
@@ -232,3 +234,44 @@ def test_arpack_is_given_no_longer_than_the_dense_solver_takes(monkeypatch):
     assert labels.shape == (300,)
     # SciPy's default is ten times the number of nodes.
     assert calls[0] <= 300
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_more_draws_where_clusters_lie_apart(monkeypatch, apart):
+    random_state = np.random.RandomState(0)
+    X = random_state.normal(size=(1000, 10))
+    if apart:
+        X += 20.0 * random_state.normal(size=(8, 10))[np.arange(1000) % 8]
+    draws, clusters_of_eigenvectors = [], spectral.clusters_of_eigenvectors
+
+    def recorded(*args, n_init, **options):
+        draws.append(n_init)
+        return clusters_of_eigenvectors(*args, n_init=n_init, **options)
+
+    plain = spectral_labelings(X, 8, 0)
+    assert (plain.blending < 0.5) == apart
+    monkeypatch.setattr(spectral, "clusters_of_eigenvectors", recorded)
+    found = spectral_labelings(X, 8, 0, n_init_apart=30)
+    assert draws.count(30) == (3 if apart else 0)
+    if not apart:
+        assert len(found) == len(plain)
+        for one, other in zip(found, plain, strict=True):
+            np.testing.assert_array_equal(one.labels, other.labels)
+
+
+def test_the_best_of_more_draws_is_no_worse():
+    X = load_digits().data
+    _, _, graph = spectral.neighbor_graph(X, 10, 10)
+    values, vectors = leading_eigenvectors(graph, 15)
+    embedding = vectors * np.clip(values, 0.0, 1.0)
+    embedding /= np.linalg.norm(embedding, axis=1, keepdims=True)
+
+    def spread(labels):
+        means = np.array([embedding[labels == k].mean(axis=0) for k in range(10)])
+        return np.square(embedding - means[labels]).sum()
+
+    ten, fifty = (
+        spread(spectral_partitions(graph, 10, 0, n_init_apart=n)[0].labels)
+        for n in (10, 50)
+    )
+    assert fifty <= ten * (1.0 + 1e-9)
