@@ -65,10 +65,14 @@ class Labeling(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Labels that were chosen, their conductance, and those that were about as good."""
+    """Labels that were chosen, their conductance, and those that were about as good.
+
+    ``leaves_sizes_open`` tells whether they had a handicap, if it counted or not.
+    """
 
     labels: np.ndarray
     conductance: float
+    leaves_sizes_open: bool = False
     rivals: Sequence[np.ndarray] = ()
 
     def is_doubtful(self) -> bool:
@@ -88,7 +92,8 @@ class Labelings(list[Labeling]):
     from, if there is one; a cluster without samples counts as one all of whose edges
     leave it. ``blending`` is the `blending` of parts of that graph, NaN where too few
     samples tell it. ``are_of_one_size`` says that clusters are to be of about one size,
-    so that a model of them need not be larger where there are more samples.
+    so that a model of them need not be larger where there are more samples, and
+    ``sizes_differ`` that they are known to be of none, so that no handicap counts.
     ``agreement`` is the share of the samples that two draws of such labels have in
     common (`share_in_common`), None if unknown: no labels are surer than that.
     """
@@ -96,6 +101,7 @@ class Labelings(list[Labeling]):
     conductance: Callable[[np.ndarray], float] | None = None
     blending: float = math.nan
     are_of_one_size = False
+    sizes_differ = False
     agreement: float | None = None
 
     def add(
@@ -130,9 +136,11 @@ class Labelings(list[Labeling]):
         sizes open agree that these differ, so that all others are wrong.
         """
         if len(self) == 1:
-            return Choice(self[0].labels, self[0].conductance)
+            return self._choice(0)
         n_clusters = len(np.unique(self[0].labels))
-        sizes_differ = n_clusters > 1 and self.evenness_left_open(n_clusters) <= _UNEVEN
+        sizes_differ = self.sizes_differ or (
+            n_clusters > 1 and self.evenness_left_open(n_clusters) <= _UNEVEN
+        )
         of_handicap: dict[float, list[tuple[float, int]]] = {}
         for i, one in enumerate(each("partition", self)):
             found = criterion(one.labels, 1), i
@@ -151,7 +159,7 @@ class Labelings(list[Labeling]):
         chosen = min(best, key=lambda i: handicaps[i] * values[i])
         close = _CLOSE * min(values.values())
         rivals = [self[i].labels for i in best if values[i] <= close]
-        return Choice(self[chosen].labels, self[chosen].conductance, rivals)
+        return self._choice(chosen, rivals)
 
     def least_cut(self) -> Choice:
         """Choose the labels with the lowest conductance, if any are known.
@@ -160,8 +168,12 @@ class Labelings(list[Labeling]):
         counts: it is one of the model's criterion.
         """
         # The first of equals, as where all clusters are components of the graph.
-        chosen = min(self, key=lambda one: np.nan_to_num(one.conductance, nan=math.inf))
-        return Choice(chosen.labels, chosen.conductance)
+        cuts = [np.nan_to_num(one.conductance, nan=math.inf) for one in self]
+        return self._choice(int(np.argmin(cuts)))
+
+    def _choice(self, i: int, rivals: Sequence[np.ndarray] = ()) -> Choice:
+        labels, handicap, conductance = self[i]
+        return Choice(labels, conductance, handicap > 1.0, rivals)
 
 
 def _smallest_overlap(labels, others) -> float:

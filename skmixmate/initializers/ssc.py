@@ -23,7 +23,7 @@ from ..utils.progress import each, step
 from ..utils.random import RandomState, private_random_state
 from ..utils.validation import ArrayLike, validate_samples
 from .copies import distinct_rows
-from .merging import Labelings
+from .merging import Choice, Labelings
 from .self_representation import lasso_representation, omp_representation
 from .spectral import spectral_clustering_labels, spectral_partitions
 
@@ -88,6 +88,10 @@ class SparseSubspaceClustering(ClusterMixin, VersionedEstimator):
         C, the coefficients of each sample in terms of the others, the mean of the
         rounds. Copies represent no sample, and have the coefficients of the one that
         they copy, times -1 if they are its opposite.
+    sizes_left_open_ : bool
+        Whether the labels are of a partition that leaves the sizes of clusters open: of
+        more clusters that were merged, or by as many eigenvectors as clusters. Then the
+        others, which suit clusters of about one size, represent samples less well.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -219,6 +223,7 @@ class SparseSubspaceClustering(ClusterMixin, VersionedEstimator):
         self.representation_ = _of_all_samples(codes, rows, copy_of, signs)
         self.affinity_matrix_ = _affinity(self.representation_)
         affinity = self.affinity_matrix_[rows][:, rows]
+        self.sizes_left_open_ = False
         if self.merge and 1 < self.n_clusters < len(rows):
             found = spectral_partitions(
                 *(affinity, self.n_clusters, random_state),
@@ -226,7 +231,9 @@ class SparseSubspaceClustering(ClusterMixin, VersionedEstimator):
                 device=device,
             )
             with step("representation by clusters"):
-                labels = _best_represented(unit[rows], codes, found, device)
+                choice = _best_represented(unit[rows], codes, found, device)
+            labels = choice.labels
+            self.sizes_left_open_ = choice.leaves_sizes_open
         else:
             labels = spectral_clustering_labels(
                 affinity, self.n_clusters, random_state, device=device
@@ -301,7 +308,7 @@ def _of_all_samples(codes, rows, copy_of, signs) -> sparse.csr_array:
     return sparse.csr_array((data, rows[codes.indices], codes.indptr), shape=shape)
 
 
-def _best_represented(X, codes, found: Labelings, device: torch.device) -> np.ndarray:
+def _best_represented(X, codes, found: Labelings, device: torch.device) -> Choice:
     """The labels under which samples of unit norm are told apart best by their codes.
 
     ``codes`` are (n_samples, n_samples), of each sample in terms of the others.
@@ -323,7 +330,7 @@ def _best_represented(X, codes, found: Labelings, device: torch.device) -> np.nd
 
     return found.best(
         lambda labels, effort: criterion_of(labels.astype(np.intp).tobytes())
-    ).labels
+    )
 
 
 def _energies_on_cpu(X, codes) -> Callable[[np.ndarray], np.ndarray]:

@@ -84,6 +84,8 @@ def any_sizes(X, n_clusters, random_state, device: torch.device = CPU) -> Labeli
         n_clusters, random_state=seeds[0], device=device
     )
     found = Labelings([Labeling(subspaces.fit(X).labels_)])
+    # Another graph says so, by a criterion of its own.
+    found.sizes_differ = subspaces.sizes_left_open_
     for one in neighbors:
         found.add(*one)
     if len(found) > 1:

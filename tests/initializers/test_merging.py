@@ -178,6 +178,11 @@ def test_no_handicap_where_sizes_that_are_left_open_differ(sizes, chosen):
     values = {plain.tobytes(): 1.0, left_open[0].tobytes(): 0.98}
     best = found.best(lambda labels, effort: values.get(labels.tobytes(), 1.1))
     np.testing.assert_array_equal(best.labels, (plain, left_open[0])[chosen])
+    assert best.leaves_sizes_open == bool(chosen)
+    # Or where who made them knows it.
+    found.sizes_differ = True
+    best = found.best(lambda labels, effort: values.get(labels.tobytes(), 1.1))
+    np.testing.assert_array_equal(best.labels, left_open[0])
 
 
 def test_evenness_by_hand():

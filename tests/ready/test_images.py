@@ -10,7 +10,11 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
-from skmixmate import ImageClustering, ScatteringTransform
+from skmixmate import (
+    ImageClustering,
+    ScatteringTransform,
+    SparseSubspaceClustering,
+)
 from skmixmate.initializers import (
     InitializationWarning,
     Labeling,
@@ -142,6 +146,19 @@ def test_sizes_that_are_not_even_are_left_open(monkeypatch):
     with pytest.warns(InitializationWarning, match="blend into each other"):
         found = starts.any_sizes(X, 3, np.random.RandomState(0))
     assert_array_equal(found[-1].labels, uneven[0].labels)
+
+
+@pytest.mark.parametrize("sizes", [(90, 90, 90, 90), (250, 40, 30, 30)])
+def test_subspaces_tell_whether_sizes_differ(sizes):
+    rng = np.random.RandomState(0)
+    y = np.repeat(np.arange(4), sizes)
+    bases = rng.normal(size=(4, 4, 20))
+    X = np.einsum("nd,ndf->nf", rng.normal(size=(len(y), 4)), bases[y])
+    X += 0.3 * rng.normal(size=X.shape)
+    found = starts.any_sizes(X, 4, np.random.RandomState(0))
+    assert found.sizes_differ == (sizes[0] != sizes[-1])
+    clusterer = SparseSubspaceClustering(4, merge=False, random_state=0).fit(X)
+    assert clusterer.sizes_left_open_ is False
 
 
 def test_classes_of_similar_sizes():
