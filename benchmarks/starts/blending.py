@@ -102,7 +102,7 @@ def main():
         f"--threads {arguments.threads}",
         "bounds": {
             "blending": starts.CONTINUUM,
-            "evenness": starts._LEAST_EVENNESS,
+            "evenness": starts.LEAST_EVENNESS,
             "agreement": starts._LEAST_AGREEMENT,
         },
         "rows": rows,

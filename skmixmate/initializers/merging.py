@@ -15,6 +15,7 @@ from ..utils.progress import each
 
 __all__ = [
     "CONTINUUM",
+    "LEAST_EVENNESS",
     "Labeling",
     "Labelings",
     "blending",
@@ -32,10 +33,10 @@ _N_FINALISTS, _EFFORT = 2, 4
 # Finalists whose criterion is no more than so many times the lowest may be right too,
 # and are another partition if their adjusted Rand index is no more than this.
 _CLOSE, _ALIKE = 1.04, 0.6
-# Where the mean `evenness` of labellings that leave sizes open is no more than this,
-# sizes differ: above 0.91 in draws of equal classes of images, most of which merging
-# joins, below 0.92 if the largest has ten times as many samples as the smallest.
-_UNEVEN = 0.9
+# Mean `evenness` of labellings that leave sizes open, up to which sizes differ. Merging
+# joins some of equal classes of images and leaves others in parts, with 0.89 and more;
+# of classes with ten times as many samples as others most have less.
+LEAST_EVENNESS = 0.88
 # Mean conductance of clusters in a neighbour graph that are none: between that of
 # clusters of images and of those that were found in noise of many features, as the
 # tests do. In few features noise has less.
@@ -139,7 +140,7 @@ class Labelings(list[Labeling]):
             return self._choice(0)
         n_clusters = len(np.unique(self[0].labels))
         sizes_differ = self.sizes_differ or (
-            n_clusters > 1 and self.evenness_left_open(n_clusters) <= _UNEVEN
+            n_clusters > 1 and self.evenness_left_open(n_clusters) <= LEAST_EVENNESS
         )
         of_handicap: dict[float, list[tuple[float, int]]] = {}
         for i, one in enumerate(each("partition", self)):

@@ -18,7 +18,7 @@ from ..initializers.even import (
     central_partition,
     even_labels,
 )
-from ..initializers.merging import CONTINUUM
+from ..initializers.merging import CONTINUUM, LEAST_EVENNESS
 from ..utils.callers import warn_user
 from ..utils.device import CPU
 from ..utils.random import drawn_seed
@@ -28,11 +28,10 @@ __all__ = ["any_sizes", "least_cut", "similar_sizes"]
 # By how much partitions into clusters of any size have to cut less than those into
 # clusters of about one size.
 _HANDICAP = 1.25
-# Where classes blend, merging joins some and leaves others in parts, and the mean
-# entropy of the sizes that it finds is from 0.89 to 0.93 of that of equal ones if they
-# are equal. Then the most even partitions have a mean adjusted Rand index of 0.75 to
-# 0.84. (Fashion-MNIST; of unequal draws of it most are below one bound or the other.)
-_LEAST_EVENNESS, _LEAST_AGREEMENT = 0.88, 0.72
+# Where classes blend, the most even partitions have a mean adjusted Rand index of 0.75
+# to 0.84 if classes are of one size. (Fashion-MNIST; of unequal draws of it most are
+# below this bound or that on evenness.)
+_LEAST_AGREEMENT = 0.72
 # Draws of the samples that others are made of, for clusters of about one size.
 _N_GRAPHS = 3
 
@@ -76,7 +75,7 @@ def any_sizes(X, n_clusters, random_state, device: torch.device = CPU) -> Labeli
             "size, say so by similar_sizes=True.",
             InitializationWarning,
         )
-        if neighbors.evenness_left_open(n_clusters) > _LEAST_EVENNESS:
+        if neighbors.evenness_left_open(n_clusters) > LEAST_EVENNESS:
             even = _most_even(X, n_clusters, random_state, device)
             if even.rand_index > _LEAST_AGREEMENT:
                 return _of_one_size(even)
