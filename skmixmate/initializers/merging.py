@@ -16,6 +16,7 @@ from ..utils.progress import each
 __all__ = [
     "CONTINUUM",
     "LEAST_EVENNESS",
+    "LEAST_OF_PART",
     "Labeling",
     "Labelings",
     "blending",
@@ -37,6 +38,9 @@ _CLOSE, _ALIKE = 1.04, 0.6
 # joins some of equal classes of images and leaves others in parts, with 0.89 and more;
 # of classes with ten times as many samples as others most have less.
 LEAST_EVENNESS = 0.88
+# Parts of fewer samples on average are tied to all others by some of their neighbours,
+# so that their merges tell nothing.
+LEAST_OF_PART = 50
 # Mean conductance of clusters in a neighbour graph that are none: between that of
 # clusters of images and of those that were found in noise of many features, as the
 # tests do. In few features noise has less.
@@ -134,14 +138,12 @@ class Labelings(list[Labeling]):
         All are compared with an effort of one, an epoch of training perhaps, and the
         two best of each handicap with one of four: a criterion is blurred at first, and
         a handicap asks for a difference. It asks for none where labellings that leave
-        sizes open agree that these differ, so that all others are wrong.
+        sizes open agree that these differ, so that all others are wrong; of few samples
+        (`LEAST_OF_PART`) they may err together.
         """
         if len(self) == 1:
             return self._choice(0)
-        n_clusters = len(np.unique(self[0].labels))
-        sizes_differ = self.sizes_differ or (
-            n_clusters > 1 and self.evenness_left_open(n_clusters) <= LEAST_EVENNESS
-        )
+        sizes_differ = self._tells_that_sizes_differ()
         of_handicap: dict[float, list[tuple[float, int]]] = {}
         for i, one in enumerate(each("partition", self)):
             found = criterion(one.labels, 1), i
@@ -161,6 +163,15 @@ class Labelings(list[Labeling]):
         close = _CLOSE * min(values.values())
         rivals = [self[i].labels for i in best if values[i] <= close]
         return self._choice(chosen, rivals)
+
+    def _tells_that_sizes_differ(self) -> bool:
+        labels = self[0].labels
+        n_clusters = len(np.unique(labels))
+        if n_clusters == 1 or len(labels) < 2 * n_clusters * LEAST_OF_PART:
+            return False
+        return (
+            self.sizes_differ or self.evenness_left_open(n_clusters) <= LEAST_EVENNESS
+        )
 
     def least_cut(self) -> Choice:
         """Choose the labels with the lowest conductance, if any are known.

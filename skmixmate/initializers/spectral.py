@@ -22,6 +22,7 @@ from .centers import Blocks, CenterGraph, center_graph
 from .copies import DistinctSamples, distinct_samples
 from .merging import (
     CONTINUUM,
+    LEAST_OF_PART,
     Labeling,
     Labelings,
     blending,
@@ -47,9 +48,6 @@ _DENSE_SIZE = 200
 _EIGENVECTOR_RATIOS = (1.5, 1.25)
 _CLUSTER_RATIOS = (4.0, 3.0, 2.0, 1.5)
 _MOST_MORE_CLUSTERS = 40
-# Parts of fewer samples on average are tied to all others by some of their neighbours,
-# so that their merges tell nothing.
-_LEAST_OF_PART = 50
 # Of a graph of centres, for each cluster: how many there have to be, and in how many
 # pieces they may be.
 _LEAST_OF_CLUSTER, _MOST_PIECES = 20, 4
@@ -415,7 +413,7 @@ def spectral_partitions(
         for number in each("clusters of eigenvectors", numbers * _N_DRAWS):
             parts = clusters(number, number, random_state)
             merged.append(merged_clusters(affinity, parts, n_clusters, exponent))
-            if 2 * n_clusters <= number <= n_samples // _LEAST_OF_PART:
+            if 2 * n_clusters <= number <= n_samples // LEAST_OF_PART:
                 blendings.append(blending(affinity, parts, n_clusters))
         found = Labelings()
         if blendings:
