@@ -55,9 +55,9 @@ _LEAST_OF_CLUSTER, _MOST_PIECES = 20, 4
 _LEAST_DIRECTIONS = 10
 # Other draws of k-means may cut where it matters.
 _N_DRAWS = 2
-# Draws of k-means, the best of which is taken. Of clusters whose `blending` is less than
-# this the least sum of squares is that of the right partition; of such as USPS (0.46 to
-# 0.52 in pixels) it need not be.
+# Draws of k-means, the best of which is taken. Of clusters whose `blending` is less
+# than this the least sum of squares is that of the right partition; of such as USPS
+# (0.46 to 0.52 in pixels) it need not be.
 _N_INIT, _APART = 10, 0.45
 # By how much the others have to be better: a criterion knows classes of about one size,
 # but with gaps inside, no better than that.
