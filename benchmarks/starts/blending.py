@@ -68,7 +68,7 @@ def measure(name: str, seed: int) -> dict:
     n_clusters = 10 if y is None else int(y.max() + 1)
     labelings = spectral_labelings(Z, n_clusters, seed)
     blending = labelings.blending
-    evenness = labelings.evenness_left_open(n_clusters)
+    evenness = starts._evenness_left_open(labelings, n_clusters)
     found = {
         # Of few samples it is not known, and sizes are open.
         "blending": None if np.isnan(blending) else round(blending, 3),
@@ -102,7 +102,7 @@ def main():
         f"--threads {arguments.threads}",
         "bounds": {
             "blending": starts.CONTINUUM,
-            "evenness": starts.LEAST_EVENNESS,
+            "evenness": starts._LEAST_EVENNESS,
             "agreement": starts._LEAST_AGREEMENT,
         },
         "rows": rows,

@@ -15,14 +15,15 @@ from ..utils.progress import each
 
 __all__ = [
     "CONTINUUM",
-    "LEAST_EVENNESS",
     "LEAST_OF_PART",
     "Labeling",
     "Labelings",
     "blending",
     "evenness",
+    "evenness_of_joined",
     "mean_conductance",
     "merged_clusters",
+    "sizes_differ",
 ]
 
 # Two labellings are one if each cluster has this share of its samples in common with
@@ -34,10 +35,11 @@ _N_FINALISTS, _EFFORT = 2, 4
 # Finalists whose criterion is no more than so many times the lowest may be right too,
 # and are another partition if their adjusted Rand index is no more than this.
 _CLOSE, _ALIKE = 1.04, 0.6
-# Mean `evenness` of labellings that leave sizes open, up to which sizes differ. Merging
-# joins some of equal classes of images and leaves others in parts, with 0.89 and more;
-# of classes with ten times as many samples as others most have less.
-LEAST_EVENNESS = 0.88
+# Mean `evenness` of partitions that leave sizes open, up to which sizes differ. Merging
+# joins some of ten equal classes of images and leaves others in parts, with 0.89 and
+# more; of classes with ten times as many samples as others most have less. Of few
+# clusters one such error weighs more: two are allowed for.
+_UNEVEN, _N_ERRORS = 0.88, 2
 # Parts of fewer samples on average are tied to all others by some of their neighbours,
 # so that their merges tell nothing.
 LEAST_OF_PART = 50
@@ -98,7 +100,7 @@ class Labelings(list[Labeling]):
     leave it. ``blending`` is the `blending` of parts of that graph, NaN where too few
     samples tell it. ``are_of_one_size`` says that clusters are to be of about one size,
     so that a model of them need not be larger where there are more samples, and
-    ``sizes_differ`` that they are known to be of none, so that no handicap counts.
+    ``sizes_differ`` that they seem not to be, so that no handicap counts.
     ``agreement`` is the share of the samples that two draws of such labels have in
     common (`share_in_common`), None if unknown: no labels are surer than that.
     """
@@ -122,28 +124,15 @@ class Labelings(list[Labeling]):
         vars(result).update(vars(self))
         return result
 
-    def evenness_left_open(self, n_clusters: int) -> float:
-        """Mean `evenness` of the labellings that leave the sizes of clusters open.
-
-        That of the first where there are no others.
-        """
-        left_open = [one.labels for one in self if one.handicap > 1.0]
-        # Where merging finds the same as the first.
-        left_open = left_open or [self[0].labels]
-        return float(np.mean([evenness(labels, n_clusters) for labels in left_open]))
-
     def best(self, criterion: Callable[[np.ndarray, int], float]) -> Choice:
         """Choose the labels with the lowest criterion, a function of labels and effort.
 
         All are compared with an effort of one, an epoch of training perhaps, and the
         two best of each handicap with one of four: a criterion is blurred at first, and
-        a handicap asks for a difference. It asks for none where labellings that leave
-        sizes open agree that these differ, so that all others are wrong; of few samples
-        (`LEAST_OF_PART`) they may err together.
+        a handicap asks for a difference, unless ``sizes_differ``.
         """
         if len(self) == 1:
             return self._choice(0)
-        sizes_differ = self._tells_that_sizes_differ()
         of_handicap: dict[float, list[tuple[float, int]]] = {}
         for i, one in enumerate(each("partition", self)):
             found = criterion(one.labels, 1), i
@@ -158,20 +147,11 @@ class Labelings(list[Labeling]):
         }
         # What is of one kind is no rival: it may differ by chance.
         best = [min(group, key=values.__getitem__) for group in groups]
-        handicaps = [1.0 if sizes_differ else one.handicap for one in self]
+        handicaps = [1.0 if self.sizes_differ else one.handicap for one in self]
         chosen = min(best, key=lambda i: handicaps[i] * values[i])
         close = _CLOSE * min(values.values())
         rivals = [self[i].labels for i in best if values[i] <= close]
         return self._choice(chosen, rivals)
-
-    def _tells_that_sizes_differ(self) -> bool:
-        labels = self[0].labels
-        n_clusters = len(np.unique(labels))
-        if n_clusters == 1 or len(labels) < 2 * n_clusters * LEAST_OF_PART:
-            return False
-        return (
-            self.sizes_differ or self.evenness_left_open(n_clusters) <= LEAST_EVENNESS
-        )
 
     def least_cut(self) -> Choice:
         """Choose the labels with the lowest conductance, if any are known.
@@ -235,6 +215,37 @@ def evenness(labels: np.ndarray, n_clusters: int) -> float:
         One if ``n_clusters`` clusters have as many samples each.
     """
     return float(entropy(np.bincount(labels))) / math.log(n_clusters)
+
+
+def evenness_of_joined(n_clusters: int, n_errors: int = 1) -> float:
+    """`evenness` of equal clusters, two of which are joined and a third is halved.
+
+    So many times, if ``n_errors`` is more than one.
+    """
+    return 1.0 - n_errors * math.log(2.0) / (n_clusters * math.log(n_clusters))
+
+
+def sizes_differ(partitions: Sequence[np.ndarray], n_clusters: int) -> bool:
+    """Whether partitions that leave the sizes of clusters open say that these differ.
+
+    Parameters
+    ----------
+    partitions : sequence of ndarray of shape (n_samples,), int
+        Labels from 0, all that there are: those that are the same count, too.
+    n_clusters : int
+        More than one.
+
+    Returns
+    -------
+    bool
+        Whether their mean `evenness` is no more than 0.88, and than that of equal
+        clusters in which two were joined and a third was halved, twice. False for less
+        than 100 samples for each cluster.
+    """
+    if not partitions or len(partitions[0]) < 2 * n_clusters * LEAST_OF_PART:
+        return False
+    found = np.mean([evenness(labels, n_clusters) for labels in partitions])
+    return bool(found <= min(_UNEVEN, evenness_of_joined(n_clusters, _N_ERRORS)))
 
 
 def mean_conductance(affinity, labels) -> float:

@@ -28,6 +28,7 @@ from .merging import (
     blending,
     mean_conductance,
     merged_clusters,
+    sizes_differ,
 )
 
 __all__ = [
@@ -206,7 +207,7 @@ def _partitions_of_centers(
         if by_directions and by_directions[0].conductance < found[0].conductance:
             centers, found = directions, by_directions
     result = Labelings()
-    result.blending = found.blending
+    vars(result).update(vars(found))
     for i, one in enumerate(found):
         # More samples leave less doubt how many eigenvectors tell clusters apart.
         if i > 0 and one.handicap == 1.0:
@@ -370,13 +371,14 @@ def spectral_partitions(
     Notes
     -----
     Spectral clustering with half or a quarter more eigenvectors than clusters; and,
-    with a handicap of four percent, with as many, or with 4, 3, 2 and 1.5 times as
-    many clusters, twice each, the best connected of which are merged until there are
-    enough. With extra eigenvectors a large cluster is cut up before small ones are told
-    apart; merging joins its parts again, but also two classes of one size where a third
-    has a gap in it. No graph criterion tells which is right, for the normalised cut
-    takes such gaps for borders. A model of the samples does in most cases, see
-    `skmixmate.functional.separation_criterion`; ``benchmarks.unequal`` compares.
+    with a handicap of four percent unless they say that `sizes_differ`, with as many,
+    or with 4, 3, 2 and 1.5 times as many clusters, twice each, the best connected of
+    which are merged until there are enough. With extra eigenvectors a large cluster is
+    cut up before small ones are told apart; merging joins its parts again, but also two
+    classes of one size where a third has a gap in it. No graph criterion tells which is
+    right, for the normalised cut takes such gaps for borders. A model of the samples
+    does in most cases, see `skmixmate.functional.separation_criterion`;
+    ``benchmarks.unequal`` compares.
 
     References
     ----------
@@ -420,11 +422,13 @@ def spectral_partitions(
         found = Labelings()
         if blendings:
             found.blending = float(np.mean(blendings))
-        if found.blending < _APART and n_init_apart > _N_INIT:
+        if found.blending < _APART and n_init_apart != _N_INIT:
             first, *as_many = (
                 clusters(n_clusters, n, start, n_init_apart)
                 for n in (*ratios, n_clusters)
             )
+    whole = [p for p in (as_many[-1], *merged) if len(np.unique(p)) == n_clusters]
+    found.sizes_differ = sizes_differ(whole, n_clusters)
     found.add(first, 1.0, mean_conductance(affinity, first))
     handicaps = [1.0] * len(ratios[1:]) + [_HANDICAP] * (1 + len(merged))
     for labels, handicap in zip((*as_many, *merged), handicaps, strict=True):

@@ -120,7 +120,7 @@ def test_sizes_are_left_open_unless_classes_blend(is_continuum, monkeypatch):
         if is_continuum
         else nullcontext()
     )
-    monkeypatch.setattr(starts, "LEAST_EVENNESS", 0.0)
+    monkeypatch.setattr(starts, "_LEAST_EVENNESS", 0.0)
     for rand_index in (0.9, 0.5):
         even = even._replace(rand_index=rand_index)
         with expected:
