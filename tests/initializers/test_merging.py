@@ -15,7 +15,11 @@ from skmixmate.initializers import (
     spectral_labelings,
     spectral_labels,
 )
-from skmixmate.initializers.merging import evenness
+from skmixmate.initializers.merging import (
+    evenness,
+    evenness_of_joined,
+    sizes_differ,
+)
 
 
 def chain_of_blocks(sizes, within=1.0, between=0.02):
@@ -159,32 +163,49 @@ def test_a_handicap_asks_for_a_difference(value, chosen):
     assert best.is_doubtful() == (value > 0.95)
 
 
+@pytest.mark.parametrize("differ", [False, True])
+def test_no_handicap_where_sizes_differ(differ):
+    plain, other = np.repeat([0, 1, 2], 10), np.arange(30) % 3
+    found = Labelings([Labeling(plain)])
+    found.add(other, 1.04)
+    found.sizes_differ = differ
+    values = {plain.tobytes(): 1.0, other.tobytes(): 0.98}
+    best = found.best(lambda labels, effort: values[labels.tobytes()])
+    np.testing.assert_array_equal(best.labels, (plain, other)[differ])
+    assert best.leaves_sizes_open == differ
+
+
+def labels_of(*sizes):
+    return np.repeat(np.arange(len(sizes)), sizes)
+
+
 @pytest.mark.parametrize(
-    ("n_each", "sizes", "chosen"),
+    ("partitions", "expected"),
     [
-        (100, [(100, 100, 100), (110, 100, 90)], 0),
-        (100, [(240, 30, 30), (220, 40, 40)], 1),
-        # One of them says that sizes differ, which may be its error.
-        (100, [(180, 60, 60), (110, 100, 90)], 0),
-        # Of few samples both may err.
-        (90, [(220, 25, 25), (210, 30, 30)], 0),
+        ([labels_of(200, 200, 200, 200, 200)], False),
+        ([labels_of(650, 90, 90, 90, 80)], True),
+        ([labels_of(650, 90, 90, 90, 80), labels_of(200, 200, 200, 200, 200)], False),
+        # All of them count, those that are the same, too.
+        ([labels_of(800, 50, 50, 50, 50)] + 7 * [labels_of(*5 * [200])], False),
+        # Of fewer than 100 samples for each cluster they tell little.
+        ([labels_of(360, 23, 23, 23, 23)], False),
+        # Two of four equal clusters joined, a third one halved.
+        ([labels_of(400, 100, 100, 200)], False),
+        ([labels_of(860, 50, 50, 40)], True),
+        ([labels_of(500, 500)], False),
+        ([], False),
     ],
 )
-def test_no_handicap_where_sizes_that_are_left_open_differ(n_each, sizes, chosen):
-    random_state = np.random.RandomState(0)
-    plain = np.repeat([0, 1, 2], n_each)
-    left_open = [random_state.permutation(np.repeat([0, 1, 2], n)) for n in sizes]
-    found = Labelings([Labeling(plain)])
-    for labels in left_open:
-        found.add(labels, 1.04)
-    values = {plain.tobytes(): 1.0, left_open[0].tobytes(): 0.98}
-    best = found.best(lambda labels, effort: values.get(labels.tobytes(), 1.1))
-    np.testing.assert_array_equal(best.labels, (plain, left_open[0])[chosen])
-    assert best.leaves_sizes_open == bool(chosen)
-    # Or where who made them knows it.
-    found.sizes_differ = True
-    best = found.best(lambda labels, effort: values.get(labels.tobytes(), 1.1))
-    assert best.leaves_sizes_open == (n_each >= 100)
+def test_partitions_say_whether_sizes_differ(partitions, expected):
+    n_clusters = len(np.unique(partitions[0])) if partitions else 3
+    assert sizes_differ(partitions, n_clusters) is expected
+
+
+@pytest.mark.parametrize("n_clusters", [3, 4, 10])
+def test_evenness_of_equal_clusters_with_an_error(n_clusters):
+    sizes = [200, 50, 50] + [100] * (n_clusters - 3)
+    expected = evenness(labels_of(*sizes), n_clusters)
+    assert evenness_of_joined(n_clusters) == pytest.approx(expected)
 
 
 def test_evenness_by_hand():
@@ -193,11 +214,6 @@ def test_evenness_by_hand():
     shares = np.array([0.5, 0.25, 0.25])
     expected = -(shares * np.log(shares)).sum() / np.log(4)
     assert evenness(np.repeat([0, 1, 3], [4, 2, 2]), 4) == pytest.approx(expected)
-    even, uneven = np.repeat([0, 1], 4), np.repeat([0, 1], [7, 1])
-    found = Labelings([Labeling(even)])
-    assert found.evenness_left_open(2) == pytest.approx(1.0)
-    found.add(uneven, 1.04)
-    assert found.evenness_left_open(2) == pytest.approx(evenness(uneven, 2))
 
 
 def test_finalists_are_compared_with_more_effort():

@@ -11,11 +11,11 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import kneighbors_graph
 
 from skmixmate.initializers import (
+    first_atoms,
     spectral,
     spectral_clustering_labels,
     spectral_labelings,
     spectral_labels,
-    spectral_partitions,
 )
 from skmixmate.metrics import clustering_accuracy
 
@@ -259,19 +259,31 @@ def test_more_draws_where_clusters_lie_apart(monkeypatch, apart):
             np.testing.assert_array_equal(one.labels, other.labels)
 
 
-def test_the_best_of_more_draws_is_no_worse():
-    X = load_digits().data
-    _, _, graph = spectral.neighbor_graph(X, 10, 10)
-    values, vectors = leading_eigenvectors(graph, 15)
-    embedding = vectors * np.clip(values, 0.0, 1.0)
-    embedding /= np.linalg.norm(embedding, axis=1, keepdims=True)
+@pytest.mark.parametrize("classes", [(0, 1, 4), (1, 4, 5, 6), (3, 4, 8, 9)])
+def test_a_few_equal_classes_are_not_taken_for_unequal_ones(classes):
+    # Merging joins two and halves a third, which is a large error of so few.
+    X, y = load_digits(return_X_y=True)
+    assert not spectral_labelings(X[np.isin(y, classes)], len(classes), 0).sizes_differ
 
-    def spread(labels):
-        means = np.array([embedding[labels == k].mean(axis=0) for k in range(10)])
-        return np.square(embedding - means[labels]).sum()
 
-    ten, fifty = (
-        spread(spectral_partitions(graph, 10, 0, n_init_apart=n)[0].labels)
-        for n in (10, 50)
-    )
-    assert fifty <= ten * (1.0 + 1e-9)
+def test_unequal_clusters_say_so():
+    random_state = np.random.RandomState(0)
+    y = np.repeat(np.arange(6), [500, 60, 60, 50, 40, 40])
+    X = 8.0 * random_state.normal(size=(6, 10))[y]
+    X += random_state.normal(size=X.shape)
+    assert spectral_labelings(X, 6, 0).sizes_differ
+
+
+def test_the_start_of_a_mixture_takes_more_draws(monkeypatch):
+    random_state = np.random.RandomState(0)
+    X = random_state.normal(size=(1000, 10))
+    X += 20.0 * random_state.normal(size=(8, 10))[np.arange(1000) % 8]
+    draws, clusters_of_eigenvectors = [], spectral.clusters_of_eigenvectors
+
+    def recorded(*args, n_init, **options):
+        draws.append(n_init)
+        return clusters_of_eigenvectors(*args, n_init=n_init, **options)
+
+    monkeypatch.setattr(spectral, "clusters_of_eigenvectors", recorded)
+    first_atoms("spectral", X, 8, 2, np.random.RandomState(0))
+    assert draws.count(50) == 3
