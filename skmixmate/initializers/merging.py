@@ -225,7 +225,9 @@ def evenness_of_joined(n_clusters: int, n_errors: int = 1) -> float:
     return 1.0 - n_errors * math.log(2.0) / (n_clusters * math.log(n_clusters))
 
 
-def sizes_differ(partitions: Sequence[np.ndarray], n_clusters: int) -> bool:
+def sizes_differ(
+    partitions: Sequence[np.ndarray], n_clusters: int, bound: float | None = None
+) -> bool:
     """Whether partitions that leave the sizes of clusters open say that these differ.
 
     Parameters
@@ -234,18 +236,21 @@ def sizes_differ(partitions: Sequence[np.ndarray], n_clusters: int) -> bool:
         Labels from 0, all that there are: those that are the same count, too.
     n_clusters : int
         More than one.
+    bound : float, default=None
+        On their mean `evenness`. None is 0.88, or that of equal clusters in which two
+        were joined and a third was halved, twice, if that is less.
 
     Returns
     -------
     bool
-        Whether their mean `evenness` is no more than 0.88, and than that of equal
-        clusters in which two were joined and a third was halved, twice. False for less
-        than 100 samples for each cluster.
+        False for less than 100 samples for each cluster.
     """
     if not partitions or len(partitions[0]) < 2 * n_clusters * LEAST_OF_PART:
         return False
+    if bound is None:
+        bound = min(_UNEVEN, evenness_of_joined(n_clusters, _N_ERRORS))
     found = np.mean([evenness(labels, n_clusters) for labels in partitions])
-    return bool(found <= min(_UNEVEN, evenness_of_joined(n_clusters, _N_ERRORS)))
+    return bool(found <= bound)
 
 
 def mean_conductance(affinity, labels) -> float:

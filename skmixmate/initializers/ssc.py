@@ -89,9 +89,9 @@ class SparseSubspaceClustering(ClusterMixin, VersionedEstimator):
         rounds. Copies represent no sample, and have the coefficients of the one that
         they copy, times -1 if they are its opposite.
     sizes_left_open_ : bool
-        Whether the labels are of a partition that leaves the sizes of clusters open: of
-        more clusters that were merged, or by as many eigenvectors as clusters. Then the
-        others, which suit clusters of about one size, represent samples less well.
+        Whether the labels are of a partition that leaves the sizes of clusters open, of
+        more clusters that were merged or by as many eigenvectors as clusters, and not
+        of one that suits clusters of about one size. Always False with ``merge=False``.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

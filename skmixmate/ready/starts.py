@@ -20,9 +20,9 @@ from ..initializers.even import (
 )
 from ..initializers.merging import (
     CONTINUUM,
-    LEAST_OF_PART,
     evenness,
     evenness_of_joined,
+    sizes_differ,
 )
 from ..utils.callers import warn_user
 from ..utils.device import CPU
@@ -95,8 +95,7 @@ def any_sizes(X, n_clusters, random_state, device: torch.device = CPU) -> Labeli
     # Another graph may say so, too.
     found.sizes_differ = neighbors.sizes_differ or (
         subspaces.sizes_left_open_
-        and len(X) >= 2 * n_clusters * LEAST_OF_PART
-        and evenness(labels, n_clusters) < evenness_of_joined(n_clusters)
+        and sizes_differ([labels], n_clusters, evenness_of_joined(n_clusters))
     )
     for one in neighbors:
         found.add(*one)

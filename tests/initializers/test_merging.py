@@ -201,6 +201,21 @@ def test_partitions_say_whether_sizes_differ(partitions, expected):
     assert sizes_differ(partitions, n_clusters) is expected
 
 
+def test_the_bound_on_sizes_may_be_another():
+    joined = [labels_of(200, 50, 50, *7 * [100])]
+    bound = evenness_of_joined(10)
+    assert not sizes_differ(joined, 10)
+    assert sizes_differ(joined, 10, bound + 0.001)
+    assert not sizes_differ(joined, 10, bound - 0.001)
+
+
+def test_samples_without_a_label_are_no_harm():
+    plain, other = np.repeat([0, 1, -1], 200), np.arange(600) % 3 - 1
+    found = Labelings([Labeling(plain), Labeling(other, 1.04)])
+    best = found.best(lambda labels, effort: float(labels is not other))
+    np.testing.assert_array_equal(best.labels, other)
+
+
 @pytest.mark.parametrize("n_clusters", [3, 4, 10])
 def test_evenness_of_equal_clusters_with_an_error(n_clusters):
     sizes = [200, 50, 50] + [100] * (n_clusters - 3)
